@@ -1,0 +1,272 @@
+//! The catalog that AutoConnect shows on a device's own page, and the files behind it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::folder::{self, Folder, FolderFile};
+use super::shelf::{Shelf, ShelfPlatform};
+use super::App;
+use crate::domain::Timestamp;
+use crate::domain::chip::Family;
+use crate::domain::release::{Published, file_name};
+
+/// Bytes of the longest name that AutoConnect's 256-byte parser takes (`protocol.md` §4.2).
+const NAME_LIMIT: usize = 100;
+/// How long a list that holds files of the folder is reused.
+const FRESH: Duration = Duration::from_secs(2);
+/// Lists that are remembered at most.
+const REMEMBERED: usize = 64;
+
+/// What an entry is, in AutoConnect's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind {
+    /// Firmware that the asking device can take.
+    Bin,
+    /// A folder.
+    Directory,
+    /// Anything else.
+    File,
+}
+
+impl EntryKind {
+    /// AutoConnect's word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Bin => "bin",
+            Self::Directory => "directory",
+            Self::File => "file",
+        }
+    }
+}
+
+/// A line of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name: also the last part of its address.
+    pub name: String,
+    /// What it is.
+    pub kind: EntryKind,
+    /// When it was published or written.
+    pub modified: Timestamp,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Entry {
+    /// A folder.
+    pub(super) const fn directory(name: String) -> Self {
+        Self { name, kind: EntryKind::Directory, modified: 0, size: 0 }
+    }
+
+    /// Whether AutoConnect can show the name and ask for it: it neither escapes nor encodes.
+    fn is_speakable(&self) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"._+-=@,()!~$".contains(&b);
+        self.name.len() <= NAME_LIMIT && self.name.bytes().all(plain)
+    }
+}
+
+/// A list of entries, with room for its drawn form.
+#[derive(Debug)]
+pub struct Catalog {
+    /// The entries, by name.
+    pub entries: Vec<Entry>,
+    drawn: OnceLock<Bytes>,
+}
+
+impl Catalog {
+    /// The list as it is sent; drawn once.
+    pub fn drawn(&self, draw: impl FnOnce(&[Entry]) -> Bytes) -> Bytes {
+        self.drawn.get_or_init(|| draw(&self.entries)).clone()
+    }
+}
+
+/// Why there is no list.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    /// The path leads out of the folder.
+    #[error("Path traversal detected")]
+    Traversal,
+    /// There is no such folder or platform.
+    #[error("Not found")]
+    NotFound,
+    /// The folder cannot be read.
+    #[error("the folder cannot be read")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for CatalogError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::NotFound,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// What an address ending in `.bin` leads to.
+#[derive(Debug)]
+pub enum FileTarget {
+    /// A file of the `--catalog` folder.
+    Folder(FolderFile),
+    /// The file of a published release.
+    Release(Arc<Published>),
+    /// Nothing.
+    Missing,
+}
+
+/// Lists that were made lately.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    folder: Folder,
+    made: Mutex<HashMap<(Vec<String>, Option<Family>), Made>>,
+}
+
+#[derive(Debug)]
+struct Made {
+    shelf: Arc<Shelf>,
+    at: Instant,
+    catalog: Arc<Catalog>,
+}
+
+/// The parts of a path, without empty ones and `.`.
+fn segments(path: &str) -> Result<Vec<String>, CatalogError> {
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+    let parts: Vec<String> = parts.map(ToOwned::to_owned).collect();
+    let leads_out = |part: &String| part == ".." || part.contains(['\\', '\0']);
+    if parts.iter().any(leads_out) { Err(CatalogError::Traversal) } else { Ok(parts) }
+}
+
+impl App {
+    /// The catalog of a path, as a device of this family sees it (`None`: any).
+    ///
+    /// # Errors
+    /// [`CatalogError`] where the path leads nowhere or out of the folder.
+    pub async fn catalog(
+        &self,
+        path: &str,
+        family: Option<Family>,
+    ) -> Result<Arc<Catalog>, CatalogError> {
+        let key = (segments(path)?, family);
+        let shelf = self.shelf();
+        {
+            let made = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
+            let still_good = |made: &&Made| {
+                let no_folder = self.0.limits.catalog.is_none();
+                Arc::ptr_eq(&made.shelf, &shelf) && (no_folder || made.at.elapsed() < FRESH)
+            };
+            if let Some(made) = made.get(&key).filter(still_good) {
+                return Ok(Arc::clone(&made.catalog));
+            }
+        }
+        let catalog = Arc::new(self.make_catalog(&key.0, family, &shelf).await?);
+        let made = Made { shelf, at: Instant::now(), catalog: Arc::clone(&catalog) };
+        let mut lists = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if lists.len() >= REMEMBERED {
+            lists.clear();
+        }
+        lists.insert(key, made);
+        Ok(catalog)
+    }
+
+    async fn make_catalog(
+        &self,
+        path: &[String],
+        family: Option<Family>,
+        shelf: &Shelf,
+    ) -> Result<Catalog, CatalogError> {
+        let released = match path {
+            [] => Some(root_entries(shelf, family)),
+            [name] => shelf.platform(name).map(|platform| all_entries(platform, family)),
+            _ => None,
+        };
+        let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
+        for entry in released.iter().flatten() {
+            entries.insert(entry.name.clone(), entry.clone());
+        }
+        match self.list_folder(path, family).await {
+            Ok(listed) => {
+                for entry in listed {
+                    entries.insert(entry.name.clone(), entry);
+                }
+            }
+            Err(CatalogError::NotFound) if released.is_some() => {}
+            Err(error) => return Err(error),
+        }
+        let entries = entries.into_values().filter(Entry::is_speakable).collect();
+        Ok(Catalog { entries, drawn: OnceLock::new() })
+    }
+
+    async fn list_folder(
+        &self,
+        path: &[String],
+        family: Option<Family>,
+    ) -> Result<Vec<Entry>, CatalogError> {
+        let Some(root) = self.0.limits.catalog.clone() else {
+            return Err(CatalogError::NotFound);
+        };
+        let (app, path) = (self.clone(), path.to_vec());
+        let list = move || app.0.lists.folder.list(&root, &path, family);
+        tokio::task::spawn_blocking(list).await.map_err(io::Error::other)?
+    }
+
+    /// What a decoded path ending in `.bin` leads to. The folder wins over releases.
+    ///
+    /// # Errors
+    /// [`CatalogError`] where the path leads out of the folder or that cannot be read.
+    pub async fn file_target(&self, path: &str) -> Result<FileTarget, CatalogError> {
+        let path = segments(path)?;
+        if let Some(root) = self.0.limits.catalog.clone() {
+            let path = path.clone();
+            let read = tokio::task::spawn_blocking(move || folder::read(&root, &path));
+            if let Some(file) = read.await.map_err(io::Error::other)?? {
+                return Ok(FileTarget::Folder(file));
+            }
+        }
+        let shelf = self.shelf();
+        let release = match path.as_slice() {
+            [name] => shelf.file(name),
+            [platform, name] => {
+                let platform = shelf.platform(platform).map(|platform| platform.platform.id);
+                shelf.file(name).filter(|release| Some(release.platform_id) == platform)
+            }
+            _ => None,
+        };
+        Ok(release.map_or(FileTarget::Missing, |release| FileTarget::Release(Arc::clone(release))))
+    }
+}
+
+/// The newest release of each platform, and the platforms as folders.
+fn root_entries(shelf: &Shelf, family: Option<Family>) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for platform in shelf.platforms() {
+        let newest = match family {
+            Some(family) => platform.newest_for(family),
+            None => platform.newest(),
+        };
+        if let Some(newest) = newest.or(platform.newest()) {
+            entries.push(entry(platform, newest, family));
+            entries.push(Entry::directory(platform.platform.name.to_string()));
+        }
+    }
+    entries
+}
+
+/// All published releases of a platform.
+fn all_entries(platform: &ShelfPlatform, family: Option<Family>) -> Vec<Entry> {
+    platform.published.iter().map(|release| entry(platform, release, family)).collect()
+}
+
+fn entry(platform: &ShelfPlatform, release: &Published, family: Option<Family>) -> Entry {
+    let fits = family.is_none_or(|family| release.image.is_for(family));
+    Entry {
+        name: file_name(platform.platform.name.as_str(), &release.version),
+        kind: if fits { EntryKind::Bin } else { EntryKind::File },
+        modified: release.published_at,
+        size: release.image.size,
+    }
+}

@@ -1,0 +1,257 @@
+//! Devices: approved, named, moved, removed.
+
+use super::fleet::Live;
+use super::{App, Error};
+use crate::domain::device::{Approval, Device};
+use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
+use crate::domain::names::DeviceName;
+use crate::domain::platform::Platform;
+use crate::store::NewDevice;
+
+/// A device that a person approves by its address ("whitelist").
+#[derive(Debug, Clone, Default)]
+pub struct NewApproval {
+    /// The address in any notation.
+    pub mac: String,
+    /// What to call it; may be empty.
+    pub name: String,
+    /// Whether to move it where it is approved for another platform.
+    pub take_over: bool,
+    /// How: `typed`, `inbox`, `api`.
+    pub via: &'static str,
+}
+
+/// What a person wants changed on a device.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceChange {
+    /// What to call it; empty: by its address again.
+    pub name: Option<String>,
+    /// Its standing.
+    pub approval: Option<Approval>,
+    /// The platform it belongs to.
+    pub platform: Option<String>,
+}
+
+/// What became of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whitelisted {
+    /// It was not known before.
+    Added,
+    /// It was waiting, ignored or blocked.
+    Approved,
+    /// It was approved for another platform before.
+    Moved,
+}
+
+impl App {
+    /// Approves a device by its address, whether or not it ever asked.
+    ///
+    /// # Errors
+    /// [`Error::Mac`], [`Error::Name`], [`Error::NotFound`] where there is no such platform,
+    /// [`Error::AlreadyApproved`].
+    pub async fn whitelist(
+        &self,
+        platform: &str,
+        new: &NewApproval,
+        actor: &str,
+    ) -> Result<(MacAddr, Whitelisted), Error> {
+        let mac: MacAddr = new.mac.parse()?;
+        let name = device_name(&new.name)?;
+        let _changing = self.0.changing.lock().await;
+        let entry = self.shelf().platform(platform).cloned().ok_or(Error::NotFound("platform"))?;
+        let platform = &entry.platform;
+        let _recording = self.0.recording.lock().await;
+        let Some(device) = self.0.store.device(mac).await? else {
+            self.add_device(mac, name, platform, new.via, actor).await?;
+            return Ok((mac, Whitelisted::Added));
+        };
+        let was_approved = device.approval == Approval::Approved;
+        if was_approved {
+            let same = device.platform_id == Some(platform.id);
+            if same || !new.take_over {
+                let platform = device.platform.unwrap_or_default();
+                return Err(Error::AlreadyApproved { mac, platform, same });
+            }
+        }
+        self.approve(&device, platform, new.via, actor).await?;
+        if !name.is_empty() {
+            self.0.store.rename_device(device.id, &name).await?;
+        }
+        Ok((mac, if was_approved { Whitelisted::Moved } else { Whitelisted::Approved }))
+    }
+
+    async fn add_device(
+        &self,
+        mac: MacAddr,
+        name: String,
+        platform: &Platform,
+        via: &'static str,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let now = self.now();
+        let (approval, platform_id) = (Approval::Approved, Some(platform.id));
+        let device = NewDevice { mac, name, approval, platform_id, via, news: None, now };
+        let id = self.0.store.insert_device(&device).await?;
+        self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
+        let text = format!("Approved for {}.", platform.name);
+        let event = Event::new(now, Kind::Approved, text).of(mac).by(actor);
+        self.record(event.on(Some(platform.name.as_str()))).await
+    }
+
+    /// Approves a recorded device for a platform.
+    async fn approve(
+        &self,
+        device: &Device,
+        platform: &Platform,
+        via: &str,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let (now, approved) = (self.now(), Approval::Approved);
+        self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
+        self.0.fleet.set_approval(device.mac, approved, Some(platform.id));
+        let text = match &device.platform {
+            Some(was) if device.approval == approved => {
+                format!("Moved from {was} to {}.", platform.name)
+            }
+            _ => format!("Approved for {}.", platform.name),
+        };
+        let event = Event::new(now, Kind::Approved, text).of(device.mac).by(actor);
+        self.record(event.on(Some(platform.name.as_str()))).await
+    }
+
+    /// Changes a device.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Name`], [`Error::NoPlatformChosen`] where it should be
+    /// approved and nothing tells for which platform.
+    pub async fn change_device(
+        &self,
+        mac: MacAddr,
+        change: &DeviceChange,
+        actor: &str,
+    ) -> Result<Device, Error> {
+        let _changing = self.0.changing.lock().await;
+        self.flush().await?;
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        if let Some(name) = &change.name {
+            self.rename(&device, name, actor).await?;
+        }
+        let approval = match (&change.platform, change.approval) {
+            (_, Some(approval)) => Some(approval),
+            (Some(_), None) => Some(device.approval),
+            (None, None) => None,
+        };
+        match approval {
+            None => {}
+            Some(Approval::Approved) => {
+                let wanted = change.platform.as_deref().or(device.platform.as_deref());
+                let asked = device.report.as_ref().and_then(|report| report.dev.as_deref());
+                let name = wanted.or(asked).ok_or(Error::NoPlatformChosen)?;
+                let entry = self.shelf().platform(name).cloned();
+                let platform = match (entry, wanted) {
+                    (Some(entry), _) => entry,
+                    (None, Some(_)) => return Err(Error::NotFound("platform")),
+                    (None, None) => return Err(Error::NoPlatformChosen),
+                };
+                let same = device.platform_id == Some(platform.platform.id);
+                if !(same && device.approval == Approval::Approved) {
+                    self.approve(&device, &platform.platform, "inbox", actor).await?;
+                }
+            }
+            Some(approval) => self.set_aside(&device, approval, change, actor).await?,
+        }
+        self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))
+    }
+
+    async fn rename(&self, device: &Device, name: &str, actor: &str) -> Result<(), Error> {
+        let name = device_name(name)?;
+        if name == device.name {
+            return Ok(());
+        }
+        self.0.store.rename_device(device.id, &name).await?;
+        let text = if name.is_empty() {
+            "Its name was removed.".to_owned()
+        } else {
+            format!("It is called {name} now.")
+        };
+        let event = Event::new(self.now(), Kind::DeviceEdited, text).of(device.mac).by(actor);
+        self.record(event.on(device.platform.as_deref())).await
+    }
+
+    /// Makes a device pending, ignored or blocked.
+    async fn set_aside(
+        &self,
+        device: &Device,
+        approval: Approval,
+        change: &DeviceChange,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let platform_id = match &change.platform {
+            Some(name) => {
+                let entry = self.shelf().platform(name).cloned();
+                Some(entry.ok_or(Error::NotFound("platform"))?.platform.id)
+            }
+            None => device.platform_id,
+        };
+        if approval == device.approval && platform_id == device.platform_id {
+            return Ok(());
+        }
+        let now = self.now();
+        self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
+        self.0.fleet.set_approval(device.mac, approval, platform_id);
+        let (kind, text) = match approval {
+            Approval::Ignored => (Kind::Ignored, "Ignored: it gets nothing, quietly."),
+            Approval::Blocked => (Kind::Blocked, "Blocked: it gets nothing any more."),
+            Approval::Pending | Approval::Approved => {
+                (Kind::DeviceEdited, "Waits for approval again.")
+            }
+        };
+        let event = Event::new(now, kind, text).of(device.mac).by(actor);
+        self.record(event.on(device.platform.as_deref())).await
+    }
+
+    /// Removes a device with its attempts. If it asks again, it is new.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn remove_device(&self, mac: MacAddr, actor: &str) -> Result<Device, Error> {
+        let _changing = self.0.changing.lock().await;
+        let _recording = self.0.recording.lock().await;
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        self.0.store.delete_device(device.id).await?;
+        self.0.fleet.remove(mac);
+        let text = format!("{} was removed.", device.title());
+        let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
+        self.record(event.on(device.platform.as_deref())).await?;
+        Ok(device)
+    }
+
+    /// Lifts the loop stop: the release is offered again.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
+        let _changing = self.0.changing.lock().await;
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        let now = self.now();
+        self.0.store.settle_attempt(device.id, None, true, now).await?;
+        self.0.fleet.with(mac, |live| {
+            if let Some(attempt) = &mut live.attempt {
+                attempt.deliveries = 0;
+            }
+        });
+        let text = "The release is offered again at the next check-in.";
+        let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
+        self.record(event.on(device.platform.as_deref())).await
+    }
+}
+
+/// A name for a device, or none.
+fn device_name(text: &str) -> Result<String, Error> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    let name: DeviceName = text.parse()?;
+    Ok(name.as_str().to_owned())
+}

@@ -1,0 +1,221 @@
+//! What is known of every device, in memory: a poll is decided without asking the database.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::transfer::InFlight;
+use super::Error;
+use crate::domain::Timestamp;
+use crate::domain::device::{Approval, Device};
+use crate::domain::event::Event;
+use crate::domain::mac::MacAddr;
+use crate::domain::report::Report;
+use crate::store::{Batch, DeviceFilter, LastAttempt, News, Seen, Store};
+
+/// Parts of the fleet that are locked apart, so that polls do not wait for each other.
+const SHARDS: usize = 64;
+/// Devices that are read from the database at once.
+const PAGE: u32 = 5_000;
+
+/// All devices.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    pending: AtomicUsize,
+    events: Mutex<Vec<Event>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    pub(super) devices: HashMap<MacAddr, Live>,
+    /// Devices whose latest check-in is not written yet.
+    dirty: Vec<MacAddr>,
+    /// Check-ins by platform and hour that are not written yet.
+    hours: Vec<(i64, Timestamp, u64)>,
+}
+
+/// What is known of one device.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: i64,
+    pub(super) approval: Approval,
+    pub(super) platform_id: Option<i64>,
+    pub(super) report: Option<Box<Report>>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) last_seen: Timestamp,
+    pub(super) checkins: u64,
+    /// The code of what the last check-in came to.
+    pub(super) outcome: Box<str>,
+    pub(super) attempt: Option<Box<LastAttempt>>,
+    pub(super) in_flight: Option<Arc<InFlight>>,
+    /// What is not written yet.
+    pub(super) news: Option<Box<News>>,
+    dirty: bool,
+}
+
+impl Live {
+    pub(super) fn new(id: i64, approval: Approval, platform_id: Option<i64>) -> Self {
+        Self {
+            id,
+            approval,
+            platform_id,
+            report: None,
+            address: None,
+            last_seen: 0,
+            checkins: 0,
+            outcome: Box::default(),
+            attempt: None,
+            in_flight: None,
+            news: None,
+            dirty: false,
+        }
+    }
+
+    fn from_device(device: Device, attempt: Option<LastAttempt>) -> Self {
+        Self {
+            report: device.report.map(Box::new),
+            address: device.address,
+            last_seen: device.last_seen.unwrap_or(0),
+            checkins: device.checkins,
+            outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
+            attempt: attempt.map(Box::new),
+            ..Self::new(device.id, device.approval, device.platform_id)
+        }
+    }
+}
+
+impl Shard {
+    /// Counts a check-in and marks the device to be written.
+    pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) {
+        let Some(live) = self.devices.get_mut(&mac) else { return };
+        live.last_seen = now;
+        live.checkins += 1;
+        if !live.dirty {
+            live.dirty = true;
+            self.dirty.push(mac);
+        }
+        let (platform, hour) = (live.platform_id.unwrap_or(0), now - now.rem_euclid(3600));
+        let hours = &mut self.hours;
+        match hours.iter_mut().find(|(p, h, _)| (*p, *h) == (platform, hour)) {
+            Some((_, _, count)) => *count += 1,
+            None => hours.push((platform, hour, 1)),
+        }
+    }
+}
+
+impl Fleet {
+    pub(super) async fn load(store: &Store) -> Result<Self, Error> {
+        let fleet = Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            pending: AtomicUsize::new(0),
+            events: Mutex::default(),
+        };
+        let mut attempts = store.last_attempts().await?;
+        let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
+        loop {
+            let devices = store.devices(&filter).await?;
+            let Some(last) = devices.last() else { break };
+            filter.after = Some(last.id);
+            for device in devices {
+                let attempt = attempts.remove(&device.id);
+                fleet.insert(device.mac, Live::from_device(device, attempt));
+            }
+        }
+        Ok(fleet)
+    }
+
+    /// The part of the fleet that a device belongs to, locked.
+    pub(super) fn shard(&self, mac: MacAddr) -> MutexGuard<'_, Shard> {
+        let index = usize::try_from(self.hasher.hash_one(mac) % SHARDS as u64).unwrap_or(0);
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Works on one device.
+    pub(super) fn with<T>(&self, mac: MacAddr, work: impl FnOnce(&mut Live) -> T) -> Option<T> {
+        self.shard(mac).devices.get_mut(&mac).map(work)
+    }
+
+    pub(super) fn insert(&self, mac: MacAddr, live: Live) {
+        if live.approval == Approval::Pending {
+            self.pending.fetch_add(1, Ordering::Relaxed);
+        }
+        self.shard(mac).devices.insert(mac, live);
+    }
+
+    pub(super) fn remove(&self, mac: MacAddr) {
+        let removed = self.shard(mac).devices.remove(&mac);
+        if removed.is_some_and(|live| live.approval == Approval::Pending) {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Changes a device's standing.
+    pub(super) fn set_approval(&self, mac: MacAddr, approval: Approval, platform_id: Option<i64>) {
+        let was = self.with(mac, |live| {
+            live.platform_id = platform_id;
+            std::mem::replace(&mut live.approval, approval)
+        });
+        let Some(was) = was else { return };
+        if was == Approval::Pending && approval != Approval::Pending {
+            self.pending.fetch_sub(1, Ordering::Relaxed);
+        } else if was != Approval::Pending && approval == Approval::Pending {
+            self.pending.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Turns all devices of a deleted platform into pending ones.
+    pub(super) fn orphan(&self, platform_id: i64) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for live in shard.devices.values_mut() {
+                if live.platform_id == Some(platform_id) {
+                    live.platform_id = None;
+                    if live.approval != Approval::Pending {
+                        live.approval = Approval::Pending;
+                        self.pending.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many devices wait for approval.
+    pub(super) fn pending(&self) -> usize {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    /// Keeps an event for the next batch.
+    pub(super) fn record_later(&self, event: Event) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    /// Takes everything that is not written yet.
+    pub(super) fn take_batch(&self) -> Batch {
+        let mut batch = Batch::default();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let shard = &mut *shard;
+            for mac in shard.dirty.drain(..) {
+                if let Some(live) = shard.devices.get_mut(&mac) {
+                    live.dirty = false;
+                    batch.seen.push(Seen {
+                        device_id: live.id,
+                        last_seen: live.last_seen,
+                        checkins: live.checkins,
+                        news: live.news.take().map(|news| *news),
+                    });
+                }
+            }
+            batch.hours.append(&mut shard.hours);
+        }
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        batch.events = std::mem::take(&mut events);
+        batch.merge_hours();
+        batch
+    }
+}

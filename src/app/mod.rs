@@ -1,0 +1,217 @@
+//! What the program does: one file per task, without any HTTP.
+//!
+//! [`App`] is the handle that forms, API, devices and jobs share. What changes or decides is a
+//! method of it; what only reads may ask its [`Store`]. Decisions are made from memory: the
+//! [`Shelf`] holds what is on offer and the [`Fleet`] what is known of each device, both loaded at
+//! the start and kept in step by the methods that write.
+
+mod catalog;
+mod devices;
+mod error;
+mod explain;
+mod first_contact;
+mod fleet;
+mod folder;
+mod offers;
+mod platforms;
+mod poll;
+mod releases;
+mod settings;
+mod shelf;
+mod transfer;
+mod unknown;
+mod upload;
+mod write_behind;
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+use tokio_util::task::TaskTracker;
+
+pub use catalog::{Catalog, CatalogError, Entry, EntryKind, FileTarget};
+pub use devices::{DeviceChange, NewApproval, Whitelisted};
+pub use error::Error;
+pub use explain::Explanation;
+pub use folder::FolderFile;
+pub use platforms::PlatformChange;
+pub use poll::{Answer, Firmware, Poll, Wanted};
+pub use releases::ReleaseChange;
+pub use settings::{PendingAnswer, Settings};
+pub use shelf::{Shelf, ShelfPlatform};
+pub use transfer::{InFlight, TransferEnd};
+pub use upload::{Accepted, Receiving, ReportCard, Uploaded, Wishes};
+
+use crate::blobs::Blobs;
+use crate::clock::Clock;
+use crate::config::{PublicUrl, TimeZone};
+use crate::domain::Timestamp;
+use crate::domain::event::Event;
+use crate::store::Store;
+use catalog::Lists;
+use fleet::Fleet;
+use unknown::UnknownCallers;
+
+/// What the command line fixes for the whole run.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Largest image that may be uploaded, in bytes.
+    pub max_upload: u64,
+    /// The folder of `--catalog`.
+    pub catalog: Option<PathBuf>,
+    /// The address that devices use, where the command line names it.
+    pub public_url: Option<PublicUrl>,
+    /// The time zone, where the command line names it.
+    pub time_zone: Option<TimeZone>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_upload: 32 << 20, catalog: None, public_url: None, time_zone: None }
+    }
+}
+
+/// The program; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    blobs: Blobs,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    shelf: RwLock<Arc<Shelf>>,
+    fleet: Fleet,
+    settings: RwLock<Arc<Settings>>,
+    /// Held while a person's change is carried out, so that database and memory change in step.
+    changing: Mutex<()>,
+    /// Held while a new device is recorded, so that it is recorded once.
+    recording: Mutex<()>,
+    unknown: UnknownCallers,
+    uploads: AtomicU64,
+    lists: Lists,
+    tasks: TaskTracker,
+}
+
+impl App {
+    /// Loads everything that decisions need into memory.
+    ///
+    /// # Errors
+    /// Where the database cannot be read.
+    pub async fn open(
+        store: Store,
+        blobs: Blobs,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self, Error> {
+        let now = clock.now();
+        let cut = store.end_cut_attempts(now).await?;
+        if cut > 0 {
+            tracing::info!(attempts = cut, "downloads that the last stop cut are marked aborted");
+        }
+        let settings = Settings::load(&store, &limits).await?;
+        let shelf = Shelf::load(&store).await?;
+        let fleet = Fleet::load(&store).await?;
+        let inner = Inner {
+            store,
+            blobs,
+            clock,
+            limits,
+            shelf: RwLock::new(Arc::new(shelf)),
+            fleet,
+            settings: RwLock::new(Arc::new(settings)),
+            changing: Mutex::default(),
+            recording: Mutex::default(),
+            unknown: UnknownCallers::default(),
+            uploads: AtomicU64::new(0),
+            lists: Lists::default(),
+            tasks: TaskTracker::new(),
+        };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    /// The database, for what only reads.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// What the command line fixes.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What is on offer right now.
+    #[must_use]
+    pub fn shelf(&self) -> Arc<Shelf> {
+        Arc::clone(&self.0.shelf.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The settings right now.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Work that goes on behind an answer; a stop waits for it.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Ends the work behind the answers, writes what is written behind, and closes the database.
+    pub async fn close(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+        if let Err(error) = self.flush().await {
+            tracing::error!(error = &error as &dyn std::error::Error, "the last check-ins are lost");
+        }
+        self.0.store.close().await;
+    }
+
+    /// Puts the shelf in step with the database after a change.
+    async fn restock(&self) -> Result<(), Error> {
+        let shelf = Arc::new(Shelf::load(&self.0.store).await?);
+        *self.0.shelf.write().unwrap_or_else(PoisonError::into_inner) = shelf;
+        Ok(())
+    }
+
+    /// Logs an event and writes it now.
+    async fn record(&self, event: Event) -> Result<(), Error> {
+        log(&event);
+        self.0.store.record_events(&[event]).await?;
+        Ok(())
+    }
+
+    /// Logs an event and writes it with the next batch.
+    fn record_later(&self, event: Event) {
+        log(&event);
+        self.0.fleet.record_later(event);
+    }
+}
+
+/// An event as a structured log line.
+fn log(event: &Event) {
+    use crate::domain::event::Severity;
+    let mac = event.mac.map(|mac| mac.to_string());
+    let (mac, platform) = (mac.as_deref(), event.platform.as_deref());
+    let (kind, text) = (event.kind.word(), event.text.as_str());
+    let (release, actor) = (event.release_id, event.actor.as_str());
+    match event.kind.severity() {
+        Severity::Info | Severity::Good => tracing::info!(
+            event = kind, device.mac = mac, platform, release.id = release, actor, "{text}"
+        ),
+        Severity::Warning | Severity::Problem => tracing::warn!(
+            event = kind, device.mac = mac, platform, release.id = release, actor, "{text}"
+        ),
+    }
+}

@@ -1,0 +1,128 @@
+//! Platforms: created, changed, deleted.
+
+use super::{App, Error};
+use crate::domain::event::{Event, Kind};
+use crate::domain::names::PlatformName;
+use crate::domain::platform::{Admission, Platform};
+use crate::store::StoreError;
+
+/// What a person wants changed on a platform.
+#[derive(Debug, Clone, Default)]
+pub struct PlatformChange {
+    /// Its new name.
+    pub name: Option<String>,
+    /// What it says about it.
+    pub description: Option<String>,
+    /// Which devices get its releases.
+    pub admission: Option<Admission>,
+}
+
+/// Characters that a description may have.
+const DESCRIPTION_LIMIT: usize = 2_000;
+
+fn described(text: &str) -> Result<String, Error> {
+    let text = text.trim();
+    if text.chars().count() > DESCRIPTION_LIMIT {
+        let value = format!("{} characters long", text.chars().count());
+        return Err(Error::Value { field: "the description", value, expected: "at most 2000" });
+    }
+    Ok(text.to_owned())
+}
+
+impl App {
+    /// Creates a platform.
+    ///
+    /// # Errors
+    /// [`Error::Name`], [`Error::PlatformExists`].
+    pub async fn create_platform(
+        &self,
+        name: &str,
+        description: &str,
+        admission: Admission,
+        actor: &str,
+    ) -> Result<Platform, Error> {
+        let name: PlatformName = name.parse()?;
+        let description = described(description)?;
+        let _changing = self.0.changing.lock().await;
+        let now = self.now();
+        let created = self.0.store.create_platform(&name, &description, admission, now).await;
+        if let Err(StoreError::Conflict) = created {
+            return Err(Error::PlatformExists(name.to_string()));
+        }
+        let id = created?;
+        self.restock().await?;
+        let text = format!("The platform {name} was created.");
+        let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
+        self.record(event.by(actor)).await?;
+        Ok(Platform { id, name, description, admission, created_at: now })
+    }
+
+    /// Renames or describes a platform, or opens it to any device.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Name`], [`Error::PlatformExists`].
+    pub async fn change_platform(
+        &self,
+        name: &str,
+        change: &PlatformChange,
+        actor: &str,
+    ) -> Result<Platform, Error> {
+        let _changing = self.0.changing.lock().await;
+        let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+        let was = &was.platform;
+        let mut platform = was.clone();
+        if let Some(name) = &change.name {
+            platform.name = name.parse()?;
+        }
+        if let Some(description) = &change.description {
+            platform.description = described(description)?;
+        }
+        if let Some(admission) = change.admission {
+            platform.admission = admission;
+        }
+        if platform == *was {
+            return Ok(platform);
+        }
+        let saved = self.0.store.save_platform(&platform, was.name.as_str()).await;
+        if let Err(StoreError::Conflict) = saved {
+            return Err(Error::PlatformExists(platform.name.to_string()));
+        }
+        saved?;
+        self.restock().await?;
+        let mut text = format!("The platform {} was changed", was.name);
+        if platform.name != was.name {
+            text = format!("The platform {} is called {} now", was.name, platform.name);
+        } else if platform.admission != was.admission {
+            text = match platform.admission {
+                Admission::Any => format!("{} is open to any device now", was.name),
+                Admission::Approved => format!("{} is for approved devices only now", was.name),
+            };
+        }
+        let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
+        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        Ok(platform)
+    }
+
+    /// Deletes a platform with its releases; its devices become pending ones.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn delete_platform(&self, name: &str, actor: &str) -> Result<Platform, Error> {
+        let platform = {
+            let _changing = self.0.changing.lock().await;
+            let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+            let platform = entry.platform.clone();
+            // Reports that are not written yet name the platform too.
+            self.flush().await?;
+            self.0.store.delete_platform(&platform).await?;
+            self.restock().await?;
+            self.0.fleet.orphan(platform.id);
+            platform
+        };
+        let text = format!("The platform {} was deleted.", platform.name);
+        let event = Event::new(self.now(), Kind::PlatformDeleted, text);
+        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        self.sweep().await?;
+        Ok(platform)
+    }
+}

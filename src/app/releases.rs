@@ -1,0 +1,125 @@
+//! Releases after their publication: withdrawn, published again, described, deleted, downloaded.
+
+use bytes::Bytes;
+
+use super::{App, Error, Wishes};
+use crate::domain::event::{Event, Kind};
+use crate::domain::release::{Release, ReleaseState};
+
+/// What a person wants changed on a release or draft.
+#[derive(Debug, Clone, Default)]
+pub struct ReleaseChange {
+    /// The state it should have.
+    pub state: Option<ReleaseState>,
+    /// For a draft: as what it is to be published. For a release only the notes count.
+    pub wishes: Wishes,
+}
+
+impl App {
+    /// Changes a release or draft.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Questions`] where a draft cannot be published yet,
+    /// [`Error::State`] where a release should become a draft again.
+    pub async fn change_release(
+        &self,
+        id: i64,
+        change: &ReleaseChange,
+        actor: &str,
+    ) -> Result<Release, Error> {
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+        if release.state == ReleaseState::Draft {
+            return match change.state {
+                Some(ReleaseState::Published) => {
+                    self.publish_draft(id, &change.wishes, actor).await
+                }
+                Some(ReleaseState::Withdrawn) => {
+                    Err(Error::State("a draft cannot be withdrawn; delete it instead"))
+                }
+                Some(ReleaseState::Draft) | None => {
+                    self.save_draft(id, &change.wishes).await?;
+                    self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))
+                }
+            };
+        }
+        if let Some(notes) = &change.wishes.notes
+            && *notes != release.notes
+        {
+            self.0.store.save_notes(id, notes).await?;
+            let text = format!("The notes of {} were changed.", release.title());
+            let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
+            self.record(event.on(release.platform.as_deref())).await?;
+        }
+        match change.state {
+            None => {}
+            Some(ReleaseState::Draft) => {
+                return Err(Error::State("a release cannot become a draft again"));
+            }
+            Some(ReleaseState::Withdrawn) => self.withdraw(&release, actor).await?,
+            Some(ReleaseState::Published) => self.publish_again(&release, actor).await?,
+        }
+        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
+    }
+
+    async fn withdraw(&self, release: &Release, actor: &str) -> Result<(), Error> {
+        if release.state == ReleaseState::Withdrawn {
+            return Ok(());
+        }
+        let _changing = self.0.changing.lock().await;
+        self.0.store.withdraw_release(release.id).await?;
+        self.restock().await?;
+        let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
+        let event = Event::new(self.now(), Kind::Withdrawn, text).about(release.id).by(actor);
+        self.record(event.on(release.platform.as_deref())).await
+    }
+
+    async fn publish_again(&self, release: &Release, actor: &str) -> Result<(), Error> {
+        if release.state == ReleaseState::Published {
+            return Ok(());
+        }
+        let (Some(platform_id), Some(version)) = (release.platform_id, &release.version) else {
+            return Err(Error::State("the release has no platform or version"));
+        };
+        let _changing = self.0.changing.lock().await;
+        let (id, now) = (release.id, self.now());
+        self.0.store.publish_release(id, platform_id, version, &release.notes, now).await?;
+        self.restock().await?;
+        let text = format!("{} was published again.", release.title());
+        let event = Event::new(now, Kind::Published, text).about(id).by(actor);
+        self.record(event.on(release.platform.as_deref())).await
+    }
+
+    /// Deletes a release or throws a draft away. Row first, file last.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none of this number.
+    pub async fn delete_release(&self, id: i64, actor: &str) -> Result<Release, Error> {
+        let release = {
+            let _changing = self.0.changing.lock().await;
+            let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+            self.0.store.delete_release(id).await?;
+            self.restock().await?;
+            release
+        };
+        let text = match release.state {
+            ReleaseState::Draft => format!("The draft {} was thrown away.", release.title()),
+            ReleaseState::Published | ReleaseState::Withdrawn => {
+                format!("{} was deleted.", release.title())
+            }
+        };
+        let event = Event::new(self.now(), Kind::ReleaseDeleted, text).about(id).by(actor);
+        self.record(event.on(release.platform.as_deref())).await?;
+        self.sweep().await?;
+        Ok(release)
+    }
+
+    /// The file of a release or draft, for a person. It counts as no download.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none of this number.
+    pub async fn release_file(&self, id: i64) -> Result<(Release, Bytes), Error> {
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+        let bytes = self.0.blobs.read(release.image.sha256, release.image.size).await?;
+        Ok((release, bytes))
+    }
+}

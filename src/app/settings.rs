@@ -1,0 +1,124 @@
+//! Settings that a person may change while the server runs.
+
+use std::sync::{Arc, PoisonError};
+
+use super::{App, Error, Limits};
+use crate::config::{PublicUrl, TimeZone};
+use crate::domain::event::{Event, Kind};
+use crate::store::Store;
+
+/// What a pending device is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PendingAnswer {
+    /// The original's `400 Error: Device not whitelisted.`
+    #[default]
+    Refuse,
+    /// A quiet 304, so that the sketch logs no error.
+    Quiet,
+}
+
+impl PendingAnswer {
+    /// The word in forms and the database.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::Quiet => "quiet",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::Refuse, Self::Quiet].into_iter().find(|value| value.word() == word)
+    }
+}
+
+/// The settings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// How many days events are kept.
+    pub retention_days: u32,
+    /// The address that devices use; the command line wins.
+    pub public_url: Option<PublicUrl>,
+    /// The time zone of pages and catalog; the command line wins.
+    pub time_zone: TimeZone,
+    /// What a pending device is answered.
+    pub pending_answer: PendingAnswer,
+    /// How many pending devices are kept; beyond, the one silent for longest is forgotten.
+    pub pending_limit: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            retention_days: 90,
+            public_url: None,
+            time_zone: TimeZone::utc(),
+            pending_answer: PendingAnswer::default(),
+            pending_limit: 500,
+        }
+    }
+}
+
+impl Settings {
+    /// Reads them from the database; what the command line names wins.
+    pub(super) async fn load(store: &Store, limits: &Limits) -> Result<Self, Error> {
+        let saved = store.settings().await?;
+        let default = Self::default();
+        let read = |key: &str| saved.get(key).map(String::as_str).filter(|text| !text.is_empty());
+        let number = |key: &str| read(key).and_then(|text| text.parse().ok());
+        Ok(Self {
+            retention_days: number("retention_days").unwrap_or(default.retention_days),
+            public_url: limits
+                .public_url
+                .clone()
+                .or_else(|| read("public_url").and_then(|text| text.parse().ok())),
+            time_zone: limits
+                .time_zone
+                .clone()
+                .or_else(|| read("time_zone").and_then(|text| text.parse().ok()))
+                .unwrap_or(default.time_zone),
+            pending_answer: read("pending_answer")
+                .and_then(PendingAnswer::read)
+                .unwrap_or(default.pending_answer),
+            pending_limit: number("pending_limit").unwrap_or(default.pending_limit),
+        })
+    }
+}
+
+impl App {
+    /// Changes the settings. What the command line names stays as it is.
+    ///
+    /// # Errors
+    /// [`Error::Value`] where a number is out of its bounds.
+    pub async fn save_settings(&self, new: Settings, actor: &str) -> Result<(), Error> {
+        let bounds = [
+            ("retention in days", new.retention_days, 1..=3650, "a number from 1 to 3650"),
+            ("pending devices", new.pending_limit, 1..=100_000, "a number from 1 to 100000"),
+        ];
+        for (field, value, range, expected) in bounds {
+            if !range.contains(&value) {
+                return Err(Error::Value { field, value: value.to_string(), expected });
+            }
+        }
+        let _changing = self.0.changing.lock().await;
+        let url = new.public_url.as_ref().map(ToString::to_string).unwrap_or_default();
+        let mut values = vec![
+            ("retention_days", new.retention_days.to_string()),
+            ("pending_answer", new.pending_answer.word().to_owned()),
+            ("pending_limit", new.pending_limit.to_string()),
+        ];
+        if self.0.limits.public_url.is_none() {
+            values.push(("public_url", url));
+        }
+        if self.0.limits.time_zone.is_none() {
+            values.push(("time_zone", new.time_zone.name().to_owned()));
+        }
+        self.0.store.save_settings(&values).await?;
+        let settings = Settings::load(&self.0.store, &self.0.limits).await?;
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.record(Event::new(self.now(), Kind::Settings, "The settings were changed.").by(actor))
+            .await
+    }
+}

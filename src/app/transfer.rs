@@ -1,0 +1,121 @@
+//! Downloads under way, and how they end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::App;
+use crate::domain::device::AttemptState;
+use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
+use crate::store::EndedAttempt;
+
+/// How long a check-in waits for the end of a download whose last byte was taken already.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A download under way.
+#[derive(Debug)]
+pub struct InFlight {
+    pub(super) attempt_id: i64,
+    pub(super) mac: MacAddr,
+    pub(super) release_id: i64,
+    pub(super) title: String,
+    pub(super) platform: String,
+    pub(super) size: u64,
+    pub(super) progress: OnceLock<Arc<AtomicU64>>,
+    pub(super) settled: CancellationToken,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, Copy)]
+pub struct TransferEnd {
+    /// Bytes of the body that the connection took.
+    pub bytes: u64,
+    /// Whether the last byte was taken and the connection closed in order.
+    pub completed: bool,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+impl InFlight {
+    /// Bytes that the connection took so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.progress.get().map_or(0, |progress| progress.load(Ordering::Relaxed))
+    }
+
+    /// Whether all bytes were taken, but the end is not recorded yet.
+    pub(super) fn is_ending(&self) -> bool {
+        self.bytes() >= self.size && !self.settled.is_cancelled()
+    }
+
+    /// Waits until the end is recorded, but not for long.
+    pub(super) async fn ended(&self) {
+        let _ = tokio::time::timeout(PATIENCE, self.settled.cancelled()).await;
+    }
+}
+
+impl App {
+    /// Follows a download to its end. `progress` counts the bytes that the connection takes.
+    pub fn follow(
+        &self,
+        flight: Arc<InFlight>,
+        progress: Arc<AtomicU64>,
+        end: impl Future<Output = TransferEnd> + Send + 'static,
+    ) {
+        let _ = flight.progress.set(progress);
+        let app = self.clone();
+        self.0.tasks.spawn(async move {
+            let end = end.await;
+            app.transfer_ended(&flight, end).await;
+            flight.settled.cancel();
+        });
+    }
+
+    async fn transfer_ended(&self, flight: &InFlight, end: TransferEnd) {
+        let now = self.now();
+        let state =
+            if end.completed { AttemptState::Delivered } else { AttemptState::Aborted };
+        self.0.fleet.with(flight.mac, |live| {
+            if let Some(attempt) = &mut live.attempt
+                && attempt.release_id == Some(flight.release_id)
+            {
+                attempt.deliveries += u32::from(end.completed);
+                if attempt.id == flight.attempt_id && attempt.state == AttemptState::Offered {
+                    attempt.state = state;
+                }
+            }
+            if live.in_flight.as_ref().is_some_and(|own| own.attempt_id == flight.attempt_id) {
+                live.in_flight = None;
+            }
+        });
+        flight.settled.cancel();
+        let millis = u64::try_from(end.elapsed.as_millis()).unwrap_or(u64::MAX);
+        let ended = EndedAttempt {
+            id: flight.attempt_id,
+            release_id: flight.release_id,
+            completed: end.completed,
+            bytes: end.bytes,
+            millis,
+            now,
+        };
+        if let Err(error) = self.0.store.record_transfer(ended).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, device.mac = %flight.mac, "the end of a download is not recorded");
+        }
+        let seconds = end.elapsed.as_secs_f64();
+        let (kind, text) = if end.completed {
+            let text = format!("Took all {} bytes of {} in {seconds:.1} s.", end.bytes, flight.title);
+            (Kind::Delivered, text)
+        } else {
+            let percent = end.bytes.saturating_mul(100) / flight.size.max(1);
+            let (bytes, title) = (end.bytes, &flight.title);
+            let text = format!("The download of {title} ended at {percent} % ({bytes} bytes).");
+            (Kind::Aborted, text)
+        };
+        let event = Event::new(now, kind, text).of(flight.mac).about(flight.release_id);
+        self.record_later(event.on(Some(flight.platform.as_str())));
+    }
+}

@@ -1,0 +1,47 @@
+//! Requests that nobody can be named for: logged once an hour per address, not once a request.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+
+use super::App;
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, Kind};
+
+/// Addresses that are remembered at most.
+const LIMIT: usize = 256;
+/// Seconds for which the same finding about the same address is not repeated.
+const QUIET: i64 = 3600;
+
+/// Who asked without saying who it is, and when that was logged.
+#[derive(Debug, Default)]
+pub(super) struct UnknownCallers(Mutex<HashMap<(IpAddr, &'static str), Timestamp>>);
+
+impl UnknownCallers {
+    /// Whether this finding is worth a line now.
+    fn is_news(&self, address: IpAddr, code: &'static str, now: Timestamp) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.get(&(address, code)).is_some_and(|at| now - at < QUIET) {
+            return false;
+        }
+        if seen.len() >= LIMIT {
+            seen.retain(|_, at| now - *at < QUIET);
+            if seen.len() >= LIMIT {
+                return false;
+            }
+        }
+        seen.insert((address, code), now);
+        true
+    }
+}
+
+impl App {
+    /// A device request that cannot be attributed: no readable MAC address, or not an updater.
+    pub fn refuse_unknown(&self, address: IpAddr, code: &'static str, text: &str) {
+        let now = self.now();
+        if self.0.unknown.is_news(address, code, now) {
+            let text = format!("{address}: {text}");
+            self.record_later(Event::new(now, Kind::Refused, text).by(address.to_string()));
+        }
+    }
+}

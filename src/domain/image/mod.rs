@@ -1,0 +1,75 @@
+//! What is in a file: chip, structure, name and version, from untrusted bytes.
+//!
+//! [`inspect`] refuses what can never be an update with a sentence that helps, and tells about
+//! the rest what it finds. It never guesses silently: an answer that does not hold is
+//! [`Found::Several`], and only [`Found::One`] may be taken without asking. The work is linear
+//! in the size of the file, and no input makes it panic.
+
+mod bytes;
+mod candidates;
+mod descriptor;
+mod info;
+mod layout;
+mod marker;
+mod names;
+mod platforms;
+mod rank;
+mod segments;
+mod shape;
+mod signs;
+mod sniff;
+mod surroundings;
+mod unusable;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use info::{
+    AppDescriptor, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Source,
+    VersionCandidate, Warning,
+};
+pub use marker::SKETCH_MACRO;
+pub use names::KnownNames;
+pub use unusable::Unusable;
+
+use candidates::Collector;
+
+/// Reads a file as an application that is to be sent over the air.
+///
+/// # Errors
+///
+/// The file can never be an update: it is empty, something else, or certainly cut off.
+pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> {
+    sniff::refuse_foreign(bytes)?;
+    let layout = layout::read(bytes)?;
+    let mut warnings = layout.warnings;
+    let descriptor = descriptor::read(bytes);
+    let markers = marker::find(bytes);
+    let names = known.find(bytes);
+
+    let mut collector = Collector::new(bytes, &names);
+    collector.add_markers(&markers);
+    if let Some(descriptor) = &descriptor {
+        collector.add_descriptor(descriptor);
+    }
+    warnings.extend(collector.add_texts(descriptor.is_some()));
+    let mut versions = collector.finish();
+
+    let platforms = platforms::weigh(bytes, names, &mut versions, &markers, descriptor.as_ref());
+    let mut info = ImageInfo {
+        size: bytes::offset(bytes.len()),
+        chip: layout.chip,
+        chip_certain: layout.certain,
+        flash: segments::flash_header(bytes, 0, layout.chip),
+        image_len: layout.image_len.map(bytes::offset),
+        appended_sha256: layout.appended_sha256,
+        descriptor,
+        markers,
+        platforms,
+        versions,
+        warnings,
+    };
+    info.sort_versions();
+    Ok(info)
+}

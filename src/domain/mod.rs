@@ -1,0 +1,20 @@
+//! What we know and how we decide: pure, synchronous, without any input or output.
+//!
+//! Every rule of the product lives here, as plain functions over plain values, so that it can be
+//! tested as a table and used alike by devices, pages, the dry run and the explanation.
+
+pub mod chip;
+pub mod device;
+pub mod digest;
+pub mod event;
+pub mod image;
+pub mod mac;
+pub mod names;
+pub mod platform;
+pub mod release;
+pub mod report;
+pub mod update;
+pub mod version;
+
+/// A moment: seconds since 1970-01-01 00:00:00 UTC.
+pub type Timestamp = i64;

@@ -1,0 +1,46 @@
+//! Platforms: the kinds of devices that share a firmware.
+
+use super::Timestamp;
+use super::names::PlatformName;
+
+/// Which devices of a platform get its releases.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Admission {
+    /// Only those a person approved.
+    #[default]
+    Approved,
+    /// Any device that asks: it is approved at its first contact.
+    Any,
+}
+
+impl Admission {
+    /// The word in forms, JSON and the database.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Any => "any",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::Approved, Self::Any].into_iter().find(|value| value.word() == word)
+    }
+}
+
+/// A kind of device, named as the sketch names itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Platform {
+    /// Its number in the database.
+    pub id: i64,
+    /// Its name.
+    pub name: PlatformName,
+    /// What a person wrote about it.
+    pub description: String,
+    /// Which devices get its releases.
+    pub admission: Admission,
+    /// When it was created.
+    pub created_at: Timestamp,
+}

@@ -1,0 +1,44 @@
+//! The routes that devices use: no session, no compression, no redirects, never a chunked body.
+//!
+//! A device tells who it is by its `User-Agent` and its `x-ESP*` headers alone; its request's body
+//! is never read, so that no `100 Continue` can precede the answer.
+
+mod catalog;
+mod files;
+mod query;
+mod report;
+mod respond;
+mod update;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+
+use crate::app::App;
+
+pub use report::{Caller, Updater};
+
+/// The routes with an address of their own.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/update", any(update::answer))
+        .route("/_catalog", get(catalog::list))
+        .route("/_catalog/", get(catalog::list))
+}
+
+/// Requests for addresses that no route knows: files ending in `.bin`, and updaters of the
+/// "advanced updater" kind, whatever their path. The others are left to the pages.
+///
+/// # Errors
+/// The request itself, where it is none of these.
+pub async fn fallback(State(app): State<App>, request: Request) -> Result<Response, Request> {
+    if files::is_file(request.uri().path()) {
+        return Ok(files::answer(State(app), request).await);
+    }
+    let updater = report::updater(request.headers());
+    if updater.is_some() && report::has_address(request.headers()) {
+        return Ok(update::answer(State(app), request).await.into_response());
+    }
+    Err(request)
+}

@@ -1,0 +1,55 @@
+//! HTTP: the only place that names axum and askama.
+//!
+//! Devices, API, pages, assets and probes are routers of their own, each with its own layers.
+
+pub mod api;
+pub mod assets;
+pub mod device;
+pub mod layers;
+mod probes;
+pub mod view;
+pub mod web;
+pub mod wire;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::App;
+use wire::Connection;
+
+/// Everything that is served.
+pub fn router(app: App) -> Router {
+    let people = Router::new()
+        .merge(web::router())
+        .merge(api::router())
+        .merge(assets::router())
+        .layer(middleware::from_fn(layers::same_origin))
+        .layer(middleware::from_fn(layers::security_headers))
+        .layer(middleware::from_fn(name_caller));
+    Router::new()
+        .merge(people)
+        .merge(device::router())
+        .merge(probes::router())
+        .fallback(fallback)
+        .layer(CatchPanicLayer::new())
+        .with_state(app)
+}
+
+/// What no route knows: a device's file or path, else the page that says so.
+async fn fallback(State(app): State<App>, request: Request) -> Response {
+    match device::fallback(State(app.clone()), request).await {
+        Ok(response) => response,
+        Err(request) => web::not_found(State(app), request).await.into_response(),
+    }
+}
+
+/// Passes the address of the connection on in the form that extractors expect.
+async fn name_caller(mut request: Request, next: Next) -> Response {
+    if let Some(peer) = request.extensions().get::<Connection>().map(Connection::peer) {
+        request.extensions_mut().insert(ConnectInfo(peer));
+    }
+    next.run(request).await
+}

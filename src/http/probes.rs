@@ -1,0 +1,28 @@
+//! Whether the process lives, and whether it can do its work.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+
+use crate::app::App;
+
+/// The probes.
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/healthz", get(lives)).route("/readyz", get(works))
+}
+
+async fn lives() -> &'static str {
+    "ok\n"
+}
+
+async fn works(State(app): State<App>) -> (StatusCode, &'static str) {
+    match app.store().ping().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! How values look on pages: pure functions from what is known to what is drawn.
+
+pub mod charts;
+pub mod filters;
+pub mod words;

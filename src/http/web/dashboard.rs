@@ -1,0 +1,219 @@
+//! The first page: what needs a person, and how the fleet is doing.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::{IntoResponse, Response};
+
+use super::confirm::Part;
+use super::connect::Address;
+use super::error::PageError;
+use super::inbox::{self, Waiting};
+use super::page::{Page, View};
+use super::platforms::{self, names};
+use crate::app::App;
+use crate::domain::device::Approval;
+use crate::domain::event::{Event, Kind};
+use crate::domain::release::ReleaseState;
+use crate::http::view::charts::{Bars, Stack};
+use crate::http::view::filters;
+use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
+
+const DAY: i64 = 86_400;
+const LATEST_EVENTS: u32 = 12;
+const SHOWN: u32 = 5;
+
+/// Decisions that a person should look at, worst first.
+const TROUBLES: [&str; 5] =
+    ["stopped", "identical_but_reports", "no_slot", "wrong_family", "too_big"];
+
+#[derive(Debug, Template)]
+#[template(path = "dashboard.html", blocks = ["live"])]
+struct Dashboard {
+    page: Page,
+    first_steps: Option<FirstSteps>,
+    attention: Vec<Attention>,
+    waiting: Vec<Waiting>,
+    platforms: Vec<String>,
+    totals: Totals,
+    fleets: Vec<Fleet>,
+    checkins: Bars,
+    events: Vec<Event>,
+    base: String,
+}
+
+impl Dashboard {
+    fn attention_sentence(&self) -> String {
+        let n = self.attention.len();
+        filters::count(&(n as u64), "thing needs you.", "things need you.")
+    }
+}
+
+/// How far a new server has come.
+#[derive(Debug, Clone, Copy)]
+struct FirstSteps {
+    release: bool,
+    device: bool,
+    approved: bool,
+    confirmed: bool,
+}
+
+impl FirstSteps {
+    fn done(&self) -> usize {
+        let steps = [self.release, self.device, self.approved, self.confirmed];
+        steps.iter().filter(|done| **done).count()
+    }
+}
+
+/// Something that needs a person.
+#[derive(Debug)]
+struct Attention {
+    tone: &'static str,
+    icon: &'static str,
+    title: String,
+    text: String,
+    href: String,
+    label: &'static str,
+}
+
+#[derive(Debug)]
+struct Totals {
+    approved: u64,
+    checkins: u64,
+    platforms: u64,
+    confirmed_week: u64,
+}
+
+/// The versions that the devices of a platform run.
+#[derive(Debug)]
+struct Fleet {
+    platform: String,
+    newest: Option<String>,
+    stack: Stack,
+}
+
+/// `GET /`
+pub(super) async fn show(
+    State(app): State<App>,
+    page: Page,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
+    let checkins = platforms::checkins(&app, None, &page).await?;
+    let approved = approved(&app).await?;
+    let confirmed_week = confirmed(&app, page.now - 7 * DAY, 1000).await?;
+    let totals = Totals {
+        approved,
+        checkins: checkins.total,
+        platforms: app.shelf().platforms().len() as u64,
+        confirmed_week,
+    };
+    let filter = EventFilter { limit: LATEST_EVENTS, ..EventFilter::default() };
+    let dashboard = Dashboard {
+        first_steps: first_steps(&app, &totals, page.pending).await?,
+        attention: attention(&app, page.now).await?,
+        waiting: inbox::waiting(&app, SHOWN).await?,
+        platforms: names(&app),
+        fleets: fleets(&app).await?,
+        events: app.store().events(&filter).await?,
+        base: Address::of(&app, &page).base,
+        totals,
+        checkins,
+        page,
+    };
+    if part.is("live") {
+        return Ok(View(dashboard.as_live()).into_response());
+    }
+    Ok(View(dashboard).into_response())
+}
+
+async fn approved(app: &App) -> Result<u64, PageError> {
+    let counts = app.store().count_devices().await?;
+    let approved = counts.into_iter().filter(|(state, _)| *state == Approval::Approved);
+    Ok(approved.map(|(_, count)| count).sum())
+}
+
+async fn confirmed(app: &App, since: i64, limit: u32) -> Result<u64, PageError> {
+    let filter = EventFilter {
+        kind: Some(Kind::Confirmed),
+        since: Some(since),
+        limit,
+        ..EventFilter::default()
+    };
+    Ok(app.store().events(&filter).await?.len() as u64)
+}
+
+/// The check list of a new server; `None` once there are a release and an approved device.
+async fn first_steps(
+    app: &App,
+    totals: &Totals,
+    pending: u64,
+) -> Result<Option<FirstSteps>, PageError> {
+    let release = app.shelf().platforms().iter().any(|platform| platform.newest().is_some());
+    let approved = totals.approved > 0;
+    if release && approved {
+        return Ok(None);
+    }
+    let confirmed = confirmed(app, 0, 1).await? > 0;
+    Ok(Some(FirstSteps { release, device: approved || pending > 0, approved, confirmed }))
+}
+
+async fn attention(app: &App, now: i64) -> Result<Vec<Attention>, PageError> {
+    let mut items = Vec::new();
+    for outcome in TROUBLES {
+        let filter = DeviceFilter {
+            approval: Some(Approval::Approved),
+            outcome: Some(outcome.to_owned()),
+            sort: DeviceSort::Seen,
+            limit: SHOWN,
+            ..DeviceFilter::default()
+        };
+        let devices = app.store().devices(&filter).await?;
+        items.extend(devices.into_iter().map(|device| Attention {
+            tone: if outcome == "stopped" { "bad" } else { "warn" },
+            icon: if outcome == "stopped" { "stop" } else { "alert" },
+            title: device.title(),
+            href: format!("/devices/{}", device.mac.hex()),
+            text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
+            label: "See why",
+        }));
+    }
+    let filter = ReleaseFilter {
+        state: Some(ReleaseState::Draft),
+        limit: Some(SHOWN),
+        ..ReleaseFilter::default()
+    };
+    let drafts = app.store().releases(&filter).await?;
+    items.extend(drafts.into_iter().map(|draft| Attention {
+        tone: "warn",
+        icon: "file",
+        title: format!("{} is a draft", draft.image.file_name),
+        text: "It is offered to nobody until you publish it.".to_owned(),
+        href: format!("/releases/{}", draft.id),
+        label: "Report card",
+    }));
+    let filter = EventFilter {
+        kind: Some(Kind::Fault),
+        since: Some(now - DAY),
+        limit: SHOWN,
+        ..EventFilter::default()
+    };
+    items.extend(app.store().events(&filter).await?.into_iter().map(|fault| Attention {
+        tone: "bad",
+        icon: "alert",
+        title: "The server could not do its work".to_owned(),
+        text: fault.text,
+        href: "/events?kind=fault".to_owned(),
+        label: "Events",
+    }));
+    Ok(items)
+}
+
+async fn fleets(app: &App) -> Result<Vec<Fleet>, PageError> {
+    let counts = app.store().versions_in_field().await?;
+    let shelf = app.shelf();
+    let fleets = shelf.platforms().into_iter().map(|entry| Fleet {
+        platform: entry.platform.name.to_string(),
+        newest: entry.newest().map(|newest| newest.version.to_string()),
+        stack: platforms::stack_of(&counts, entry.platform.id),
+    });
+    Ok(fleets.collect())
+}

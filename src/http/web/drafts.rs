@@ -1,0 +1,243 @@
+//! A draft: its report card, and the form that confirms or corrects it.
+
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::card::{Line, PlatformChoice, VersionChoice, lines};
+use super::error::{PageError, sentence};
+use super::page::{Actor, Flash, Page, View};
+use super::platforms::names;
+use super::releases::find;
+use crate::app::{App, Error, ReportCard, Wishes};
+use crate::domain::image::Source;
+use crate::domain::release::{Question, Release, ReleaseState};
+use crate::http::view::{filters, words};
+
+/// Radio values that point to the field beside them; no platform or version can have a colon first.
+const NEW: &str = ":new";
+const OTHER: &str = ":other";
+const TYPED: &str = ":typed";
+
+#[derive(Debug, Template)]
+#[template(path = "releases/draft.html")]
+struct Draft {
+    page: Page,
+    release: Release,
+    error: String,
+    lines: Vec<Line>,
+    questions: Vec<Question>,
+    /// The platforms that the file names.
+    platforms: Vec<PlatformChoice>,
+    /// All others.
+    others: Vec<String>,
+    other_chosen: bool,
+    new_chosen: bool,
+    new_platform: String,
+    chosen_platform: String,
+    versions: Vec<VersionChoice>,
+    passed_over: Vec<VersionChoice>,
+    typed_chosen: bool,
+    typed: String,
+    facts: Vec<(&'static str, String)>,
+    accepted: Vec<String>,
+}
+
+impl Draft {
+    fn new(app: &App, page: Page, release: Release, card: &ReportCard) -> Self {
+        let chosen = card.platform.clone().unwrap_or_default();
+        let platforms = PlatformChoice::all(&card.info, &chosen);
+        let mentioned = |name: &String| platforms.iter().any(|choice| choice.name == **name);
+        let others: Vec<String> = names(app).into_iter().filter(|name| !mentioned(name)).collect();
+        let version = card.version.as_ref().map(ToString::to_string).unwrap_or_default();
+        let all = VersionChoice::all(card, &version);
+        let (passed_over, versions): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|choice| choice.source == Source::Library);
+        let listed = versions.iter().chain(&passed_over).any(|choice| choice.chosen);
+        let is_new = card.platform_id.is_none() && !chosen.is_empty();
+        Self {
+            other_chosen: card.platform_id.is_some() && others.contains(&chosen),
+            new_chosen: is_new || (platforms.is_empty() && others.is_empty()),
+            new_platform: if is_new { chosen.clone() } else { String::new() },
+            chosen_platform: chosen,
+            typed_chosen: !listed && (versions.is_empty() || !version.is_empty()),
+            typed: if listed { String::new() } else { version },
+            lines: lines(card),
+            questions: card.questions.clone(),
+            facts: super::card::facts(&card.info),
+            accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
+            error: String::new(),
+            page,
+            release,
+            platforms,
+            others,
+            versions,
+            passed_over,
+        }
+    }
+
+    fn is_chosen(&self, name: &str) -> bool {
+        self.chosen_platform == name
+    }
+
+    fn is_accepted(&self, question: &Question) -> bool {
+        self.accepted.iter().any(|code| code == question.code())
+    }
+}
+
+/// The report card of a draft.
+pub(super) async fn show(app: &App, page: Page, draft: Release) -> Result<Response, PageError> {
+    let card = app.report_card(draft.id, &Wishes::default()).await?;
+    Ok(View(Draft::new(app, page, draft, &card)).into_response())
+}
+
+/// What a person decided.
+#[derive(Debug, PartialEq, Eq)]
+struct Decided {
+    publish: bool,
+    wishes_platform: Option<String>,
+    wishes_version: Option<String>,
+    notes: Option<String>,
+    accept: Vec<String>,
+}
+
+impl Decided {
+    fn read(fields: &[(String, String)]) -> Self {
+        let value = |name: &str| {
+            let field = fields.iter().find(|(key, _)| key == name);
+            field.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        let platform = value("platform");
+        let is_new = platform.as_deref() == Some(NEW);
+        let mut accept: Vec<String> = fields
+            .iter()
+            .filter(|(key, _)| key == "accept")
+            .map(|(_, code)| code.clone())
+            .collect();
+        if is_new {
+            // To choose "a new platform" and to name it is the answer to that question.
+            accept.push("platform_unknown".to_owned());
+        }
+        Self {
+            publish: value("action").as_deref() == Some("publish"),
+            wishes_platform: match platform.as_deref() {
+                Some(NEW) => value("new_platform"),
+                Some(OTHER) => value("other"),
+                _ => platform,
+            },
+            wishes_version: match value("version").as_deref() {
+                Some(TYPED) => value("typed"),
+                other => other.map(str::to_owned),
+            },
+            notes: fields.iter().find(|(key, _)| key == "notes").map(|(_, notes)| notes.clone()),
+            accept,
+        }
+    }
+
+    fn wishes(&self) -> Wishes {
+        Wishes {
+            platform: self.wishes_platform.clone(),
+            version: self.wishes_version.clone(),
+            notes: self.notes.clone(),
+            accept: self.accept.clone(),
+            publish: self.publish,
+            keep_on_questions: true,
+            dry_run: false,
+        }
+    }
+}
+
+/// `POST /releases/{id}`
+pub(super) async fn decide(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    page: Page,
+    Path(id): Path<i64>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> Result<Response, PageError> {
+    let mut draft = find(&app, id).await?;
+    let to = format!("/releases/{id}");
+    if draft.state != ReleaseState::Draft {
+        return Ok(Flash::warn(format!("{} is published already.", draft.title())).go(&to));
+    }
+    let decided = Decided::read(&fields);
+    let wishes = decided.wishes();
+    if !decided.publish {
+        app.save_draft(id, &wishes).await?;
+        return Ok(Flash::good("The draft was saved. It is offered to nobody yet.").go(&to));
+    }
+    let error = match app.publish_draft(id, &wishes, &actor).await {
+        Ok(release) => {
+            let text = "is published. Devices get it at their next check-in.";
+            return Ok(Flash::good(format!("{} {text}", release.title())).go(&to));
+        }
+        Err(error) if error.is_internal() => return Err(error.into()),
+        Err(error) => error,
+    };
+    draft.notes = decided.notes.unwrap_or(draft.notes);
+    again(&app, page, draft, wishes, error).await
+}
+
+/// The form once more, with what is still open.
+async fn again(
+    app: &App,
+    page: Page,
+    draft: Release,
+    wishes: Wishes,
+    error: Error,
+) -> Result<Response, PageError> {
+    let (card, text) = match error {
+        Error::Questions(card) => {
+            let open = card.questions.len() as u64;
+            let open = filters::count(&open, "question is", "questions are");
+            (*card, format!("Not published: {open} still open, see the report card."))
+        }
+        error => {
+            let bare = Wishes { platform: None, version: None, ..wishes };
+            (app.report_card(draft.id, &bare).await?, sentence(&error.to_string()))
+        }
+    };
+    let draft = Draft { error: text, ..Draft::new(app, page, draft, &card) };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn the_field_beside_the_chosen_button_counts() {
+        let decided = Decided::read(&fields(&[
+            ("platform", ":new"),
+            ("other", "chase"),
+            ("new_platform", " pump "),
+            ("version", ":typed"),
+            ("typed", "v1.0.1"),
+            ("accept", "version_not_higher"),
+            ("action", "publish"),
+        ]));
+        assert!(decided.publish);
+        assert_eq!(decided.wishes_platform.as_deref(), Some("pump"));
+        assert_eq!(decided.wishes_version.as_deref(), Some("v1.0.1"));
+        assert_eq!(decided.accept, ["version_not_higher", "platform_unknown"]);
+    }
+
+    #[test]
+    fn a_listed_choice_counts_by_itself() {
+        let decided = Decided::read(&fields(&[
+            ("platform", "chase"),
+            ("new_platform", "pump"),
+            ("version", "v2.0.0"),
+            ("typed", "v1"),
+            ("action", "save"),
+        ]));
+        assert!(!decided.publish && decided.accept.is_empty());
+        assert_eq!(decided.wishes_platform.as_deref(), Some("chase"));
+        assert_eq!(decided.wishes_version.as_deref(), Some("v2.0.0"));
+    }
+}

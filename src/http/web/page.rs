@@ -1,0 +1,319 @@
+//! The frame around every page: theme, flash, menu; and how a page or an error is answered.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use askama::Template;
+use axum::extract::{ConnectInfo, FromRequestParts};
+use axum::http::header::{COOKIE, HOST, REFERER, SET_COOKIE};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use jiff::tz::TimeZone;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+
+use super::error::PageError;
+use crate::app::App;
+use crate::domain::Timestamp;
+use crate::domain::device::Approval;
+use crate::http::view::filters::Moment;
+
+pub(super) const FLASH_COOKIE: &str = "espalier_flash";
+const THEME_COOKIE: &str = "espalier_theme";
+
+/// Which colours a visitor wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Always light.
+    Light,
+    /// Always dark.
+    Dark,
+}
+
+impl Theme {
+    /// All of them, in the order of the switch.
+    pub const ALL: [Self; 3] = [Self::System, Self::Light, Self::Dark];
+
+    /// The word in the form, the cookie and `data-theme`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "light",
+            Self::Dark => "dark",
+        }
+    }
+
+    /// The name of its icon.
+    #[must_use]
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::System => "system",
+            Self::Light => "sun",
+            Self::Dark => "moon",
+        }
+    }
+
+    /// What it does, for the switch.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::System => "Colours of the system",
+            Self::Light => "Light",
+            Self::Dark => "Dark",
+        }
+    }
+
+    /// Reads the word; anything else follows the system.
+    #[must_use]
+    pub fn read(word: &str) -> Self {
+        Self::ALL.into_iter().find(|theme| theme.word() == word).unwrap_or_default()
+    }
+
+    /// The cookie that keeps the choice for a year.
+    #[must_use]
+    pub fn cookie(self) -> String {
+        let word = self.word();
+        format!("{THEME_COOKIE}={word}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax")
+    }
+}
+
+/// How a message is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// It worked.
+    Good,
+    /// It worked in part, or wants attention.
+    Warn,
+    /// It did not work.
+    Bad,
+}
+
+impl Tone {
+    /// The class in the style sheet, and the letter in the cookie.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        }
+    }
+
+    /// The name of its icon.
+    #[must_use]
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::Good => "check",
+            Self::Warn | Self::Bad => "alert",
+        }
+    }
+}
+
+/// A message for the next page: what happened, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Flash {
+    /// How it is meant.
+    pub tone: Tone,
+    /// What it says.
+    pub text: String,
+}
+
+impl Flash {
+    /// It worked.
+    pub fn good(text: impl Into<String>) -> Self {
+        Self { tone: Tone::Good, text: text.into() }
+    }
+
+    /// It worked in part.
+    pub fn warn(text: impl Into<String>) -> Self {
+        Self { tone: Tone::Warn, text: text.into() }
+    }
+
+    /// It did not work.
+    pub fn bad(text: impl Into<String>) -> Self {
+        Self { tone: Tone::Bad, text: text.into() }
+    }
+
+    /// Sends the visitor to a page that shows the message.
+    #[must_use]
+    pub fn go(self, to: &str) -> Response {
+        let mut response = Redirect::to(to).into_response();
+        // Browsers keep cookies of about 4 KiB; percent signs treble the length.
+        let text: String = self.text.chars().take(600).collect();
+        let text = utf8_percent_encode(&text, NON_ALPHANUMERIC);
+        let tone = self.tone.word();
+        let cookie =
+            format!("{FLASH_COOKIE}={tone}.{text}; Path=/; Max-Age=60; HttpOnly; SameSite=Lax");
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
+    }
+
+    fn read(value: &str) -> Option<Self> {
+        let (tone, text) = value.split_once('.')?;
+        let tone =
+            [Tone::Good, Tone::Warn, Tone::Bad].into_iter().find(|known| known.word() == tone)?;
+        let text = percent_decode_str(text).decode_utf8().ok()?.into_owned();
+        Some(Self { tone, text })
+    }
+}
+
+/// What every page needs besides its own content.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The colours the visitor chose.
+    pub theme: Theme,
+    /// The message of the change that led here.
+    pub flash: Option<Flash>,
+    /// The path of the page, for the menu.
+    pub path: String,
+    /// The `Host` the visitor used.
+    pub host: Option<String>,
+    /// Now, for "3 min ago".
+    pub now: Timestamp,
+    /// The zone in which times are shown.
+    pub zone: TimeZone,
+    /// How many devices wait for a word.
+    pub pending: u64,
+}
+
+impl Page {
+    /// The frame of a request, without what only the database knows.
+    #[must_use]
+    pub fn of(parts: &Parts, now: Timestamp, zone: TimeZone) -> Self {
+        let theme = cookie(&parts.headers, THEME_COOKIE).map(Theme::read).unwrap_or_default();
+        let flash = cookie(&parts.headers, FLASH_COOKIE).and_then(Flash::read);
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let path = parts.uri.path().to_owned();
+        Self { theme, flash, path, host, now, zone, pending: 0 }
+    }
+
+    /// `aria-current` of a menu entry.
+    #[must_use]
+    pub fn current(&self, entry: &str) -> &'static str {
+        let inside = || {
+            let rest = self.path.strip_prefix(entry)?;
+            (entry != "/" && rest.starts_with('/')).then_some(())
+        };
+        if self.path == entry {
+            "page"
+        } else if inside().is_some() && self.path != "/releases/new" {
+            "true"
+        } else {
+            ""
+        }
+    }
+
+    /// Whether the entries behind "More" hold the current page.
+    #[must_use]
+    pub fn is_under_more(&self) -> bool {
+        ["/platforms", "/events", "/connect", "/settings"]
+            .iter()
+            .any(|entry| !self.current(entry).is_empty())
+    }
+
+    /// "3 min ago", with the exact time as its title.
+    #[must_use]
+    pub fn ago(&self, at: &Timestamp) -> Moment {
+        Moment::relative(*at, self.now, &self.zone)
+    }
+
+    /// The exact time, with "3 min ago" as its title.
+    #[must_use]
+    pub fn at(&self, at: &Timestamp) -> Moment {
+        Moment::exact(*at, self.now, &self.zone)
+    }
+}
+
+impl FromRequestParts<App> for Page {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
+        let zone = app.settings().time_zone.0.clone();
+        let counts = app.store().count_devices().await?;
+        let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
+        let pending = pending.map_or(0, |(_, count)| *count);
+        Ok(Self { pending, ..Self::of(parts, app.now(), zone) })
+    }
+}
+
+/// The one who asks, as the log names them: the address.
+#[derive(Debug, Clone)]
+pub struct Actor(pub String);
+
+impl<S: Sync> FromRequestParts<S> for Actor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
+        Ok(Self(address.unwrap_or_else(|| "the pages".to_owned())))
+    }
+}
+
+/// The page of this server from which a form was sent.
+#[derive(Debug, Clone)]
+pub struct Back(Option<String>);
+
+impl Back {
+    /// That page, else another one.
+    #[must_use]
+    pub fn or(&self, other: &str) -> String {
+        self.0.clone().unwrap_or_else(|| other.to_owned())
+    }
+
+    /// Reads it from the `Referer`, which is trusted only for the path.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        let referer = headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let uri = referer.and_then(|referer| referer.parse::<Uri>().ok());
+        Self(uri.as_ref().and_then(Uri::path_and_query).and_then(|page| inside(page.as_str())))
+    }
+}
+
+/// A path of this server; `//host/…` and the like lead elsewhere.
+#[must_use]
+pub fn inside(path: &str) -> Option<String> {
+    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    own.then(|| path.to_owned())
+}
+
+impl<S: Sync> FromRequestParts<S> for Back {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// The value of a cookie.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+/// A template as an answer.
+#[derive(Debug, Clone)]
+pub struct View<T>(pub T);
+
+impl<T: Template> IntoResponse for View<T> {
+    fn into_response(self) -> Response {
+        match self.0.render() {
+            Ok(text) => Html(text).into_response(),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a page was not drawn");
+                (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be drawn.\n")
+                    .into_response()
+            }
+        }
+    }
+}

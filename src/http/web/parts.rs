@@ -1,0 +1,192 @@
+//! The parts of an upload form, as a stream: files go to disk while they arrive, and the fields
+//! that say what is wished may come before or after them.
+
+use axum::extract::Multipart;
+use axum::extract::multipart::{Field, MultipartError};
+use axum::http::StatusCode;
+
+use super::error::{sentence, status};
+use super::upload::{Became, Outcome};
+use crate::app::{Accepted, App, Error, Uploaded, Wishes};
+
+/// Files that are taken in one form; a browser with the script sends each in a form of its own.
+const FILES: usize = 20;
+/// Bytes of a field that is no file.
+const FIELD_LIMIT: usize = 16 << 10;
+
+/// Receives all files of a form and does with them what its fields wish.
+pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<Outcome> {
+    let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
+    let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
+    let mut budget = Budget::new(app.limits().max_upload);
+    loop {
+        let field = match form.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => break,
+            Err(error) => {
+                files.push(("The upload".to_owned(), Err(broken(&error))));
+                break;
+            }
+        };
+        if field.name() == Some("file") {
+            let name = field.file_name().unwrap_or_default().to_owned();
+            if name.is_empty() {
+                continue;
+            }
+            let file = if files.len() < FILES {
+                take(app, &name, field, &mut budget).await
+            } else {
+                Err(Error::State("these are too many files at once; send the others by themselves"))
+            };
+            let cut = matches!(file, Err(Error::Cut));
+            files.push((name, file));
+            if cut || budget.is_spent() {
+                break;
+            }
+        } else {
+            wish(&mut wishes, field).await;
+        }
+    }
+    settle(app, files, &wishes, actor).await
+}
+
+/// How many bytes of refused files are still read, so that the browser gets to see the answer.
+#[derive(Debug)]
+struct Budget(u64);
+
+impl Budget {
+    fn new(max_upload: u64) -> Self {
+        Self(max_upload.saturating_mul(2).max(64 << 20))
+    }
+
+    fn spend(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_sub(bytes as u64);
+    }
+
+    const fn is_spent(&self) -> bool {
+        self.0 == 0
+    }
+}
+
+/// Writes one file as it arrives. What is refused is read to its end, within bounds.
+async fn take(
+    app: &App,
+    name: &str,
+    mut field: Field<'_>,
+    budget: &mut Budget,
+) -> Result<Accepted, Error> {
+    let mut receiving = app.receive(name).await;
+    loop {
+        let chunk = match field.chunk().await {
+            Ok(Some(chunk)) => chunk,
+            Ok(None) => break,
+            Err(error) => return Err(broken(&error)),
+        };
+        match &mut receiving {
+            Ok(file) => {
+                if let Err(error) = file.write(&chunk).await {
+                    receiving = Err(error);
+                }
+            }
+            Err(_) => {
+                budget.spend(chunk.len());
+                if budget.is_spent() {
+                    break;
+                }
+            }
+        }
+    }
+    receiving?.finish().await
+}
+
+/// A form that ends too early, or is none.
+fn broken(error: &MultipartError) -> Error {
+    tracing::debug!(error = error as &dyn std::error::Error, "an upload form broke off");
+    Error::Cut
+}
+
+/// Reads one field that says what is wished.
+async fn wish(wishes: &mut Wishes, mut field: Field<'_>) {
+    let name = field.name().unwrap_or_default().to_owned();
+    let mut bytes = Vec::new();
+    while let Ok(Some(chunk)) = field.chunk().await {
+        if bytes.len() + chunk.len() <= FIELD_LIMIT {
+            bytes.extend_from_slice(&chunk);
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    let some = Some(text.clone()).filter(|text| !text.is_empty());
+    match name.as_str() {
+        "platform" => wishes.platform = some,
+        "version" => wishes.version = some,
+        "notes" => wishes.notes = some,
+        "publish" => wishes.publish = matches!(text.as_str(), "true" | "on" | "yes" | "1"),
+        "accept" => wishes.accept.extend(some),
+        _ => {}
+    }
+}
+
+async fn settle(
+    app: &App,
+    files: Vec<(String, Result<Accepted, Error>)>,
+    wishes: &Wishes,
+    actor: &str,
+) -> Vec<Outcome> {
+    if files.is_empty() {
+        return vec![refused(app, "No file".to_owned(), &Error::NoFile, actor)];
+    }
+    let mut outcomes = Vec::with_capacity(files.len());
+    for (name, file) in files {
+        let uploaded = match file {
+            Ok(file) => app.accept(file, wishes, actor).await,
+            Err(error) => Err(error),
+        };
+        outcomes.push(match uploaded {
+            Ok(uploaded) => kept(name, uploaded, wishes.publish),
+            Err(error) => refused(app, name, &error, actor),
+        });
+    }
+    outcomes
+}
+
+fn refused(app: &App, name: String, error: &Error, actor: &str) -> Outcome {
+    if !matches!(error, Error::NoFile) {
+        app.upload_refused(&name, error, actor);
+    }
+    let text = if error.is_internal() {
+        "The server could not keep it; its log says why.".to_owned()
+    } else {
+        sentence(&error.to_string())
+    };
+    let (state, url) = (Became::Refused, String::new());
+    Outcome { name, state, sentence: text, url, status: status(error) }
+}
+
+fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
+    let status = StatusCode::OK;
+    let (release, state, sentence) = match uploaded {
+        Uploaded::Published(release, _) => {
+            let text = format!("Published as {}.", release.title());
+            (release, Became::Published, text)
+        }
+        Uploaded::Existing(release, _) => {
+            let text = format!("Exactly this file is already there as {}.", release.title());
+            (release, Became::Existing, text)
+        }
+        Uploaded::Draft(release, card) => {
+            let open = card.questions.first().map(crate::domain::release::Question::text);
+            let text = match open {
+                Some(question) if publish => format!("Not published, it waits as a draft: {question}"),
+                Some(question) => format!("It waits as a draft: {question}"),
+                None => "It waits as a draft. Look at its report card and publish it.".to_owned(),
+            };
+            (release, Became::Draft, text)
+        }
+        Uploaded::Looked(card) => {
+            let text = format!("{} was only looked at.", card.image.file_name);
+            let (state, url) = (Became::Draft, String::new());
+            return Outcome { name, state, sentence: text, url, status };
+        }
+    };
+    Outcome { name, state, sentence, url: format!("/releases/{}", release.id), status }
+}

@@ -1,0 +1,213 @@
+//! Releases: one of them, published or withdrawn; and what drafts share with them.
+
+use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::confirm::{Confirm, Part};
+use super::drafts;
+use super::error::PageError;
+use super::page::{Actor, Flash, Page, View};
+use crate::app::{App, ReleaseChange, Wishes};
+use crate::domain::event::Event;
+use crate::domain::release::{Published, Release, ReleaseState, file_name};
+use crate::domain::version::FirmwareVersion;
+use crate::http::view::{filters, words};
+use crate::store::EventFilter;
+
+const EVENTS_SHOWN: u32 = 15;
+
+#[derive(Debug, Template)]
+#[template(path = "releases/show.html")]
+struct Show {
+    page: Page,
+    release: Release,
+    /// Another release that devices get.
+    newest: Option<(i64, String)>,
+    is_newest: bool,
+    /// How many devices report its version.
+    running: u64,
+    events: Vec<Event>,
+}
+
+impl Show {
+    fn is_published(&self) -> bool {
+        self.release.state == ReleaseState::Published
+    }
+}
+
+/// The release of a number.
+pub(super) async fn find(app: &App, id: i64) -> Result<Release, PageError> {
+    app.store().release(id).await?.ok_or_else(|| PageError::not_found("release"))
+}
+
+/// What devices of the release's family get now.
+fn newest(app: &App, release: &Release) -> Option<std::sync::Arc<Published>> {
+    let shelf = app.shelf();
+    let platform = shelf.platform_by_id(release.platform_id?)?;
+    platform.newest_for(release.image.chip.family()).cloned()
+}
+
+/// `GET /releases`
+pub(super) async fn list() -> Redirect {
+    Redirect::to("/releases/new")
+}
+
+/// `GET /releases/{id}`
+pub(super) async fn show(
+    State(app): State<App>,
+    page: Page,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let release = find(&app, id).await?;
+    if release.state == ReleaseState::Draft {
+        return drafts::show(&app, page, release).await;
+    }
+    let filter =
+        EventFilter { release_id: Some(id), limit: EVENTS_SHOWN, ..EventFilter::default() };
+    let newest = newest(&app, &release);
+    let is_newest = newest.as_ref().is_some_and(|newest| newest.id == id);
+    let platform = release.platform.clone().unwrap_or_default();
+    let show = Show {
+        newest: newest
+            .filter(|_| !is_newest)
+            .map(|newest| (newest.id, format!("{platform} {}", newest.version))),
+        is_newest,
+        running: running(&app, &release).await?,
+        events: app.store().events(&filter).await?,
+        release,
+        page,
+    };
+    Ok(View(show).into_response())
+}
+
+/// How many devices of its platform report its version.
+async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
+    let counts = app.store().versions_in_field().await?;
+    let own = counts.iter().filter(|count| Some(count.platform_id) == release.platform_id);
+    let same = own.filter(|count| {
+        let reported = count.version.as_deref().map(FirmwareVersion::read);
+        reported.is_some() && reported == release.version
+    });
+    Ok(same.map(|count| count.devices).sum())
+}
+
+/// `GET /releases/{id}/download`
+pub(super) async fn download(
+    State(app): State<App>,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let (release, bytes) = app.release_file(id).await?;
+    let name = match (&release.platform, &release.version) {
+        (Some(platform), Some(version)) => file_name(platform, version),
+        _ => format!("draft_{id}.bin"),
+    };
+    let disposition = format!("attachment; filename=\"{name}\"");
+    let headers =
+        [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)];
+    Ok((headers, bytes).into_response())
+}
+
+/// `POST /releases/{id}/publish`
+pub(super) async fn publish(
+    app: State<App>,
+    actor: Actor,
+    id: Path<i64>,
+) -> Result<Response, PageError> {
+    let text = "is published. Devices get the newest at their next check-in.";
+    set(app, actor, id, ReleaseState::Published, text).await
+}
+
+/// `POST /releases/{id}/withdraw`
+pub(super) async fn withdraw(
+    app: State<App>,
+    actor: Actor,
+    id: Path<i64>,
+) -> Result<Response, PageError> {
+    let text = "is withdrawn; nobody gets it any more.";
+    set(app, actor, id, ReleaseState::Withdrawn, text).await
+}
+
+async fn set(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Path(id): Path<i64>,
+    state: ReleaseState,
+    text: &str,
+) -> Result<Response, PageError> {
+    let change = ReleaseChange { state: Some(state), wishes: Wishes::default() };
+    let release = app.change_release(id, &change, &actor).await?;
+    Ok(Flash::good(format!("{} {text}", release.title())).go(&format!("/releases/{id}")))
+}
+
+/// Notes as they are typed.
+#[derive(Debug, Deserialize)]
+pub(super) struct Noted {
+    notes: String,
+}
+
+/// `POST /releases/{id}/notes`
+pub(super) async fn note(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Path(id): Path<i64>,
+    Form(noted): Form<Noted>,
+) -> Result<Response, PageError> {
+    let wishes = Wishes { notes: Some(noted.notes), ..Wishes::default() };
+    app.change_release(id, &ReleaseChange { state: None, wishes }, &actor).await?;
+    Ok(Flash::good("The notes were saved.").go(&format!("/releases/{id}")))
+}
+
+/// `GET /releases/{id}/delete`
+pub(super) async fn confirm_delete(
+    State(app): State<App>,
+    page: Page,
+    Path(id): Path<i64>,
+    Query(part): Query<Part>,
+) -> Result<Response, PageError> {
+    let release = find(&app, id).await?;
+    let draft = release.state == ReleaseState::Draft;
+    let title = release.title();
+    let mut consequences =
+        vec![format!("The image ({}) and its notes", filters::bytes(&release.image.size))];
+    if !draft {
+        let downloads = release.counters.downloads;
+        let downloads = filters::count(&downloads, "completed download", "completed downloads");
+        consequences.push(format!("Its counters: {downloads}"));
+    }
+    if newest(&app, &release).is_some_and(|newest| newest.id == id) {
+        consequences.push("Devices get the next lower published version from then on".to_owned());
+    }
+    let confirm = Confirm {
+        page,
+        title: if draft { format!("Throw {title} away?") } else { format!("Delete {title}?") },
+        consequences,
+        remains: if draft {
+            "No device has ever been offered it."
+        } else {
+            "Devices that run it keep it. This cannot be undone; to only stop offering it, \
+             withdraw it."
+        },
+        action: format!("/releases/{id}/delete"),
+        button: if draft { "Throw it away" } else { "Delete it" },
+        back: format!("/releases/{id}"),
+    };
+    Ok(confirm.show(&part))
+}
+
+/// `POST /releases/{id}/delete`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let release = app.delete_release(id, &actor).await?;
+    let title = release.title();
+    if release.state == ReleaseState::Draft {
+        return Ok(Flash::good(format!("{title} was thrown away.")).go("/releases/new"));
+    }
+    let platform = release.platform.unwrap_or_default();
+    Ok(Flash::good(format!("{title} was deleted.")).go(&format!("/platforms/{platform}")))
+}

@@ -1,0 +1,231 @@
+//! Accepting connections and seeing each of them through to its end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use futures_util::TryFutureExt;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+use tracing::{debug, warn};
+
+use super::WireSettings;
+use super::close::{self, Bounds};
+use super::repair::Wire;
+use super::transfer::{Connection, Shared, Watch};
+
+/// The largest head of a request.
+const MAX_HEAD: usize = 64 * 1024;
+/// What a client whose upload was refused may still send, so that it reads why.
+const REFUSED: Bounds = Bounds {
+    bytes: 64 * 1024 * 1024,
+    time: Duration::from_secs(20),
+    pause: Duration::from_secs(5),
+};
+/// The pauses after a failed accept, first and longest: usually no file descriptor is left.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// How long the tasks may take to end when they were told to.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What all connections have in common.
+struct Server {
+    router: Router,
+    settings: Arc<WireSettings>,
+    http: http1::Builder,
+    /// No more requests.
+    shutdown: CancellationToken,
+    /// No more anything.
+    kill: CancellationToken,
+}
+
+/// Serves until `shutdown` and for at most the grace period after it.
+pub(super) async fn run(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    settings: WireSettings,
+    shutdown: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(to_usize(settings.max_connections)));
+    let mut http = http1::Builder::new();
+    // The waiting for requests is limited by the stream itself.
+    http.half_close(true)
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD);
+    let server = Arc::new(Server {
+        router: router.with_state(()),
+        settings: Arc::new(settings),
+        http,
+        shutdown,
+        kill: CancellationToken::new(),
+    });
+    let mut loops = JoinSet::new();
+    for listener in listeners {
+        loops.spawn(accept(listener, Arc::clone(&server), Arc::clone(&places)));
+    }
+    server.shutdown.cancelled().await;
+    while loops.join_next().await.is_some() {}
+    let all = server.settings.max_connections;
+    if timeout(server.settings.shutdown_grace, places.acquire_many(all))
+        .await
+        .is_err()
+    {
+        server.kill.cancel();
+        let _ = timeout(LAST_WORDS, places.acquire_many(all)).await;
+    }
+}
+
+fn to_usize(number: u32) -> usize {
+    usize::try_from(number)
+        .unwrap_or(usize::MAX)
+        .min(Semaphore::MAX_PERMITS)
+}
+
+async fn accept(listener: TcpListener, server: Arc<Server>, places: Arc<Semaphore>) {
+    // Linux hands this on to every connection; the others are told one by one.
+    let _ = SockRef::from(&listener).set_tcp_nodelay(true);
+    let bound = listener
+        .local_addr()
+        .ok()
+        .filter(|address| !address.ip().is_unspecified());
+    tokio::select! {
+        () = server.shutdown.cancelled() => {}
+        () = accept_all(&listener, bound, &server, &places) => {}
+    }
+}
+
+async fn accept_all(
+    listener: &TcpListener,
+    bound: Option<SocketAddr>,
+    server: &Arc<Server>,
+    places: &Arc<Semaphore>,
+) {
+    let mut pause = BACK_OFF.0;
+    while let Ok(place) = Arc::clone(places).acquire_owned().await {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                pause = BACK_OFF.0;
+                let server = Arc::clone(server);
+                tokio::spawn(async move {
+                    serve(socket, peer, bound, &server).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                if pause == BACK_OFF.0 {
+                    warn!(%error, "a connection could not be accepted");
+                }
+                sleep(pause).await;
+                pause = BACK_OFF.1.min(pause * 2);
+            }
+        }
+    }
+}
+
+/// Serves one connection to its end.
+async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, server: &Server) {
+    if !cfg!(target_os = "linux") {
+        let _ = socket.set_nodelay(true);
+    }
+    let Some(local) = bound.or_else(|| socket.local_addr().ok()) else {
+        return;
+    };
+    let shared = Arc::new(Shared::new(peer, local));
+    let wire = Wire::new(socket, Arc::clone(&shared), Arc::clone(&server.settings));
+    let service = service(server.router.clone(), shared);
+    let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
+    let result = tokio::select! {
+        biased;
+        result = &mut connection => result,
+        () = server.shutdown.cancelled() => {
+            Pin::new(&mut connection).graceful_shutdown();
+            tokio::select! {
+                biased;
+                result = &mut connection => result,
+                () = server.kill.cancelled() => return,
+            }
+        }
+    };
+    let parts = connection.into_parts();
+    let (socket, watch, unfinished) = parts.io.into_inner().into_parts();
+    let unfinished = unfinished || !parts.read_buf.is_empty();
+    tokio::select! {
+        () = end(socket, watch, unfinished, result, &server.settings) => {}
+        () = server.kill.cancelled() => {}
+    }
+}
+
+/// Closes the connection as its last answer demands.
+async fn end(
+    socket: TcpStream,
+    watch: Option<Watch>,
+    unfinished: bool,
+    result: hyper::Result<()>,
+    settings: &WireSettings,
+) {
+    match (result, watch) {
+        (Ok(()), Some(watch)) if watch.is_all_taken() => {
+            let (bytes, time) = (settings.drain_bytes, settings.drain_time);
+            let completed = close::confirm(
+                &socket,
+                Bounds {
+                    bytes,
+                    time,
+                    pause: time,
+                },
+            )
+            .await;
+            watch.finish(completed);
+        }
+        (Ok(()), None) if unfinished => {
+            close::linger(&socket, REFUSED).await;
+        }
+        (Err(error), None) if error.is_parse() => {
+            debug!(%error, "a request could not be read");
+            close::linger(&socket, REFUSED).await;
+        }
+        // Dropping the watch reports the abort, dropping the socket closes it.
+        (Ok(()), _) => {}
+        (Err(error), _) => debug!(%error, "a connection broke"),
+    }
+}
+
+/// The router as hyper calls it.
+fn service(
+    router: Router,
+    shared: Arc<Shared>,
+) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
+    service_fn(move |mut request: Request<Incoming>| {
+        let shared = Arc::clone(&shared);
+        let (number, version) = (shared.begin(), request.version());
+        request
+            .extensions_mut()
+            .insert(Connection(Arc::clone(&shared)));
+        router.clone().call(request).map_ok(move |mut response| {
+            let watched = shared.arm(response.status() == StatusCode::OK);
+            // Nobody waits for the rest of a body that was not wanted.
+            if watched || shared.is_open(number) {
+                // Otherwise hyper grants the wish of an HTTP/1.0 client to stay.
+                *response.version_mut() = version;
+                response
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        })
+    })
+}

@@ -1,0 +1,76 @@
+//! HTTP/1 as devices speak it: an accept loop of our own over hyper.
+//!
+//! It does what neither hyper nor axum do: it repairs the request lines that real clients send
+//! ([`repair`], [`framing`], [`request_line`]), knows how much of a firmware has left and whether
+//! it arrived ([`transfer`]), closes so that a refusal reaches the one it is meant for
+//! ([`close`]), and bounds connections, waiting and shutdown ([`accept`], [`stall`]).
+
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+mod accept;
+mod close;
+mod framing;
+mod repair;
+mod request_line;
+mod stall;
+#[cfg(test)]
+mod tests;
+mod transfer;
+
+pub use transfer::{Connection, Outcome, Transfer};
+
+/// A device that erases its flash reads nothing for this long.
+const LONGEST_ERASE: Duration = Duration::from_mins(1);
+
+/// The limits of the listeners.
+#[derive(Clone, Copy, Debug)]
+pub struct WireSettings {
+    /// Connections served at once; further ones wait to be accepted. Default 4096.
+    pub max_connections: u32,
+    /// How long a request is waited for on an open connection, and then how long its head may
+    /// take. Default 30 s.
+    pub header_timeout: Duration,
+    /// How long a connection may take nothing of an answer, or send nothing of a body. Default
+    /// 120 s, at least 60 s, because devices erase their flash meanwhile.
+    pub write_idle_timeout: Duration,
+    /// What a client may still send after a watched answer. Default 256 KiB.
+    pub drain_bytes: u64,
+    /// How long a client may take to close after a watched answer. Default 30 s.
+    pub drain_time: Duration,
+    /// How long running answers may take after the shutdown has begun. Default 8 s.
+    pub shutdown_grace: Duration,
+    /// How much of a watched answer the system may take beyond what the client has room for.
+    /// Default 64 KiB.
+    pub send_buffer: u32,
+}
+
+impl Default for WireSettings {
+    fn default() -> Self {
+        Self {
+            max_connections: 4096,
+            header_timeout: Duration::from_secs(30),
+            write_idle_timeout: Duration::from_mins(2),
+            drain_bytes: 256 * 1024,
+            drain_time: Duration::from_secs(30),
+            shutdown_grace: Duration::from_secs(8),
+            send_buffer: 64 * 1024,
+        }
+    }
+}
+
+/// Serves `router` on all `listeners` until `shutdown`, then lets running answers finish within
+/// the grace period.
+pub async fn serve(
+    listeners: Vec<TcpListener>,
+    router: Router,
+    mut settings: WireSettings,
+    shutdown: CancellationToken,
+) {
+    settings.max_connections = settings.max_connections.max(1);
+    settings.write_idle_timeout = settings.write_idle_timeout.max(LONGEST_ERASE);
+    accept::run(listeners, router, settings, shutdown).await;
+}

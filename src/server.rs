@@ -1,0 +1,203 @@
+//! Puts the program together, serves, and stops in order.
+
+use std::fs::{File, TryLockError};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Limits};
+use crate::blobs::Blobs;
+use crate::clock::{Clock, SystemClock};
+use crate::config::Serve;
+use crate::http::wire::WireSettings;
+use crate::store::Store;
+use crate::{http, jobs};
+
+/// Why the server cannot start, in words for the person who started it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error("the data folder {} (--data, ESPALIER_DATA) cannot be used: {source}. It must be a folder that this user may write to", .folder.display())]
+    Data {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another process serves this data folder.
+    #[error("the data folder {} is in use by another espalier; stop that one first, or choose another folder with --data", .0.display())]
+    InUse(PathBuf),
+    /// The catalog folder cannot be used.
+    #[error("the catalog folder {} (--catalog, ESPALIER_CATALOG) cannot be used: {source}", .folder.display())]
+    Catalog {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A port cannot be listened on.
+    #[error("cannot listen on {address} (--bind, --port, ESPALIER_BIND, ESPALIER_PORT): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database cannot be opened.
+    #[error("the database in the data folder cannot be opened: {0}")]
+    Store(#[from] crate::store::StoreError),
+    /// The firmware folder cannot be opened.
+    #[error("the firmware folder in the data folder cannot be opened: {0}")]
+    Blobs(#[from] crate::blobs::BlobError),
+    /// The rest.
+    #[error("{0}")]
+    App(#[from] crate::app::Error),
+}
+
+/// A server that listens and is ready to run.
+#[derive(Debug)]
+pub struct Server {
+    app: App,
+    listeners: Vec<TcpListener>,
+    /// One process per data folder: held until the end.
+    _lock: File,
+}
+
+impl Server {
+    /// Opens the data folder and listens, on the system's clock.
+    ///
+    /// # Errors
+    /// [`StartError`] in words for the person who started it.
+    pub async fn start(options: &Serve) -> Result<Self, StartError> {
+        Self::start_with(options, Arc::new(SystemClock)).await
+    }
+
+    /// The same with another clock.
+    ///
+    /// # Errors
+    /// [`StartError`] in words for the person who started it.
+    pub async fn start_with(options: &Serve, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let lock = lock(&options.data)?;
+        let catalog = options.catalog.as_deref().map(catalog_folder).transpose()?;
+        let blobs = Blobs::open(&options.data, options.image_cache.0)?;
+        let store = Store::open(&options.data.join("espalier.db")).await?;
+        let limits = Limits {
+            max_upload: options.max_upload.0,
+            catalog,
+            public_url: options.public_url.clone(),
+            time_zone: options.tz.clone(),
+        };
+        let app = App::open(store, blobs, clock, limits).await?;
+        let mut listeners = Vec::new();
+        for port in &options.port {
+            let address = SocketAddr::new(options.bind, *port);
+            let listener = TcpListener::bind(address).await;
+            listeners.push(listener.map_err(|source| StartError::Listen { address, source })?);
+        }
+        Ok(Self { app, listeners, _lock: lock })
+    }
+
+    /// The program, for what else drives it.
+    #[must_use]
+    pub const fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// The addresses that are listened on.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Lines that tell a person where to go.
+    #[must_use]
+    pub fn greeting(&self) -> Vec<String> {
+        let public = self.app.settings().public_url.clone();
+        if in_container() {
+            return vec![match public {
+                Some(url) => format!("Open {url} in a browser; sketches ask {url}/update"),
+                None => "Ready. Set ESPALIER_PUBLIC_URL to the address that your devices use, \
+                         like http://192.168.1.10:8000: inside a container it cannot be found out."
+                    .to_owned(),
+            }];
+        }
+        let mut lines = Vec::new();
+        if let Some(url) = public {
+            lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
+        }
+        for address in self.addresses() {
+            for host in hosts(address.ip()) {
+                let url = format!("http://{}", SocketAddr::new(host, address.port()));
+                lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
+            }
+        }
+        lines
+    }
+
+    /// Serves until `stop`; then running downloads finish (bounded) and everything is written.
+    pub async fn run(self, stop: CancellationToken) {
+        let Self { app, listeners, _lock } = self;
+        jobs::start(&app, &stop);
+        let router = http::router(app.clone());
+        http::wire::serve(listeners, router, WireSettings::default(), stop).await;
+        app.close().await;
+    }
+}
+
+/// Makes the data folder and takes its lock.
+fn lock(folder: &Path) -> Result<File, StartError> {
+    let failed = |source| StartError::Data { folder: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(failed)?;
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.create(true).write(true).truncate(false);
+    let file = options.open(folder.join("espalier.lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartError::InUse(folder.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+/// The real place of the catalog folder.
+fn catalog_folder(folder: &Path) -> Result<PathBuf, StartError> {
+    let failed = |source| StartError::Catalog { folder: folder.to_owned(), source };
+    let real = folder.canonicalize().map_err(failed)?;
+    if real.is_dir() {
+        Ok(real)
+    } else {
+        Err(failed(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")))
+    }
+}
+
+/// Whether this runs in a container, whose own address is nobody's business.
+#[must_use]
+pub fn in_container() -> bool {
+    Path::new("/.dockerenv").exists()
+        || Path::new("/run/.containerenv").exists()
+        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// The addresses under which a listener can be reached.
+fn hosts(bound: IpAddr) -> Vec<IpAddr> {
+    if !bound.is_unspecified() {
+        return vec![bound];
+    }
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    match lan_address() {
+        Some(lan) if lan != local => vec![lan, local],
+        _ => vec![local],
+    }
+}
+
+/// The address of this machine in its network: the one it would send from. Nothing is sent.
+#[must_use]
+pub fn lan_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
+    let address = socket.local_addr().ok()?.ip();
+    (!address.is_unspecified()).then_some(address)
+}

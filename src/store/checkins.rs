@@ -1,0 +1,257 @@
+//! What is written behind the check-ins: presence, reports, hourly counts, events.
+
+use std::net::IpAddr;
+
+use sqlx::{FromRow, QueryBuilder, SqliteConnection};
+
+use super::{Store, StoreError, events, signed, unsigned};
+use crate::domain::Timestamp;
+use crate::domain::chip::Family;
+use crate::domain::device::Outcome;
+use crate::domain::event::Event;
+use crate::domain::report::Report;
+
+/// What a device's check-ins since the last batch come to.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The device.
+    pub device_id: i64,
+    /// Its latest check-in.
+    pub last_seen: Timestamp,
+    /// All its check-ins so far.
+    pub checkins: u64,
+    /// What it said and what it came to, where that changed.
+    pub news: Option<News>,
+}
+
+/// What a device said and what it came to.
+#[derive(Debug, Clone)]
+pub struct News {
+    /// What it said.
+    pub report: Report,
+    /// Where it asked from.
+    pub address: Option<IpAddr>,
+    /// The `Host` it asked for.
+    pub host: Option<Box<str>>,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+/// Everything that is written behind at once.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Devices that checked in.
+    pub seen: Vec<Seen>,
+    /// Check-ins by platform (0 = none) and hour (its first second).
+    pub hours: Vec<(i64, Timestamp, u64)>,
+    /// Events that need not be durable at once.
+    pub events: Vec<Event>,
+}
+
+impl Batch {
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty() && self.hours.is_empty() && self.events.is_empty()
+    }
+
+    /// Adds up the counts of the same platform and hour.
+    pub fn merge_hours(&mut self) {
+        self.hours.sort_unstable();
+        self.hours.dedup_by(|later, earlier| {
+            let same = (later.0, later.1) == (earlier.0, earlier.1);
+            if same {
+                earlier.2 += later.2;
+            }
+            same
+        });
+    }
+}
+
+/// Check-ins in one hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct HourCount {
+    /// The first second of the hour.
+    pub hour: Timestamp,
+    /// How many check-ins.
+    pub count: i64,
+}
+
+/// How many approved devices of a platform report a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionCount {
+    /// The platform.
+    pub platform_id: i64,
+    /// The version, as reported; `None` where the device sent none.
+    pub version: Option<String>,
+    /// How many devices.
+    pub devices: u64,
+}
+
+/// Rows in one statement: below SQLite's limit of bound values.
+const ROWS_AT_ONCE: usize = 5_000;
+
+impl Store {
+    /// Writes a batch in one transaction.
+    ///
+    /// # Errors
+    /// Where the database fails; then nothing of it is written.
+    pub async fn write_behind(&self, batch: &Batch) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        for rows in batch.seen.chunks(ROWS_AT_ONCE) {
+            write_presence(&mut transaction, rows).await?;
+        }
+        for seen in &batch.seen {
+            if let Some(news) = &seen.news {
+                write_news(&mut transaction, seen.device_id, news).await?;
+            }
+        }
+        for (platform_id, hour, count) in &batch.hours {
+            sqlx::query(
+                "INSERT INTO checkins (platform_id, hour, count) VALUES ($1, $2, $3)
+                 ON CONFLICT (platform_id, hour)
+                 DO UPDATE SET count = checkins.count + excluded.count",
+            )
+            .bind(platform_id)
+            .bind(hour)
+            .bind(signed(*count))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        for event in &batch.events {
+            events::insert(&mut transaction, event).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Check-ins per hour from this moment on, of one platform or of all.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn checkins_per_hour(
+        &self,
+        platform_id: Option<i64>,
+        since: Timestamp,
+    ) -> Result<Vec<HourCount>, StoreError> {
+        let hours = sqlx::query_as(
+            "SELECT hour, CAST(sum(count) AS INTEGER) AS count
+               FROM checkins
+              WHERE hour >= $1 AND (CAST($2 AS INTEGER) IS NULL OR platform_id = $2)
+              GROUP BY hour
+              ORDER BY hour",
+        )
+        .bind(since)
+        .bind(platform_id)
+        .fetch_all(&self.read)
+        .await?;
+        Ok(hours)
+    }
+
+    /// How many approved devices report which version, by platform, most first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn versions_in_field(&self) -> Result<Vec<VersionCount>, StoreError> {
+        let rows: Vec<(i64, Option<String>, i64)> = sqlx::query_as(
+            "SELECT platform_id, version, count(*) AS devices
+               FROM devices
+              WHERE approval = 'approved' AND platform_id IS NOT NULL
+              GROUP BY platform_id, version
+              ORDER BY platform_id, devices DESC, version",
+        )
+        .fetch_all(&self.read)
+        .await?;
+        let count = |(platform_id, version, devices)| {
+            let devices = unsigned(devices);
+            VersionCount { platform_id, version, devices }
+        };
+        Ok(rows.into_iter().map(count).collect())
+    }
+}
+
+async fn write_presence(
+    connection: &mut SqliteConnection,
+    rows: &[Seen],
+) -> Result<(), StoreError> {
+    let mut query = QueryBuilder::new("INSERT INTO presence (device_id, last_seen, checkins) ");
+    query.push_values(rows, |mut row, seen| {
+        row.push_bind(seen.device_id).push_bind(seen.last_seen).push_bind(signed(seen.checkins));
+    });
+    query.push(
+        " ON CONFLICT (device_id)
+          DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
+    );
+    match query.build().execute(&mut *connection).await.map_err(StoreError::from) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            // A device that was removed meanwhile breaks the reference: write the others singly.
+            tracing::debug!(error = %error, "presence is written row by row");
+            for seen in rows {
+                write_presence_row(connection, seen).await?;
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn write_presence_row(
+    connection: &mut SqliteConnection,
+    seen: &Seen,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO presence (device_id, last_seen, checkins)
+         SELECT id, $2, $3 FROM devices WHERE id = $1
+         ON CONFLICT (device_id)
+         DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
+    )
+    .bind(seen.device_id)
+    .bind(seen.last_seen)
+    .bind(signed(seen.checkins))
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The word for a family in the database.
+pub(super) const fn family_word(family: Family) -> &'static str {
+    match family {
+        Family::Esp8266 => "esp8266",
+        Family::Esp32 => "esp32",
+    }
+}
+
+pub(super) async fn write_news(
+    connection: &mut SqliteConnection,
+    device_id: i64,
+    news: &News,
+) -> Result<(), StoreError> {
+    let report = &news.report;
+    sqlx::query(
+        "UPDATE devices
+            SET family = $2, mode = $3, asked_for = coalesce($4, asked_for), version = $5,
+                sketch_md5 = $6, sketch_sha256 = $7, free_space = $8, sketch_size = $9,
+                chip_size = $10, sdk = $11, address = $12, host = $13, status = $14,
+                outcome = $15, outcome_text = $16
+          WHERE id = $1",
+    )
+    .bind(device_id)
+    .bind(family_word(report.family))
+    .bind(report.mode.word())
+    .bind(report.dev.as_deref())
+    .bind(report.version.as_deref())
+    .bind(report.sketch_md5.map(|digest| digest.to_string()))
+    .bind(report.sketch_sha256.map(|digest| digest.to_string()))
+    .bind(report.free_space.map(i64::from))
+    .bind(report.sketch_size.map(i64::from))
+    .bind(report.chip_size.map(i64::from))
+    .bind(report.sdk.as_deref())
+    .bind(news.address.map(|address| address.to_string()))
+    .bind(news.host.as_deref())
+    .bind(i64::from(news.outcome.status))
+    .bind(&news.outcome.code)
+    .bind(&news.outcome.text)
+    .execute(connection)
+    .await?;
+    Ok(())
+}

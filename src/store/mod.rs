@@ -1,0 +1,107 @@
+//! The database: the only place that names sqlx.
+//!
+//! [`Store`] is a handle with methods that take and return values of the domain; a transaction
+//! never leaves it. Statements are portable text: `$1` parameters, times passed in as Unix seconds.
+//! One connection writes, a few read.
+
+mod attempts;
+mod checkins;
+mod devices;
+mod error;
+mod events;
+mod platforms;
+mod releases;
+mod settings;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::SqlitePool;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use attempts::{EndedAttempt, LastAttempt, NewOffer};
+pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
+pub use devices::{DeviceFilter, DeviceSort, NewDevice};
+pub use error::StoreError;
+pub use events::EventFilter;
+pub use platforms::PlatformSummary;
+pub use releases::{NewDraft, ReleaseFilter};
+
+/// A handle to the database; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    /// The one connection that writes.
+    write: SqlitePool,
+    /// A few connections that read beside it.
+    read: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database in this file, creates it where it is missing, and brings its tables up
+    /// to date.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or belongs to a newer Espalier.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        let options = options().filename(file).create_if_missing(true);
+        let options = options.journal_mode(SqliteJournalMode::Wal);
+        let write = pool(1).connect_with(options.clone()).await?;
+        sqlx::migrate!().run(&write).await?;
+        let read = pool(3).connect_with(options.read_only(true)).await?;
+        Ok(Self { write, read })
+    }
+
+    /// A database in memory, for tests.
+    ///
+    /// # Errors
+    /// Where its tables cannot be made.
+    pub async fn in_memory() -> Result<Self, StoreError> {
+        let write = pool(1).connect_with(options().in_memory(true)).await?;
+        sqlx::migrate!().run(&write).await?;
+        Ok(Self { read: write.clone(), write })
+    }
+
+    /// Asks the database for an answer, for the readiness probe.
+    ///
+    /// # Errors
+    /// Where it gives none.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.read).await?;
+        Ok(())
+    }
+
+    /// Closes all connections, so that everything is in the one file.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+fn options() -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .foreign_keys(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(10))
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
+        .max_connections(connections)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
+        .acquire_timeout(Duration::from_secs(30))
+}
+
+/// A count for the database, whose integers are signed.
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A count from the database; what is negative counts as nothing.
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or(0)
+}
