@@ -91,7 +91,9 @@ pub struct Arrived {
 /// A promise that a file stays in place while no row points at it yet. To be dropped when the row
 /// is written, or will not be.
 #[derive(Debug)]
-pub struct Kept(#[expect(dead_code, reason = "its drop ends the promise")] OwnedRwLockReadGuard<()>);
+pub struct Kept(
+    #[expect(dead_code, reason = "its drop ends the promise")] OwnedRwLockReadGuard<()>,
+);
 
 #[derive(Debug)]
 struct TemporaryPath(PathBuf);
@@ -118,8 +120,13 @@ impl Blobs {
         std::fs::create_dir_all(&incoming)?;
         sync_folder(data)?;
         let mut options = OptionsBuilder::new();
-        options.estimated_items_capacity(256).weight_capacity(cache_bytes).shards(1);
-        let options = options.build().map_err(|_| io::Error::other("the cache has no size"))?;
+        options
+            .estimated_items_capacity(256)
+            .weight_capacity(cache_bytes)
+            .shards(1);
+        let options = options
+            .build()
+            .map_err(|_| io::Error::other("the cache has no size"))?;
         let cache = Cache::with_options(
             options,
             Size,
@@ -146,8 +153,18 @@ impl Blobs {
     pub async fn receive(&self, name: u64, limit: u64) -> Result<Incoming, BlobError> {
         let path = TemporaryPath(self.incoming.join(format!("{name}.part")));
         let mut options = tokio::fs::OpenOptions::new();
-        let file = options.read(true).write(true).create_new(true).open(&path.0).await?;
-        Ok(Incoming { file: BufWriter::with_capacity(1 << 20, file), path, size: 0, limit })
+        let file = options
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path.0)
+            .await?;
+        Ok(Incoming {
+            file: BufWriter::with_capacity(1 << 20, file),
+            path,
+            size: 0,
+            limit,
+        })
     }
 
     /// Puts a file that arrived into its place, durably.
@@ -173,10 +190,12 @@ impl Blobs {
     pub async fn read(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(&sha256);
         let load = async {
-            let bytes = tokio::fs::read(path).await.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => BlobError::Missing(sha256),
-                _ => BlobError::Io(error),
-            })?;
+            let bytes = tokio::fs::read(path)
+                .await
+                .map_err(|error| match error.kind() {
+                    io::ErrorKind::NotFound => BlobError::Missing(sha256),
+                    _ => BlobError::Io(error),
+                })?;
             if bytes.len() as u64 == size {
                 Ok(Bytes::from(bytes))
             } else {
@@ -244,7 +263,12 @@ impl Incoming {
             }
             let md5 = Md5(Md5Hasher::digest(&bytes).into());
             let sha256 = Sha256(Sha256Hasher::digest(&bytes).into());
-            Ok(Arrived { path, bytes: Bytes::from(bytes), md5, sha256 })
+            Ok(Arrived {
+                path,
+                bytes: Bytes::from(bytes),
+                md5,
+                sha256,
+            })
         })
         .await
     }
@@ -252,12 +276,20 @@ impl Incoming {
 
 /// The digest that a file's name states.
 fn file_digest(path: &Path) -> Option<Sha256> {
-    path.file_name()?.to_str()?.strip_suffix(".bin")?.parse().ok()
+    path.file_name()?
+        .to_str()?
+        .strip_suffix(".bin")?
+        .parse()
+        .ok()
 }
 
 /// Makes the entries of a folder durable.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) {
+        std::fs::File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -39,8 +39,8 @@ function refresh(element) {
   const later = () => setTimeout(tick, seconds * 1000);
   async function tick() {
     if (!current.isConnected) return;
-    const busy = document.hidden || current.contains(document.activeElement) || document.querySelector("dialog[open]");
-    if (busy) return later();
+    const busy = current.contains(document.activeElement) || edited(current) || document.querySelector("dialog[open]");
+    if (document.hidden || busy) return later();
     try {
       const url = new URL(location.href);
       url.searchParams.set("fragment", current.dataset.fragment);
@@ -55,6 +55,7 @@ function refresh(element) {
             current.replaceWith(fresh);
             current = fresh;
             enliven(fresh, false);
+            document.querySelectorAll("input[data-filter]").forEach((input) => input.dispatchEvent(new Event("input")));
           }
         }
       }
@@ -64,6 +65,17 @@ function refresh(element) {
     later();
   }
   later();
+}
+
+/** Whether somebody has typed, ticked or chosen something in it that a refresh would lose. */
+function edited(root) {
+  return [...root.querySelectorAll("input, textarea, select")].some((field) => {
+    if (field instanceof HTMLSelectElement) {
+      const usual = [...field.options].findIndex((option) => option.defaultSelected);
+      return field.selectedIndex !== Math.max(usual, 0);
+    }
+    return field.checked !== field.defaultChecked || field.value !== field.defaultValue;
+  });
 }
 
 /** What an element says, its running times aside. */
@@ -145,10 +157,10 @@ async function writeText(text) {
 
 /** `input[data-filter="table-id"]`: hides the rows that do not hold every typed word. */
 function filterRows(input) {
-  const table = document.getElementById(input.dataset.filter);
-  if (!table) return;
-  const none = document.querySelector(`[data-filter-none="${input.dataset.filter}"]`);
   input.addEventListener("input", () => {
+    const table = document.getElementById(input.dataset.filter);
+    if (!table) return;
+    const none = document.querySelector(`[data-filter-none="${input.dataset.filter}"]`);
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const row of table.tBodies[0].rows) {

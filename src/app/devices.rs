@@ -59,7 +59,11 @@ impl App {
         let mac: MacAddr = new.mac.parse()?;
         let name = device_name(&new.name)?;
         let _changing = self.0.changing.lock().await;
-        let entry = self.shelf().platform(platform).cloned().ok_or(Error::NotFound("platform"))?;
+        let entry = self
+            .shelf()
+            .platform(platform)
+            .cloned()
+            .ok_or(Error::NotFound("platform"))?;
         let platform = &entry.platform;
         let _recording = self.0.recording.lock().await;
         let Some(device) = self.0.store.device(mac).await? else {
@@ -71,14 +75,25 @@ impl App {
             let same = device.platform_id == Some(platform.id);
             if same || !new.take_over {
                 let platform = device.platform.unwrap_or_default();
-                return Err(Error::AlreadyApproved { mac, platform, same });
+                return Err(Error::AlreadyApproved {
+                    mac,
+                    platform,
+                    same,
+                });
             }
         }
         self.approve(&device, platform, new.via, actor).await?;
         if !name.is_empty() {
             self.0.store.rename_device(device.id, &name).await?;
         }
-        Ok((mac, if was_approved { Whitelisted::Moved } else { Whitelisted::Approved }))
+        Ok((
+            mac,
+            if was_approved {
+                Whitelisted::Moved
+            } else {
+                Whitelisted::Approved
+            },
+        ))
     }
 
     async fn add_device(
@@ -91,9 +106,19 @@ impl App {
     ) -> Result<(), Error> {
         let now = self.now();
         let (approval, platform_id) = (Approval::Approved, Some(platform.id));
-        let device = NewDevice { mac, name, approval, platform_id, via, news: None, now };
+        let device = NewDevice {
+            mac,
+            name,
+            approval,
+            platform_id,
+            via,
+            news: None,
+            now,
+        };
         let id = self.0.store.insert_device(&device).await?;
-        self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
+        self.0
+            .fleet
+            .insert(mac, Live::new(id, approval, platform_id));
         let text = format!("Approved for {}.", platform.name);
         let event = Event::new(now, Kind::Approved, text).of(mac).by(actor);
         self.record(event.on(Some(platform.name.as_str()))).await
@@ -108,15 +133,22 @@ impl App {
         actor: &str,
     ) -> Result<(), Error> {
         let (now, approved) = (self.now(), Approval::Approved);
-        self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
-        self.0.fleet.set_approval(device.mac, approved, Some(platform.id));
+        self.0
+            .store
+            .set_approval(device.id, approved, Some(platform.id), via, now)
+            .await?;
+        self.0
+            .fleet
+            .set_approval(device.mac, approved, Some(platform.id));
         let text = match &device.platform {
             Some(was) if device.approval == approved => {
                 format!("Moved from {was} to {}.", platform.name)
             }
             _ => format!("Approved for {}.", platform.name),
         };
-        let event = Event::new(now, Kind::Approved, text).of(device.mac).by(actor);
+        let event = Event::new(now, Kind::Approved, text)
+            .of(device.mac)
+            .by(actor);
         self.record(event.on(Some(platform.name.as_str()))).await
     }
 
@@ -133,7 +165,12 @@ impl App {
     ) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         self.flush().await?;
-        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        let device = self
+            .0
+            .store
+            .device(mac)
+            .await?
+            .ok_or(Error::NotFound("device"))?;
         if let Some(name) = &change.name {
             self.rename(&device, name, actor).await?;
         }
@@ -146,7 +183,10 @@ impl App {
             None => {}
             Some(Approval::Approved) => {
                 let wanted = change.platform.as_deref().or(device.platform.as_deref());
-                let asked = device.report.as_ref().and_then(|report| report.dev.as_deref());
+                let asked = device
+                    .report
+                    .as_ref()
+                    .and_then(|report| report.dev.as_deref());
                 let name = wanted.or(asked).ok_or(Error::NoPlatformChosen)?;
                 let entry = self.shelf().platform(name).cloned();
                 let platform = match (entry, wanted) {
@@ -156,12 +196,17 @@ impl App {
                 };
                 let same = device.platform_id == Some(platform.platform.id);
                 if !(same && device.approval == Approval::Approved) {
-                    self.approve(&device, &platform.platform, "inbox", actor).await?;
+                    self.approve(&device, &platform.platform, "inbox", actor)
+                        .await?;
                 }
             }
             Some(approval) => self.set_aside(&device, approval, change, actor).await?,
         }
-        self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))
+        self.0
+            .store
+            .device(mac)
+            .await?
+            .ok_or(Error::NotFound("device"))
     }
 
     async fn rename(&self, device: &Device, name: &str, actor: &str) -> Result<(), Error> {
@@ -175,7 +220,9 @@ impl App {
         } else {
             format!("It is called {name} now.")
         };
-        let event = Event::new(self.now(), Kind::DeviceEdited, text).of(device.mac).by(actor);
+        let event = Event::new(self.now(), Kind::DeviceEdited, text)
+            .of(device.mac)
+            .by(actor);
         self.record(event.on(device.platform.as_deref())).await
     }
 
@@ -198,7 +245,10 @@ impl App {
             return Ok(());
         }
         let now = self.now();
-        self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
+        self.0
+            .store
+            .set_approval(device.id, approval, platform_id, "", now)
+            .await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
         let (kind, text) = match approval {
             Approval::Ignored => (Kind::Ignored, "Ignored: it gets nothing, quietly."),
@@ -218,11 +268,18 @@ impl App {
     pub async fn remove_device(&self, mac: MacAddr, actor: &str) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         let _recording = self.0.recording.lock().await;
-        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        let device = self
+            .0
+            .store
+            .device(mac)
+            .await?
+            .ok_or(Error::NotFound("device"))?;
         self.0.store.delete_device(device.id).await?;
         self.0.fleet.remove(mac);
         let text = format!("{} was removed.", device.title());
-        let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
+        let event = Event::new(self.now(), Kind::DeviceRemoved, text)
+            .of(mac)
+            .by(actor);
         self.record(event.on(device.platform.as_deref())).await?;
         Ok(device)
     }
@@ -233,9 +290,17 @@ impl App {
     /// [`Error::NotFound`].
     pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
-        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
+        let device = self
+            .0
+            .store
+            .device(mac)
+            .await?
+            .ok_or(Error::NotFound("device"))?;
         let now = self.now();
-        self.0.store.settle_attempt(device.id, None, true, now).await?;
+        self.0
+            .store
+            .settle_attempt(device.id, None, true, now)
+            .await?;
         self.0.fleet.with(mac, |live| {
             if let Some(attempt) = &mut live.attempt {
                 attempt.deliveries = 0;

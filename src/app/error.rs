@@ -46,13 +46,17 @@ pub enum Error {
         expected: &'static str,
     },
     /// The file's name does not end in `.bin`.
-    #[error("“{0}” is not a .bin file; choose the .bin that the build made (in the Arduino IDE: Sketch → Export Compiled Binary)")]
+    #[error(
+        "“{0}” is not a .bin file; choose the .bin that the build made (in the Arduino IDE: Sketch → Export Compiled Binary)"
+    )]
     NotBin(String),
     /// The file is no firmware that can be published.
     #[error("{0}")]
     Unusable(#[from] Unusable),
     /// The file is too large.
-    #[error("the file is larger than {limit} bytes, the most that this server takes (--max-upload)")]
+    #[error(
+        "the file is larger than {limit} bytes, the most that this server takes (--max-upload)"
+    )]
     TooLarge {
         /// The limit, in bytes.
         limit: u64,
@@ -97,9 +101,10 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Cut => "cut",
             Self::NoFile => "no_file",
-            Self::Questions(card) => {
-                card.questions.first().map_or("open_questions", |question| question.code())
-            }
+            Self::Questions(card) => card
+                .questions
+                .first()
+                .map_or("open_questions", |question| question.code()),
             Self::State(_) => "wrong_state",
             Self::DiskFull => "disk_full",
             Self::Store(_) | Self::Blob(_) => "internal",

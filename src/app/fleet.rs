@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::transfer::InFlight;
 use super::Error;
+use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
@@ -81,7 +81,10 @@ impl Live {
             address: device.address,
             last_seen: device.last_seen.unwrap_or(0),
             checkins: device.checkins,
-            outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
+            outcome: device
+                .outcome
+                .map(|outcome| outcome.code.into())
+                .unwrap_or_default(),
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -91,7 +94,9 @@ impl Live {
 impl Shard {
     /// Counts a check-in and marks the device to be written.
     pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) {
-        let Some(live) = self.devices.get_mut(&mac) else { return };
+        let Some(live) = self.devices.get_mut(&mac) else {
+            return;
+        };
         live.last_seen = now;
         live.checkins += 1;
         if !live.dirty {
@@ -100,7 +105,10 @@ impl Shard {
         }
         let (platform, hour) = (live.platform_id.unwrap_or(0), now - now.rem_euclid(3600));
         let hours = &mut self.hours;
-        match hours.iter_mut().find(|(p, h, _)| (*p, *h) == (platform, hour)) {
+        match hours
+            .iter_mut()
+            .find(|(p, h, _)| (*p, *h) == (platform, hour))
+        {
             Some((_, _, count)) => *count += 1,
             None => hours.push((platform, hour, 1)),
         }
@@ -116,7 +124,10 @@ impl Fleet {
             events: Mutex::default(),
         };
         let mut attempts = store.last_attempts().await?;
-        let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
+        let mut filter = DeviceFilter {
+            limit: PAGE,
+            ..DeviceFilter::default()
+        };
         loop {
             let devices = store.devices(&filter).await?;
             let Some(last) = devices.last() else { break };
@@ -132,7 +143,9 @@ impl Fleet {
     /// The part of the fleet that a device belongs to, locked.
     pub(super) fn shard(&self, mac: MacAddr) -> MutexGuard<'_, Shard> {
         let index = usize::try_from(self.hasher.hash_one(mac) % SHARDS as u64).unwrap_or(0);
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[index]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on one device.
@@ -191,7 +204,33 @@ impl Fleet {
 
     /// Keeps an event for the next batch.
     pub(super) fn record_later(&self, event: Event) {
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        self.events
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(event);
+    }
+
+    /// Puts back what could not be written; of the events only the latest `events_kept`.
+    pub(super) fn put_back(&self, batch: Batch, events_kept: usize) {
+        for seen in batch.seen {
+            let mut shard = self.shard(seen.mac);
+            let shard = &mut *shard;
+            let Some(live) = shard.devices.get_mut(&seen.mac) else { continue };
+            live.news = live.news.take().or(seen.news.map(Box::new));
+            if !live.dirty {
+                live.dirty = true;
+                shard.dirty.push(seen.mac);
+            }
+        }
+        if let Some(shard) = self.shards.first() {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.hours.extend(batch.hours);
+        }
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let skip = batch.events.len().saturating_sub(events_kept);
+        let later = std::mem::take(&mut *events);
+        events.extend(batch.events.into_iter().skip(skip));
+        events.extend(later);
     }
 
     /// Takes everything that is not written yet.
@@ -204,6 +243,7 @@ impl Fleet {
                 if let Some(live) = shard.devices.get_mut(&mac) {
                     live.dirty = false;
                     batch.seen.push(Seen {
+                        mac,
                         device_id: live.id,
                         last_seen: live.last_seen,
                         checkins: live.checkins,

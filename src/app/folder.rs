@@ -18,6 +18,9 @@ use crate::domain::image::{KnownNames, inspect};
 /// Files whose kind is remembered at most.
 const REMEMBERED: usize = 4_096;
 
+/// Bytes of the largest file that is offered: no flash chip of a device is larger.
+const LARGEST: u64 = 32 << 20;
+
 /// A file of the folder, ready to be sent.
 #[derive(Debug, Clone)]
 pub struct FolderFile {
@@ -51,8 +54,12 @@ impl Folder {
         let folder = beneath(root, segments)?;
         let mut entries = Vec::new();
         for entry in std::fs::read_dir(&folder)?.filter_map(Result::ok) {
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let Ok(data) = std::fs::metadata(entry.path()) else { continue };
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let Ok(data) = std::fs::metadata(entry.path()) else {
+                continue;
+            };
             if data.is_dir() {
                 entries.push(Entry::directory(name));
                 continue;
@@ -60,15 +67,27 @@ impl Folder {
             let (size, modified) = (data.len(), modified(&data));
             let own = self.kind(&entry.path(), &name, size, modified);
             let fits = own.is_some_and(|own| family.is_none_or(|family| family == own));
-            let kind = if fits { EntryKind::Bin } else { EntryKind::File };
-            entries.push(Entry { name, kind, modified, size });
+            let kind = if fits {
+                EntryKind::Bin
+            } else {
+                EntryKind::File
+            };
+            entries.push(Entry {
+                name,
+                kind,
+                modified,
+                size,
+            });
         }
         Ok(entries)
     }
 
     /// The family of chips that a file is for, if it is firmware.
     fn kind(&self, path: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Family> {
-        if Path::new(name).extension().is_none_or(|extension| extension != "bin") {
+        if Path::new(name)
+            .extension()
+            .is_none_or(|extension| extension != "bin")
+        {
             return None;
         }
         let stamp = (size, modified);
@@ -76,7 +95,8 @@ impl Folder {
         if let Some((_, family)) = kinds.get(path).filter(|(known, _)| *known == stamp) {
             return *family;
         }
-        let family = std::fs::read(path).ok().and_then(|bytes| family_of(&bytes));
+        let bytes = if size > LARGEST { None } else { std::fs::read(path).ok() };
+        let family = bytes.and_then(|bytes| family_of(&bytes));
         if kinds.len() >= REMEMBERED {
             kinds.clear();
         }
@@ -88,32 +108,54 @@ impl Folder {
 /// The family of chips that an image is for, if it is one.
 fn family_of(bytes: &[u8]) -> Option<Family> {
     let names: [&str; 0] = [];
-    inspect(bytes, &KnownNames::new(names)).ok().map(|info| info.chip.family())
+    inspect(bytes, &KnownNames::new(names))
+        .ok()
+        .map(|info| info.chip.family())
 }
 
 /// Reads a file beneath the root; `None` where there is none.
 pub(super) fn read(root: &Path, segments: &[String]) -> io::Result<Option<FolderFile>> {
-    let Ok(path) = beneath(root, segments) else { return Ok(None) };
-    if !path.is_file() {
+    let Ok(path) = beneath(root, segments) else {
+        return Ok(None);
+    };
+    let data = std::fs::metadata(&path)?;
+    if !data.is_file() || data.len() > LARGEST {
         return Ok(None);
     }
     let bytes = std::fs::read(&path)?;
     let md5 = Md5(Md5Hasher::digest(&bytes).into());
     let family = family_of(&bytes);
     let name = segments.last().cloned().unwrap_or_default();
-    Ok(Some(FolderFile { bytes: Bytes::from(bytes), md5, name, family }))
+    Ok(Some(FolderFile {
+        bytes: Bytes::from(bytes),
+        md5,
+        name,
+        family,
+    }))
 }
 
 /// The real place of a path, which must lie beneath the real root.
 fn beneath(root: &Path, segments: &[String]) -> Result<PathBuf, CatalogError> {
     let root = root.canonicalize()?;
-    let path = segments.iter().fold(root.clone(), |path, segment| path.join(segment));
+    let path = segments
+        .iter()
+        .fold(root.clone(), |path, segment| path.join(segment));
     let path = path.canonicalize()?;
-    if path.starts_with(&root) { Ok(path) } else { Err(CatalogError::Traversal) }
+    if path.starts_with(&root) {
+        Ok(path)
+    } else {
+        Err(CatalogError::Traversal)
+    }
 }
 
 fn modified(data: &std::fs::Metadata) -> Timestamp {
     let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
-    let seconds = data.modified().ok().and_then(since).map(|age| age.as_secs());
-    seconds.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
+    let seconds = data
+        .modified()
+        .ok()
+        .and_then(since)
+        .map(|age| age.as_secs());
+    seconds
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .unwrap_or(0)
 }

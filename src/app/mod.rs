@@ -68,7 +68,12 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_upload: 32 << 20, catalog: None, public_url: None, time_zone: None }
+        Self {
+            max_upload: 32 << 20,
+            catalog: None,
+            public_url: None,
+            time_zone: None,
+        }
     }
 }
 
@@ -109,7 +114,10 @@ impl App {
         let now = clock.now();
         let cut = store.end_cut_attempts(now).await?;
         if cut > 0 {
-            tracing::info!(attempts = cut, "downloads that the last stop cut are marked aborted");
+            tracing::info!(
+                attempts = cut,
+                "downloads that the last stop cut are marked aborted"
+            );
         }
         let settings = Settings::load(&store, &limits).await?;
         let shelf = Shelf::load(&store).await?;
@@ -159,7 +167,13 @@ impl App {
     /// The settings right now.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .0
+                .settings
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Work that goes on behind an answer; a stop waits for it.
@@ -173,7 +187,10 @@ impl App {
         self.0.tasks.close();
         self.0.tasks.wait().await;
         if let Err(error) = self.flush().await {
-            tracing::error!(error = &error as &dyn std::error::Error, "the last check-ins are lost");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the last check-ins are lost"
+            );
         }
         self.0.store.close().await;
     }
@@ -208,10 +225,20 @@ fn log(event: &Event) {
     let (release, actor) = (event.release_id, event.actor.as_str());
     match event.kind.severity() {
         Severity::Info | Severity::Good => tracing::info!(
-            event = kind, device.mac = mac, platform, release.id = release, actor, "{text}"
+            event = kind,
+            device.mac = mac,
+            platform,
+            release.id = release,
+            actor,
+            "{text}"
         ),
         Severity::Warning | Severity::Problem => tracing::warn!(
-            event = kind, device.mac = mac, platform, release.id = release, actor, "{text}"
+            event = kind,
+            device.mac = mac,
+            platform,
+            release.id = release,
+            actor,
+            "{text}"
         ),
     }
 }

@@ -37,7 +37,9 @@ impl ShelfPlatform {
     /// The newest published release for a family of chips.
     #[must_use]
     pub fn newest_for(&self, family: Family) -> Option<&Arc<Published>> {
-        self.published.iter().find(|release| release.image.is_for(family))
+        self.published
+            .iter()
+            .find(|release| release.image.is_for(family))
     }
 
     /// The newest published release, whatever its chip.
@@ -60,24 +62,36 @@ impl Shelf {
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
         for release in releases {
             let state = release.state;
-            let Some(on_offer) = settle(release) else { continue };
+            let Some(on_offer) = settle(release) else {
+                continue;
+            };
             let on_offer = Arc::new(on_offer);
             shelf.recognise(&on_offer);
             if state == ReleaseState::Published {
-                published.entry(on_offer.platform_id).or_default().push(on_offer);
+                published
+                    .entry(on_offer.platform_id)
+                    .or_default()
+                    .push(on_offer);
             }
         }
-        shelf.known =
-            Arc::new(KnownNames::new(platforms.iter().map(|platform| platform.name.as_str())));
+        shelf.known = Arc::new(KnownNames::new(
+            platforms.iter().map(|platform| platform.name.as_str()),
+        ));
         for platform in platforms {
             let mut published = published.remove(&platform.id).unwrap_or_default();
             published.sort_by(|a, b| b.version.cmp(&a.version).then(b.id.cmp(&a.id)));
             for release in &published {
                 let name = file_name(platform.name.as_str(), &release.version);
-                shelf.by_file.entry(name).or_insert_with(|| Arc::clone(release));
+                shelf
+                    .by_file
+                    .entry(name)
+                    .or_insert_with(|| Arc::clone(release));
             }
             let (id, key) = (platform.id, platform.name.key());
-            let platform = Arc::new(ShelfPlatform { platform, published });
+            let platform = Arc::new(ShelfPlatform {
+                platform,
+                published,
+            });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
@@ -86,9 +100,13 @@ impl Shelf {
 
     /// Makes an image known by its digests; of several releases of one file the latest counts.
     fn recognise(&mut self, release: &Arc<Published>) {
-        self.by_md5.entry(release.image.md5).or_insert_with(|| Arc::clone(release));
+        self.by_md5
+            .entry(release.image.md5)
+            .or_insert_with(|| Arc::clone(release));
         if let Some(appended) = release.image.appended_sha256 {
-            self.by_appended.entry(appended).or_insert_with(|| Arc::clone(release));
+            self.by_appended
+                .entry(appended)
+                .or_insert_with(|| Arc::clone(release));
         }
     }
 
@@ -132,7 +150,11 @@ impl Shelf {
     #[must_use]
     pub fn running(&self, report: &Report) -> Option<&Arc<Published>> {
         let by_md5 = report.sketch_md5.and_then(|md5| self.by_md5.get(&md5));
-        by_md5.or_else(|| report.sketch_sha256.and_then(|sha256| self.by_appended.get(&sha256)))
+        by_md5.or_else(|| {
+            report
+                .sketch_sha256
+                .and_then(|sha256| self.by_appended.get(&sha256))
+        })
     }
 
     /// The platforms' names, ready to be looked for in an image.

@@ -10,8 +10,7 @@ impl App {
     /// Writes the check-ins since the last time in one transaction.
     ///
     /// # Errors
-    /// Where the database fails; the events are then written with the next batch, and presence is
-    /// made up by each device's next check-in.
+    /// Where the database fails; everything is then written with the next batch.
     pub async fn flush(&self) -> Result<(), Error> {
         let batch = self.0.fleet.take_batch();
         if batch.is_empty() {
@@ -19,10 +18,7 @@ impl App {
         }
         let written = self.0.store.write_behind(&batch).await;
         if written.is_err() {
-            let skip = batch.events.len().saturating_sub(EVENTS_KEPT);
-            for event in batch.events.into_iter().skip(skip) {
-                self.0.fleet.record_later(event);
-            }
+            self.0.fleet.put_back(batch, EVENTS_KEPT);
         }
         Ok(written?)
     }
@@ -40,7 +36,9 @@ impl App {
             tracing::info!(events = purged, "old events were deleted");
         }
         for id in self.0.store.expired_drafts(now).await? {
-            let Some(draft) = self.0.store.release(id).await? else { continue };
+            let Some(draft) = self.0.store.release(id).await? else {
+                continue;
+            };
             self.0.store.delete_release(id).await?;
             let text = format!("The draft {} was thrown away after a day.", draft.title());
             let event = Event::new(now, Kind::ReleaseDeleted, text);
@@ -54,7 +52,10 @@ impl App {
         let in_use = async { Ok::<_, Error>(self.0.store.files_in_use().await?) };
         let removed = self.0.blobs.sweep(in_use).await?;
         if removed > 0 {
-            tracing::info!(files = removed, "firmware files that nothing points at were removed");
+            tracing::info!(
+                files = removed,
+                "firmware files that nothing points at were removed"
+            );
         }
         Ok(())
     }

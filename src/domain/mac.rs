@@ -1,6 +1,6 @@
 //! The address that identifies a device.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 /// A 48-bit MAC address: the identity of a device.
@@ -11,7 +11,9 @@ pub struct MacAddr([u8; 6]);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MacError {
     /// The number of hexadecimal digits is not twelve.
-    #[error("“{text}” has {digits} hexadecimal digits, a MAC address has 12 (like 5C:CF:7F:1C:A1:A5)")]
+    #[error(
+        "“{text}” has {digits} hexadecimal digits, a MAC address has 12 (like 5C:CF:7F:1C:A1:A5)"
+    )]
     Length {
         /// What was given.
         text: String,
@@ -19,7 +21,9 @@ pub enum MacError {
         digits: usize,
     },
     /// It holds a character that is neither a hexadecimal digit nor a separator.
-    #[error("“{text}” holds “{found}”, a MAC address has only the digits 0–9 and A–F and the separators : - .")]
+    #[error(
+        "“{text}” holds “{found}”, a MAC address has only the digits 0–9 and A–F and the separators : - ."
+    )]
     Character {
         /// What was given.
         text: String,
@@ -50,8 +54,12 @@ impl MacAddr {
     /// Twelve lower-case hexadecimal digits without separators, as used in URLs and the database.
     #[must_use]
     pub fn hex(self) -> String {
-        let [a, b, c, d, e, f] = self.0;
-        format!("{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}{f:02x}")
+        self.0
+            .iter()
+            .fold(String::with_capacity(12), |mut hex, byte| {
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
     }
 
     /// Whether the address was made up locally (bit 1 of the first byte) instead of being
@@ -72,17 +80,26 @@ impl FromStr for MacAddr {
         let mut bytes = [0_u8; 6];
         let mut digits = 0_usize;
         for found in text.chars() {
-            if let Some(value) = found.to_digit(16).and_then(|value| u8::try_from(value).ok()) {
+            if let Some(value) = found
+                .to_digit(16)
+                .and_then(|value| u8::try_from(value).ok())
+            {
                 if let Some(byte) = bytes.get_mut(digits / 2) {
                     *byte = (*byte << 4) | value;
                 }
                 digits += 1;
             } else if !matches!(found, ':' | '-' | '.' | '_' | ' ' | '\t' | '\r' | '\n') {
-                return Err(MacError::Character { text: shown(), found });
+                return Err(MacError::Character {
+                    text: shown(),
+                    found,
+                });
             }
         }
         if digits != 12 {
-            return Err(MacError::Length { text: shown(), digits });
+            return Err(MacError::Length {
+                text: shown(),
+                digits,
+            });
         }
         if bytes == [0; 6] || bytes == [0xFF; 6] {
             return Err(MacError::Nobody { text: shown() });
@@ -93,8 +110,11 @@ impl FromStr for MacAddr {
 
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [a, b, c, d, e, g] = self.0;
-        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+        for (place, byte) in self.0.iter().enumerate() {
+            let separator = if place == 0 { "" } else { ":" };
+            write!(f, "{separator}{byte:02x}")?;
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +162,17 @@ mod tests {
 
     #[test]
     fn a_made_up_address_is_told_from_an_assigned_one() {
-        assert!(!"18:FE:AA:AA:AA:AA".parse::<MacAddr>().unwrap().is_locally_administered());
-        assert!("1A:FE:AA:AA:AA:AA".parse::<MacAddr>().unwrap().is_locally_administered());
+        assert!(
+            !"18:FE:AA:AA:AA:AA"
+                .parse::<MacAddr>()
+                .unwrap()
+                .is_locally_administered()
+        );
+        assert!(
+            "1A:FE:AA:AA:AA:AA"
+                .parse::<MacAddr>()
+                .unwrap()
+                .is_locally_administered()
+        );
     }
 }

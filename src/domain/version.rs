@@ -41,7 +41,10 @@ impl FirmwareVersion {
     #[must_use]
     pub fn read(text: &str) -> Self {
         let text = text.trim();
-        Self { text: text.to_owned(), order: read_order(text) }
+        Self {
+            text: text.to_owned(),
+            order: read_order(text),
+        }
     }
 
     /// The version as it was found or reported, without spaces around it.
@@ -88,13 +91,23 @@ impl FirmwareVersion {
     #[must_use]
     pub fn file_part(&self) -> String {
         let bare = strip_v(&self.text).unwrap_or(&self.text);
-        bare.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(48).collect()
+        bare.chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+            .take(48)
+            .collect()
     }
 }
 
 impl Numbers {
     fn key(&self) -> String {
-        let Self { major, minor, patch, fourth, pre, commits } = self;
+        let Self {
+            major,
+            minor,
+            patch,
+            fourth,
+            pre,
+            commits,
+        } = self;
         let mut key = format!("{major}.{minor}.{patch}.{fourth}");
         if !pre.is_empty() {
             key.push('-');
@@ -110,7 +123,8 @@ impl Numbers {
 
 /// The text behind a leading `v` or `V` that stands before a digit.
 fn strip_v(text: &str) -> Option<&str> {
-    text.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    text.strip_prefix(['v', 'V'])
+        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn read_order(text: &str) -> Order {
@@ -126,36 +140,50 @@ fn read_order(text: &str) -> Order {
         return Order::Unreadable(text.to_owned());
     };
     let stepping = variant.is_some_and(|v| v.ends_with("minimal") || v.ends_with("safeboot"));
-    if stepping { Order::SteppingStone(numbers) } else { Order::Readable(numbers) }
+    if stepping {
+        Order::SteppingStone(numbers)
+    } else {
+        Order::Readable(numbers)
+    }
 }
 
 fn read_numbers(text: &str) -> Option<Numbers> {
     let text = text.strip_suffix("-dirty").unwrap_or(text);
-    let text = text.split_once('+').map_or(text, |(version, _build)| version);
+    let text = text
+        .split_once('+')
+        .map_or(text, |(version, _build)| version);
     let text = text.strip_suffix("-dirty").unwrap_or(text);
     let (dotted, suffix) = match text.split_once('-') {
         Some((dotted, suffix)) => (dotted, Some(suffix)),
         None => (text, None),
     };
     let mut parts = [0_u64; 4];
-    let mut count = 0;
-    for part in dotted.split('.') {
-        let slot = parts.get_mut(count)?;
+    for (place, part) in dotted.split('.').enumerate() {
+        let slot = parts.get_mut(place)?;
         if part.is_empty() || part.len() > 18 || !part.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
         *slot = part.parse().ok()?;
-        count += 1;
     }
     let (pre, commits) = match suffix {
         None => (Prerelease::EMPTY, 0),
         Some(suffix) => match read_commits(suffix) {
             Some(commits) => (Prerelease::EMPTY, commits),
-            None => (Prerelease::new(suffix).ok().filter(|pre| !pre.is_empty())?, 0),
+            None => (
+                Prerelease::new(suffix).ok().filter(|pre| !pre.is_empty())?,
+                0,
+            ),
         },
     };
     let [major, minor, patch, fourth] = parts;
-    Some(Numbers { major, minor, patch, fourth, pre, commits })
+    Some(Numbers {
+        major,
+        minor,
+        patch,
+        fourth,
+        pre,
+        commits,
+    })
 }
 
 /// The number of commits in a git description: `5` or `5-gabc1234`.
@@ -225,8 +253,16 @@ mod tests {
             &["2024.06.01", "2024.6.1"],
             &["1.2.3", "1.2.3+build", "1.2.3-dirty", "1.2.3+abc-dirty"],
             &["1.2.3-5", "1.2.3-5-gabc1234", "1.2.3-5-gabc1234-dirty"],
-            &["14.4.1(release-tasmota)", "14.4.1", "14.4.1(85cff52-tasmota)"],
-            &["14.4.1(minimal)", "14.4.1(release-minimal)", "14.4.1(safeboot)"],
+            &[
+                "14.4.1(release-tasmota)",
+                "14.4.1",
+                "14.4.1(85cff52-tasmota)",
+            ],
+            &[
+                "14.4.1(minimal)",
+                "14.4.1(release-minimal)",
+                "14.4.1(safeboot)",
+            ],
         ] {
             for other in same {
                 assert_eq!(read(same[0]), read(other));
@@ -239,10 +275,28 @@ mod tests {
     #[test]
     fn each_is_lower_than_the_next() {
         let ascending = [
-            "", "DOOR-7-g14f53a19", "garbage", "0.1(minimal)", "99.0.0(release-safeboot)",
-            "0.0.1", "1.2.3-beta", "1.2.3-rc.1", "1.2.3-rc.2", "1.2.3", "1.2.3-5-gabc1234",
-            "1.2.3-12", "1.2.3.1", "1.2.3.4", "1.2.3.10", "1.2.4", "1.9.0", "1.10.0",
-            "2.75-12-gbb361850", "2.76", "14.4.1(tasmota)", "2024.06.01",
+            "",
+            "DOOR-7-g14f53a19",
+            "garbage",
+            "0.1(minimal)",
+            "99.0.0(release-safeboot)",
+            "0.0.1",
+            "1.2.3-beta",
+            "1.2.3-rc.1",
+            "1.2.3-rc.2",
+            "1.2.3",
+            "1.2.3-5-gabc1234",
+            "1.2.3-12",
+            "1.2.3.1",
+            "1.2.3.4",
+            "1.2.3.10",
+            "1.2.4",
+            "1.9.0",
+            "1.10.0",
+            "2.75-12-gbb361850",
+            "2.76",
+            "14.4.1(tasmota)",
+            "2024.06.01",
         ];
         for pair in ascending.windows(2) {
             assert!(read(pair[0]) < read(pair[1]), "{} < {}", pair[0], pair[1]);
@@ -252,9 +306,20 @@ mod tests {
 
     #[test]
     fn the_rest_cannot_be_read() {
-        for text in ["", "v", "v1.", "1..2", "1.2.3.4.5", "1.2.3rc1", "latest", "1.2.3-", "1.2.3(x",
-            "99999999999999999999.0.0", "1.2.x", "-1.2.3"]
-        {
+        for text in [
+            "",
+            "v",
+            "v1.",
+            "1..2",
+            "1.2.3.4.5",
+            "1.2.3rc1",
+            "latest",
+            "1.2.3-",
+            "1.2.3(x",
+            "99999999999999999999.0.0",
+            "1.2.x",
+            "-1.2.3",
+        ] {
             assert!(!read(text).is_readable(), "{text}");
         }
     }
@@ -271,7 +336,11 @@ mod tests {
             ("spring", "v1.0.0", false),
             ("14.4.1", "14.4.1(minimal)", true),
         ] {
-            assert_eq!(read(release).is_newer_than(&read(reported)), newer, "{release} {reported}");
+            assert_eq!(
+                read(release).is_newer_than(&read(reported)),
+                newer,
+                "{release} {reported}"
+            );
         }
     }
 

@@ -48,7 +48,11 @@ async fn fallback(State(app): State<App>, request: Request) -> Response {
 
 /// Passes the address of the connection on in the form that extractors expect.
 async fn name_caller(mut request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<Connection>().map(Connection::peer) {
+    if let Some(peer) = request
+        .extensions()
+        .get::<Connection>()
+        .map(Connection::peer)
+    {
         request.extensions_mut().insert(ConnectInfo(peer));
     }
     next.run(request).await

@@ -9,12 +9,15 @@ use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::Outcome;
 use crate::domain::event::Event;
+use crate::domain::mac::MacAddr;
 use crate::domain::report::Report;
 
 /// What a device's check-ins since the last batch come to.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The device.
+    pub mac: MacAddr,
+    /// Its number.
     pub device_id: i64,
     /// Its latest check-in.
     pub last_seen: Timestamp,
@@ -164,7 +167,11 @@ impl Store {
         .await?;
         let count = |(platform_id, version, devices)| {
             let devices = unsigned(devices);
-            VersionCount { platform_id, version, devices }
+            VersionCount {
+                platform_id,
+                version,
+                devices,
+            }
         };
         Ok(rows.into_iter().map(count).collect())
     }
@@ -176,13 +183,20 @@ async fn write_presence(
 ) -> Result<(), StoreError> {
     let mut query = QueryBuilder::new("INSERT INTO presence (device_id, last_seen, checkins) ");
     query.push_values(rows, |mut row, seen| {
-        row.push_bind(seen.device_id).push_bind(seen.last_seen).push_bind(signed(seen.checkins));
+        row.push_bind(seen.device_id)
+            .push_bind(seen.last_seen)
+            .push_bind(signed(seen.checkins));
     });
     query.push(
         " ON CONFLICT (device_id)
           DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
     );
-    match query.build().execute(&mut *connection).await.map_err(StoreError::from) {
+    match query
+        .build()
+        .execute(&mut *connection)
+        .await
+        .map_err(StoreError::from)
+    {
         Ok(_) => Ok(()),
         Err(error) => {
             // A device that was removed meanwhile breaks the reference: write the others singly.

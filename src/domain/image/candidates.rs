@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::bytes::{context, is_text, offset};
 use super::descriptor::LENGTH;
 use super::info::{
-    AppDescriptor, Evidence, Marker, Near, Relation, Source, VersionCandidate, Warning,
+    AppDescriptor, Evidence, Marker, Near, Relation, Severity, Source, VersionCandidate, Warning,
 };
 use super::layout::DESCRIPTOR_AT;
 use super::names::NameInFile;
@@ -87,7 +87,13 @@ impl<'a> Collector<'a> {
     fn own(&mut self, text: &str, at: Range<usize>, reason: &'static str) {
         if let Some(version) = first_in(text).and_then(|shape| text.get(shape.range)) {
             let version = version.to_owned();
-            for key in [key(&version), key(core(&version))] {
+            // ESP-IDF calls itself 5.3.2.250210 and v5.3.2 in the same file.
+            let first = core(&version)
+                .splitn(4, '.')
+                .take(3)
+                .collect::<Vec<_>>()
+                .join(".");
+            for key in [key(&version), key(core(&version)), key(&first)] {
                 self.owned.entry(key).or_insert(reason);
             }
             self.add(
@@ -114,11 +120,9 @@ impl<'a> Collector<'a> {
             }
             judged < JUDGED && self.groups.len() < GROUPS
         });
-        (judged >= JUDGED || self.groups.len() >= GROUPS).then(|| Warning {
-            code: "too_many_versions",
-            text: "The file holds so many texts that look like versions that not all were read."
-                .to_owned(),
-        })
+        let text = "The file holds so many texts that look like versions that not all were read.";
+        let many = judged >= JUDGED || self.groups.len() >= GROUPS;
+        many.then(|| Warning::new(Severity::Doubt, "too_many_versions", text.to_owned()))
     }
 
     fn add_text(&mut self, shape: &Shape) -> bool {

@@ -1,6 +1,6 @@
 //! The application description of ESP-IDF.
 
-use super::bytes::{field_text, holds};
+use super::bytes::{field_text, holds, u32_at};
 use super::info::AppDescriptor;
 use super::layout::{DESCRIPTOR_AT, DESCRIPTOR_MAGIC};
 
@@ -19,6 +19,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<AppDescriptor> {
     };
     let (version, project_name) = (text(0x10, 32), text(0x30, 32));
     let prebuilt = is_prebuilt(&project_name, &version);
+    let elf_sha256 = block.get(0x90..0xB0)?.try_into().ok()?;
+    let secure_version = u32_at(block, 4)?;
     let (time, date, idf_ver) = (text(0x50, 16), text(0x60, 16), text(0x70, 32));
     Some(AppDescriptor {
         project_name,
@@ -26,6 +28,8 @@ pub(super) fn read(bytes: &[u8]) -> Option<AppDescriptor> {
         idf_ver,
         date,
         time,
+        elf_sha256,
+        secure_version,
         prebuilt,
     })
 }

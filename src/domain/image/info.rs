@@ -58,6 +58,10 @@ pub struct AppDescriptor {
     pub date: String,
     /// The time of the build.
     pub time: String,
+    /// The SHA-256 of the ELF file, which names the build; zeros if it was not filled in.
+    pub elf_sha256: [u8; 32],
+    /// The version that a device with anti-rollback compares.
+    pub secure_version: u32,
     /// It comes from Arduino's prebuilt libraries or is empty, so that it says nothing about the
     /// program: the same in every sketch.
     pub prebuilt: bool,
@@ -224,13 +228,121 @@ pub(super) enum Relation {
     Beside,
 }
 
-/// Something odd that does not make the file unusable.
+/// How much something odd matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// A person should look at it.
+    Doubt,
+    /// A device would refuse the file, or break.
+    Fatal,
+}
+
+/// Something odd that does not make the file unusable by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
+    /// How much it matters.
+    pub severity: Severity,
     /// A stable word for programs.
     pub code: &'static str,
     /// What is odd, as a sentence.
     pub text: String,
+}
+
+impl Warning {
+    pub(super) const fn new(severity: Severity, code: &'static str, text: String) -> Self {
+        Self {
+            severity,
+            code,
+            text,
+        }
+    }
+}
+
+/// The result of comparing a checksum or digest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Check {
+    /// It is there and right.
+    Right,
+    /// It is there and differs from what the bytes give.
+    Wrong {
+        /// Where it stands.
+        offset: u64,
+    },
+    /// The file has none.
+    #[default]
+    Absent,
+}
+
+/// What could be verified.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Integrity {
+    /// The check byte at the end of the segments.
+    pub checksum: Check,
+    /// The SHA-256 that is appended to ESP32-family images.
+    pub sha256: Check,
+    /// The CRC-32 in ESP8266 images of core 2.7.0 or newer.
+    pub crc32: Check,
+}
+
+/// How the file is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// An Arduino ESP8266 file: boot loader and application.
+    Esp8266Arduino,
+    /// A single ESP8266 image without Arduino's boot loader before it.
+    Esp8266Plain,
+    /// An image of the ESP8266's RTOS SDK 3, with the long header.
+    Esp8266Rtos,
+    /// An application of the ESP32 family.
+    Esp32,
+    /// The segments make no sense.
+    Unknown,
+}
+
+/// A piece of the program and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    /// The address that it is loaded or mapped to.
+    pub address: u32,
+    /// Where its data begins in the file.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub len: u64,
+}
+
+/// The revisions of the chip that an ESP32-family image runs on, as 100 × major + minor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Revisions {
+    /// The lowest.
+    pub min: u16,
+    /// The highest, if there is a limit.
+    pub max: Option<u16>,
+}
+
+/// A signature behind an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// How it was made.
+    pub scheme: SignatureScheme,
+    /// Where it begins: the payload ends here or before.
+    pub offset: u64,
+    /// How long it is with everything that belongs to it.
+    pub len: u64,
+}
+
+/// How a file is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SignatureScheme {
+    /// Arduino's ESP8266 core: signature and a word with its length.
+    Esp8266,
+    /// Arduino's ESP32 core: 512 bytes behind the image.
+    ArduinoEsp32,
+    /// ESP-IDF's secure boot, first version.
+    SecureBootV1,
+    /// ESP-IDF's secure boot, second version: a sector behind the image.
+    SecureBootV2,
 }
 
 /// Everything that is known about an application image.
@@ -244,14 +356,26 @@ pub struct ImageInfo {
     /// Whether the structure of the file proves the chip's family. If not, [`Self::chip`] is a
     /// guess, and a warning says so.
     pub chip_certain: bool,
+    /// How the file is laid out.
+    pub form: Form,
     /// How the flash memory is driven.
     pub flash: Option<FlashHeader>,
+    /// The segments of the application.
+    pub segments: Vec<Segment>,
+    /// The revisions of the chip that it runs on; `None` for the ESP8266.
+    pub revisions: Option<Revisions>,
+    /// What could be verified and what is wrong.
+    pub integrity: Integrity,
+    /// A signature behind the image.
+    pub signature: Option<Signature>,
     /// The length of the image as its segments tell it; the rest of the file is a trailer.
     pub image_len: Option<u64>,
     /// The SHA-256 that the build appended, which the device reports as `x-ESP32-sketch-sha256`.
     pub appended_sha256: Option<[u8; 32]>,
     /// ESP-IDF's application description.
     pub descriptor: Option<AppDescriptor>,
+    /// What it was built with, as far as the file says: `ESP-IDF v4.4.7-dirty`.
+    pub built_with: Vec<String>,
     /// Explicit markers in the sketch.
     pub markers: Vec<Marker>,
     /// The known platforms whose names stand in the file, the weightiest first.
@@ -264,6 +388,28 @@ pub struct ImageInfo {
 }
 
 impl ImageInfo {
+    /// Whether something about the file is such that a device would refuse it, or break.
+    #[must_use]
+    pub fn is_fatal(&self) -> bool {
+        self.warnings
+            .iter()
+            .any(|warning| warning.severity == Severity::Fatal)
+    }
+
+    /// How much of the file is the program without a signature: what a device that checks
+    /// signatures has in its flash afterwards.
+    #[must_use]
+    pub fn payload_len(&self) -> u64 {
+        match self.signature {
+            Some(Signature {
+                scheme: SignatureScheme::Esp8266,
+                offset,
+                ..
+            }) => offset,
+            _ => self.image_len.unwrap_or(self.size),
+        }
+    }
+
     /// How many version candidates are kept at most.
     pub const VERSIONS_SHOWN: usize = 64;
 }

@@ -1,10 +1,13 @@
 //! Telling the chip and finding the end of the image from the structure of the file.
 
-use super::bytes::{holds, index, offset, u16_at, u32_at};
-use super::info::Warning;
-use super::segments::{Broken, LONG_HEADER, MAGIC, SHORT_HEADER, Segment, Walk, walk};
+use super::boot::is_bootloader;
+use super::bytes::{holds, offset, u16_at, u32_at};
+use super::info::{Check, Form, Integrity, Revisions, Segment, Severity, Signature, Warning};
+use super::integrity::{appended_digest, esp32_signature, esp8266_crc, esp8266_signature};
+use super::partitions::refuse_merged;
+use super::segments::{self, Broken, LONG_HEADER, MAGIC, SHORT_HEADER, Walk, walk};
 use super::unusable::Unusable;
-use crate::domain::chip::{Chip, Family};
+use crate::domain::chip::Chip;
 
 /// The magic word of ESP-IDF's application description, as it stands in the file.
 pub(super) const DESCRIPTOR_MAGIC: [u8; 4] = 0xABCD_5432_u32.to_le_bytes();
@@ -20,9 +23,14 @@ const BELIEVED: u64 = 32 << 20;
 pub(super) struct Layout {
     pub chip: Chip,
     pub certain: bool,
+    pub form: Form,
     /// Where the image ends; a trailer may follow.
     pub image_len: Option<usize>,
+    pub segments: Vec<Segment>,
     pub appended_sha256: Option<[u8; 32]>,
+    pub revisions: Option<Revisions>,
+    pub integrity: Integrity,
+    pub signature: Option<Signature>,
     pub warnings: Vec<Warning>,
 }
 
@@ -37,12 +45,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Unusable> {
     if let Some(layout) = esp32(bytes, &long)? {
         return Ok(layout);
     }
-    if let Ok(walked) = walk(bytes, 0, SHORT_HEADER)
-        && walked.is_sound()
-    {
-        return Ok(sound(Chip::Esp8266, bytes, walked.end, None));
+    match walk(bytes, 0, SHORT_HEADER) {
+        Ok(walked) if walked.is_sound() => Ok(esp8266(Form::Esp8266Plain, bytes, &walked)),
+        _ => Ok(guess(bytes)),
     }
-    Ok(guess(bytes))
 }
 
 /// The two images of an Arduino ESP8266 file, if the second one is there.
@@ -51,11 +57,8 @@ fn esp8266_arduino(bytes: &[u8], app: &Result<Walk, Broken>) -> Result<Option<La
         return Ok(None);
     }
     match app {
-        Ok(walked) if walked.is_sound() => Ok(Some(sound(Chip::Esp8266, bytes, walked.end, None))),
         Ok(walked) if all_in_esp8266(&walked.segments) => {
-            let mut layout = sound(Chip::Esp8266, bytes, walked.end, None);
-            layout.warnings.push(wrong_check(walked));
-            Ok(Some(layout))
+            Ok(Some(esp8266(Form::Esp8266Arduino, bytes, walked)))
         }
         Err(Broken::CutOff { walked, segment })
             if all_in_esp8266(walked) && in_esp8266(segment.address) =>
@@ -74,13 +77,12 @@ fn esp32(bytes: &[u8], long: &Result<Walk, Broken>) -> Result<Option<Layout>, Un
     match long {
         Ok(walked) if walked.is_sound() || has_descriptor(bytes) => {
             if all_in_esp8266(&walked.segments) && !has_descriptor(bytes) {
-                // The ESP8266's RTOS writes the long header, too.
-                return Ok(Some(sound(Chip::Esp8266, bytes, walked.end, None)));
+                return Ok(Some(esp8266(Form::Esp8266Rtos, bytes, walked)));
             }
-            if is_bootloader(bytes, walked) {
+            if is_bootloader(chip, bytes, walked) {
                 return Err(Unusable::Bootloader);
             }
-            Ok(Some(esp32_sound(chip, bytes, walked)))
+            Ok(Some(esp32_app(chip, bytes, walked)))
         }
         Err(Broken::CutOff { segment, .. }) if has_descriptor(bytes) => {
             cut_off(bytes, segment).map(|()| None)
@@ -89,90 +91,162 @@ fn esp32(bytes: &[u8], long: &Result<Walk, Broken>) -> Result<Option<Layout>, Un
     }
 }
 
-fn esp32_sound(chip: Chip, bytes: &[u8], walked: &Walk) -> Layout {
+fn esp8266(form: Form, bytes: &[u8], walked: &Walk) -> Layout {
+    let mut layout = walked_layout(Chip::Esp8266, form, walked, walked.end);
+    if form == Form::Esp8266Arduino {
+        layout.integrity.crc32 = esp8266_crc(bytes, walked.end);
+    } else {
+        layout.warnings.push(Warning::new(
+            Severity::Doubt,
+            "no_boot_loader",
+            "This ESP8266 image does not begin with the boot loader of an Arduino build; a device \
+             that runs an Arduino program cannot start it."
+                .to_owned(),
+        ));
+    }
+    layout.signature = esp8266_signature(bytes, Some(walked.end)).or_else(|| {
+        // The block's length word tells the payload where the walk ends elsewhere.
+        esp8266_signature(bytes, None)
+    });
+    finish(layout, bytes)
+}
+
+fn esp32_app(chip: Chip, bytes: &[u8], walked: &Walk) -> Layout {
     let hashed = bytes.get(23) == Some(&1);
     let digest = bytes
         .get(walked.end..)
         .and_then(|rest| rest.first_chunk::<32>())
         .copied();
-    let mut layout = match (hashed, digest) {
-        (true, Some(digest)) => sound(chip, bytes, walked.end + 32, Some(digest)),
-        _ => sound(chip, bytes, walked.end, None),
-    };
+    let digest = digest.filter(|_| hashed);
+    let end = walked.end + if digest.is_some() { 32 } else { 0 };
+    let mut layout = walked_layout(chip, Form::Esp32, walked, end);
     if hashed && digest.is_none() {
-        layout.warnings.push(Warning {
-            code: "digest_missing",
-            text: "The header announces a SHA-256 behind the image, but the file ends before it."
+        layout.warnings.push(Warning::new(
+            Severity::Fatal,
+            "digest_missing",
+            "The header announces a SHA-256 behind the image, but the file ends before it: it is \
+             cut off."
                 .to_owned(),
-        });
+        ));
     }
-    if !walked.is_sound() {
-        layout.warnings.push(wrong_check(walked));
-    }
-    layout
+    layout.appended_sha256 = digest;
+    layout.integrity.sha256 = appended_digest(bytes, walked.end, digest);
+    layout.signature = esp32_signature(bytes, end);
+    layout.revisions = revisions(bytes);
+    finish(layout, bytes)
 }
 
-fn sound(chip: Chip, bytes: &[u8], end: usize, digest: Option<[u8; 32]>) -> Layout {
-    let mut warnings = Vec::new();
-    if end < bytes.len() {
-        warnings.push(Warning {
-            code: "trailing_bytes",
-            text: format!("{} bytes follow the image.", bytes.len() - end),
-        });
-    }
+fn walked_layout(chip: Chip, form: Form, walked: &Walk, end: usize) -> Layout {
+    let checksum = if walked.is_sound() {
+        Check::Right
+    } else {
+        Check::Wrong {
+            offset: offset(walked.end - 1),
+        }
+    };
+    let shown = |s: &segments::Segment| Segment {
+        address: s.address,
+        offset: offset(s.start),
+        len: offset(s.len),
+    };
     Layout {
         chip,
         certain: true,
+        form,
         image_len: Some(end),
-        appended_sha256: digest,
-        warnings,
+        segments: walked.segments.iter().map(shown).collect(),
+        appended_sha256: None,
+        revisions: None,
+        integrity: Integrity {
+            checksum,
+            ..Integrity::default()
+        },
+        signature: None,
+        warnings: Vec::new(),
     }
 }
 
-fn wrong_check(walked: &Walk) -> Warning {
-    Warning {
-        code: "wrong_checksum",
-        text: format!(
-            "The check byte at {:#x} is {:02x}, but the segments give {:02x}: the file is damaged.",
-            walked.end - 1,
-            walked.check.0,
-            walked.check.1
-        ),
+/// Says in words what is wrong, and what follows the image.
+fn finish(mut layout: Layout, bytes: &[u8]) -> Layout {
+    let Integrity {
+        checksum,
+        sha256,
+        crc32,
+    } = layout.integrity;
+    for (check, code, name) in [
+        (checksum, "wrong_checksum", "check byte"),
+        (sha256, "wrong_sha256", "appended SHA-256"),
+        (crc32, "wrong_crc", "CRC-32"),
+    ] {
+        if let Check::Wrong { offset } = check {
+            let text = format!(
+                "The {name} at {offset:#x} does not match what the file holds: it is damaged. \
+                 Build or fetch it again."
+            );
+            layout
+                .warnings
+                .push(Warning::new(Severity::Fatal, code, text));
+        }
     }
+    let end = layout.image_len.unwrap_or(bytes.len());
+    let trailer = bytes.get(end..).unwrap_or_default();
+    if !trailer.is_empty() && layout.signature.is_none() {
+        let (severity, what) = if trailer.iter().all(|b| *b == 0xFF) {
+            (Severity::Note, "of padding (0xFF)")
+        } else {
+            (Severity::Doubt, "that do not belong to it")
+        };
+        let text = format!("Behind the image follow {} bytes {what}.", trailer.len());
+        layout
+            .warnings
+            .push(Warning::new(severity, "trailing_bytes", text));
+    }
+    layout
 }
 
 /// The best guess for a file whose segments make no sense.
 fn guess(bytes: &[u8]) -> Layout {
     let known = u16_at(bytes, 12).and_then(Chip::from_chip_id);
     let flagged = matches!(bytes.get(23), Some(0 | 1));
-    let esp8266 = in_esp8266_boot(bytes) || bytes.get(ESP8266_APP) == Some(&MAGIC);
+    let boot = u32_at(bytes, 8) == Some(0x4010_F000);
+    let esp8266 = boot || bytes.get(ESP8266_APP) == Some(&MAGIC);
+    let described = has_descriptor(bytes);
     let chip = known
-        .filter(|_| flagged && !esp8266)
+        .filter(|_| (flagged && !esp8266) || described)
         .unwrap_or(Chip::Esp8266);
     let text = format!(
         "The segments of this file make no sense, so it may be damaged or no firmware at all; \
          {chip} is a guess."
     );
-    let warnings = vec![Warning {
-        code: "no_segments",
-        text,
-    }];
-    let certain = has_descriptor(bytes) && chip.family() == Family::Esp32;
     Layout {
         chip,
-        certain,
+        certain: described && known.is_some(),
+        form: Form::Unknown,
         image_len: None,
+        segments: Vec::new(),
         appended_sha256: None,
-        warnings,
+        revisions: None,
+        integrity: Integrity::default(),
+        signature: None,
+        warnings: vec![Warning::new(Severity::Doubt, "no_segments", text)],
     }
 }
 
-fn has_descriptor(bytes: &[u8]) -> bool {
-    holds(bytes, DESCRIPTOR_AT, &DESCRIPTOR_MAGIC)
+/// The limits in the header; before ESP-IDF 4.4.3 there was only a lowest major revision.
+fn revisions(bytes: &[u8]) -> Option<Revisions> {
+    let major = u16::from(*bytes.get(14)?).saturating_mul(100);
+    let full = u16_at(bytes, 15)?;
+    let max = u16_at(bytes, 17)?;
+    let max = Some(max).filter(|max| !matches!(*max, 0 | u16::MAX));
+    Some(Revisions {
+        min: if full == 0 { major } else { full },
+        max,
+    })
 }
 
-fn in_esp8266_boot(bytes: &[u8]) -> bool {
-    u32_at(bytes, 8) == Some(0x4010_F000)
+/// Whether ESP-IDF's application description is there.
+pub(super) fn has_descriptor(bytes: &[u8]) -> bool {
+    holds(bytes, DESCRIPTOR_AT, &DESCRIPTOR_MAGIC)
 }
 
 const fn in_esp8266(address: u32) -> bool {
@@ -180,12 +254,12 @@ const fn in_esp8266(address: u32) -> bool {
         | 0x4020_0000..=0x402F_FFFF)
 }
 
-fn all_in_esp8266(segments: &[Segment]) -> bool {
+fn all_in_esp8266(segments: &[segments::Segment]) -> bool {
     segments.iter().all(|segment| in_esp8266(segment.address))
 }
 
 /// Refuses a file that ends inside a segment, if the length that the segment speaks of can be true.
-fn cut_off(bytes: &[u8], segment: &Segment) -> Result<(), Unusable> {
+fn cut_off(bytes: &[u8], segment: &segments::Segment) -> Result<(), Unusable> {
     let expected = offset(segment.start).saturating_add(offset(segment.len));
     if expected > BELIEVED || segment.len == 0 {
         return Ok(());
@@ -194,76 +268,4 @@ fn cut_off(bytes: &[u8], segment: &Segment) -> Result<(), Unusable> {
         size: offset(bytes.len()),
         expected,
     })
-}
-
-/// Whether a sound image with the long header is a second-stage boot loader.
-fn is_bootloader(bytes: &[u8], walked: &Walk) -> bool {
-    if has_descriptor(bytes) || walked.end > 0x1_0000 {
-        return false;
-    }
-    if walked.segments.iter().any(|s| is_flash_mapped(s.address)) {
-        return false;
-    }
-    // Since ESP-IDF 5 it has a description of its own, with ESP-IDF's version in it.
-    let described = bytes.get(DESCRIPTOR_AT) == Some(&0x50) && holds(bytes, 0x28, b"v");
-    // Before, all that tells is where the ESP32's boot loader lies in the memory.
-    let placed =
-        |s: &Segment| matches!(s.address, 0x3FFF_0000..=0x3FFF_FFFF | 0x4007_8000..=0x4009_FFFF);
-    let speaks = || {
-        let texts: [&[u8]; 3] = [b"2nd stage bootloader", b"artition table", b"app partition"];
-        texts
-            .iter()
-            .any(|text| memchr::memmem::find(bytes, text).is_some())
-    };
-    described || (walked.segments.len() > 2 && walked.segments.iter().all(placed)) || speaks()
-}
-
-/// Whether an address lies where the ESP32 family maps its flash memory, which only an application
-/// can use.
-const fn is_flash_mapped(address: u32) -> bool {
-    matches!(address, 0x3C00_0000..=0x3DFF_FFFF | 0x3F00_0000..=0x3F7F_FFFF
-        | 0x400D_0000..=0x403F_FFFF | 0x4200_0000..=0x47FF_FFFF | 0x4800_0000..=0x4BFF_FFFF)
-        || matches!(address, 0x4008_0000..=0x400C_FFFF if address & 0xFFFF == 0x20)
-}
-
-/// Where a partition table stands in a merged image, and where the cable writes that file.
-const TABLES: [(usize, u32); 3] = [(0x8000, 0), (0x7000, 0x1000), (0x6000, 0x2000)];
-
-/// Refuses boot loader, partition table and application in one file.
-pub(super) fn refuse_merged(bytes: &[u8]) -> Result<(), Unusable> {
-    for (table, flash_offset) in TABLES {
-        if !is_partition_table(bytes, table) {
-            continue;
-        }
-        let boot = [0, 0x1000, 0x2000]
-            .into_iter()
-            .find(|at| bytes.get(*at) == Some(&MAGIC));
-        let header = boot.unwrap_or(0);
-        // An application that happens to hold a table lies around it; a boot loader ends before.
-        if matches!(walk(bytes, header, LONG_HEADER), Ok(walked) if walked.end > table) {
-            continue;
-        }
-        let chip = boot
-            .and_then(|at| u16_at(bytes, at + 12))
-            .and_then(Chip::from_chip_id);
-        let chip = chip.map_or("an ESP32", Chip::name);
-        return Err(Unusable::MergedImage { chip, flash_offset });
-    }
-    Ok(())
-}
-
-/// Whether a partition table of the ESP32 family stands at an offset.
-pub(super) fn is_partition_table(bytes: &[u8], at: usize) -> bool {
-    let entry = |number: usize| bytes.get(at + number * 32..at + number * 32 + 32);
-    let sane = |entry: &[u8]| {
-        let start = u32_at(entry, 4).map_or(usize::MAX, index);
-        let size = u32_at(entry, 8).map_or(usize::MAX, index);
-        entry.starts_with(&[0xAA, 0x50])
-            && (0x1000..=0x1000_0000).contains(&start)
-            && (1..=0x1000_0000).contains(&size)
-    };
-    let next = |entry: &[u8]| {
-        sane(entry) || entry.starts_with(&[0xEB, 0xEB]) || entry.starts_with(&[0xFF, 0xFF])
-    };
-    entry(0).is_some_and(sane) && entry(1).is_some_and(next)
 }

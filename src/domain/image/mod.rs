@@ -5,19 +5,23 @@
 //! [`Found::Several`], and only [`Found::One`] may be taken without asking. The work is linear
 //! in the size of the file, and no input makes it panic.
 
+mod boot;
 mod bytes;
 mod candidates;
 mod descriptor;
 mod info;
+mod integrity;
 mod layout;
 mod marker;
 mod names;
+mod partitions;
 mod platforms;
 mod rank;
 mod segments;
 mod shape;
 mod signs;
 mod sniff;
+mod strangers;
 mod surroundings;
 mod unusable;
 mod words;
@@ -26,7 +30,8 @@ mod words;
 mod tests;
 
 pub use info::{
-    AppDescriptor, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Source,
+    AppDescriptor, Check, FlashHeader, Form, Found, ImageInfo, Integrity, Marker, MentionWeight,
+    PlatformMention, Revisions, Segment, Severity, Signature, SignatureScheme, Source,
     VersionCandidate, Warning,
 };
 pub use marker::SKETCH_MACRO;
@@ -61,7 +66,18 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
         size: bytes::offset(bytes.len()),
         chip: layout.chip,
         chip_certain: layout.certain,
+        form: layout.form,
         flash: segments::flash_header(bytes, 0, layout.chip),
+        segments: layout.segments,
+        revisions: layout.revisions,
+        integrity: layout.integrity,
+        signature: layout.signature,
+        built_with: built_with(
+            &layout.integrity,
+            layout.form,
+            descriptor.as_ref(),
+            &versions,
+        ),
         image_len: layout.image_len.map(bytes::offset),
         appended_sha256: layout.appended_sha256,
         descriptor,
@@ -72,4 +88,33 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
     };
     info.sort_versions();
     Ok(info)
+}
+
+/// What the file says about the tools that made it.
+fn built_with(
+    integrity: &Integrity,
+    form: Form,
+    descriptor: Option<&AppDescriptor>,
+    versions: &[VersionCandidate],
+) -> Vec<String> {
+    let mut tools = Vec::new();
+    if let Some(descriptor) = descriptor.filter(|d| !d.idf_ver.is_empty()) {
+        tools.push(format!("ESP-IDF {}", descriptor.idf_ver));
+    }
+    if descriptor.is_some_and(|d| d.prebuilt) {
+        tools.push("Arduino core for the ESP32".to_owned());
+    }
+    if form == Form::Esp8266Arduino {
+        let since = if integrity.crc32 == Check::Absent {
+            ""
+        } else {
+            ", 2.7.0 or newer"
+        };
+        tools.push(format!("Arduino core for the ESP8266{since}"));
+    }
+    let sdk = versions
+        .iter()
+        .find(|v| v.source == Source::Library && v.why.ends_with("commit"));
+    tools.extend(sdk.map(|sdk| format!("SDK {}", sdk.text)));
+    tools
 }

@@ -1,7 +1,7 @@
 //! Recognising files that are no application by what they begin with.
 
 use super::bytes::{holds, offset, u16_at};
-use super::layout::{is_partition_table, refuse_merged};
+use super::partitions::{is_table, refuse_merged};
 use super::segments::MAGIC;
 use super::unusable::Unusable;
 
@@ -35,7 +35,7 @@ fn name(bytes: &[u8]) -> Option<Unusable> {
         [0xEA, ..] => Unusable::SdkV2,
         _ if is_intel_hex(bytes) => Unusable::IntelHex,
         _ if is_html(bytes) => Unusable::Html,
-        _ if is_partition_table(bytes, 0) => Unusable::PartitionTable,
+        _ if is_table(bytes, 0) => Unusable::PartitionTable,
         _ => Unusable::FileSystem {
             name: file_system(bytes)?,
         },

@@ -2,7 +2,7 @@
 
 use super::bytes::{is_text, run_around};
 use super::shape::{Lead, Shape, is_version_word};
-use super::{signs, words};
+use super::{signs, strangers, words};
 
 /// How far the text of one string is looked at.
 const REACH: usize = 160;
@@ -97,10 +97,10 @@ pub(super) fn judge(text: &str, shape: &Shape, around: &Surroundings, named: boo
     if let Some(reason) = words::library(&key.subject).filter(|_| !named) {
         return Verdict::Library(reason);
     }
-    if !clear && let Some(reason) = of_text(text, shape, &before, &after) {
+    if !clear && let Some(reason) = strangers::of_text(text, shape, &before, &after) {
         return Verdict::Library(reason);
     }
-    if clear && is_script(&before) {
+    if clear && strangers::is_script(&before) {
         return Verdict::Library("a script or style sheet");
     }
     let next_to_sign = signs::is_one(&around.previous) || signs::is_one(&around.next);
@@ -111,13 +111,45 @@ pub(super) fn judge(text: &str, shape: &Shape, around: &Surroundings, named: boo
     if !named && !key.subject.is_empty() && !around.whole {
         score -= 15;
     }
-    if is_licence(&before) || is_licence(&after) || before.len() + after.len() > 100 {
+    if strangers::is_licence(&before)
+        || strangers::is_licence(&after)
+        || before.len() + after.len() > 100
+    {
         score -= 15;
+    }
+    if is_demand(&before, &after) {
+        score -= 60;
     }
     Verdict::Candidate {
         score,
         keyed: key.word || shape.lead.is_mark(),
     }
+}
+
+/// `requires Tasmota v9.1.0 or later`: what something else must have.
+fn is_demand(before: &str, after: &str) -> bool {
+    let later = [
+        "or later",
+        "or newer",
+        "or higher",
+        "or above",
+        "and later",
+        "and newer",
+        "required",
+    ];
+    let after = after.trim_start_matches([' ', '+', '(', ')']);
+    let before = [
+        "require",
+        "at least",
+        "since ",
+        "minimum",
+        ">=",
+        "older than",
+        "newer than",
+    ]
+    .iter()
+    .any(|word| before.contains(word));
+    before || later.iter().any(|word| after.starts_with(word))
 }
 
 /// What the words before a version and the strings beside it are worth.
@@ -249,148 +281,4 @@ fn is_label(lower: &str) -> bool {
         .by_ref()
         .filter(|word| !word.is_empty() && !word.contains('%'));
     words.take(2).any(|word| version_word(word) == Some(""))
-}
-
-fn is_script(before: &str) -> bool {
-    [".js", ".css", ".htm"]
-        .iter()
-        .any(|kind| before.contains(kind))
-        || before.contains("xml")
-}
-
-/// What the whole text around a version shows it to be, if not a version of this firmware.
-fn of_text(text: &str, shape: &Shape, before: &str, after: &str) -> Option<&'static str> {
-    if shape.lead == Lead::Bare {
-        if is_drawing(before, after) {
-            return Some("numbers of a drawing");
-        }
-        if is_address(text, shape, before, after) {
-            return Some("an IP address");
-        }
-        if is_day(text) {
-            return Some("a date");
-        }
-        if text.starts_with("802.") {
-            return Some("a standard of the IEEE");
-        }
-    }
-    if is_commit(after) {
-        return Some("an SDK with its commit");
-    }
-    let head = before
-        .rsplit([' ', '"', '\'', '(', '<', '>'])
-        .next()
-        .unwrap_or_default();
-    let tail = after
-        .split([' ', '"', '\'', ')', '<', '>'])
-        .next()
-        .unwrap_or_default();
-    if head.contains("://") || head.starts_with("//") || is_script(head) || is_script(tail) {
-        return Some("part of an address or path");
-    }
-    if head.ends_with('@') || head.ends_with("@v") {
-        return Some("a library's path");
-    }
-    if head.contains(['/', '\\']) && (tail.contains(['/', '\\']) || is_source(tail)) {
-        return Some("part of an address or path");
-    }
-    if before.contains("/*") || before.starts_with("//") {
-        return Some("the head of a script or style sheet");
-    }
-    if head.ends_with('/') && head.len() > 1 && is_product(before, after) {
-        return Some("a name and version as clients and servers say");
-    }
-    None
-}
-
-fn is_source(tail: &str) -> bool {
-    [".c", ".cpp", ".h", ".hpp", ".py", ".rs", ".a"]
-        .iter()
-        .any(|kind| tail.ends_with(kind))
-}
-
-fn is_licence(text: &str) -> bool {
-    [
-        "(c)",
-        "copyright",
-        "license",
-        "licence",
-        "http://",
-        "https://",
-        " | mit",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
-}
-
-/// `Mozilla/5.0 (…) …`, `FreeRTOS/6.0.5, UPnP/1.0, IpBridge/1.17.0`: more than one such pair.
-fn is_product(before: &str, after: &str) -> bool {
-    before.matches('/').count() + after.matches('/').count() > 1 || before.contains("agent")
-}
-
-/// `2.2.2-dev(38a443e)`.
-fn is_commit(after: &str) -> bool {
-    let inner = after
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'));
-    inner.is_some_and(|(hash, _)| {
-        (7..=10).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_hexdigit())
-    })
-}
-
-/// The path of an SVG drawing: commands of one letter and numbers, nothing else.
-fn is_drawing(before: &str, after: &str) -> bool {
-    let near: Vec<u8> = before
-        .bytes()
-        .rev()
-        .take(14)
-        .chain(after.bytes().take(14))
-        .collect();
-    let command = |b: &u8| b"mlhvcsqtaz".contains(b);
-    let number = |b: &u8| b.is_ascii_digit() || b" .,-\"".contains(b);
-    near.len() >= 10
-        && near.iter().all(|b| command(b) || number(b))
-        && near.iter().filter(|b| number(b)).count() * 2 > near.len()
-        && near.iter().any(u8::is_ascii_digit)
-}
-
-/// Four numbers up to 255 that look like an address rather than a version, or their beginning.
-fn is_address(text: &str, shape: &Shape, before: &str, after: &str) -> bool {
-    let parts: Vec<u32> = text
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect();
-    if parts.len() != shape.parts || parts.iter().any(|part| *part > 255) {
-        return false;
-    }
-    let special = match parts.as_slice() {
-        [first, ..] if *first >= 224 => true,
-        [172, second, _, ..] => (16..32).contains(second),
-        [192, 168, ..] | [169, 254, ..] | [127 | 0, 0, 0, ..] | [114, 114, ..] => true,
-        [10, _, _, _] | [1, 0 | 1, _, 1] | [8, 8, ..] | [9, 9, 9, ..] | [4, 2, 2, _] => true,
-        [first, _, _, _] => *first >= 100,
-        _ => false,
-    };
-    let tells = |text: &str| {
-        [
-            "ip", "dns", "gateway", "mask", "subnet", "addr", "host", "server", "ping", "route",
-        ]
-        .iter()
-        .any(|word| text.contains(word))
-    };
-    let port = after
-        .strip_prefix([':', '/'])
-        .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let open =
-        parts.len() == 3 && after.starts_with('.') && !after.starts_with(". ") && after != ".";
-    special || port || open || (parts.len() == 4 && tells(before))
-}
-
-/// `31.12.2024`.
-fn is_day(text: &str) -> bool {
-    let parts: Vec<u32> = text
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect();
-    matches!(parts.as_slice(), [1..=31, 1..=12, 1970..=2099])
 }

@@ -12,6 +12,8 @@ use super::report::{Mode, Report};
 use super::version::FirmwareVersion;
 
 mod decision;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_sees};
@@ -97,8 +99,12 @@ pub const fn needed_space(family: Family, size: u64) -> u64 {
 /// Whether the platform lets a device in that nobody has approved: then it is to be approved.
 #[must_use]
 pub fn admits_anyone(situation: &Situation<'_>) -> bool {
-    let open = situation.platform.is_some_and(|platform| platform.admission == Admission::Any);
-    open && situation.device.is_none_or(|device| device.approval == Approval::Pending)
+    let open = situation
+        .platform
+        .is_some_and(|platform| platform.admission == Admission::Any);
+    open && situation
+        .device
+        .is_none_or(|device| device.approval == Approval::Pending)
 }
 
 /// What the device gets. The order of the rules is the original server's (`design.md` §6).
@@ -110,7 +116,9 @@ pub fn decide(situation: &Situation<'_>, trace: &mut impl Trace) -> Decision {
         Mode::Sketch => {}
         Mode::Version => return describe(situation, trace),
         Mode::FileSystem | Mode::Unknown => {
-            trace.note("mode", false, || "It asks for a file-system image; there is none.".into());
+            trace.note("mode", false, || {
+                "It asks for a file-system image; there is none.".into()
+            });
             return Decision::Refuse(Refusal::ModeUnsupported);
         }
     }
@@ -131,14 +139,20 @@ fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusa
         return Err(Refusal::InvalidParameters);
     }
     if !situation.platforms_exist {
-        trace.note("platforms_exist", false, || "There are no platforms yet.".into());
+        trace.note("platforms_exist", false, || {
+            "There are no platforms yet.".into()
+        });
         return Err(Refusal::NoPlatforms);
     }
     let unnamed = situation.ask == Ask::Newest { named: false };
     let Some(platform) = situation.platform else {
         if unnamed {
-            let approval = situation.device.map_or(Approval::Pending, |device| device.approval);
-            trace.note("approved", false, || "It named no platform and has none.".into());
+            let approval = situation
+                .device
+                .map_or(Approval::Pending, |device| device.approval);
+            trace.note("approved", false, || {
+                "It named no platform and has none.".into()
+            });
             return Err(Refusal::NotApproved(approval));
         }
         trace.note("platform_known", false, || {
@@ -147,7 +161,9 @@ fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusa
         });
         return Err(Refusal::UnknownPlatform);
     };
-    trace.note("platform_known", true, || format!("Its platform is {}.", platform.name));
+    trace.note("platform_known", true, || {
+        format!("Its platform is {}.", platform.name)
+    });
     approved(situation, platform, trace)
 }
 
@@ -157,10 +173,14 @@ fn approved(
     trace: &mut impl Trace,
 ) -> Result<(), Refusal> {
     if admits_anyone(situation) {
-        trace.note("approved", true, || format!("{} is open to any device.", platform.name));
+        trace.note("approved", true, || {
+            format!("{} is open to any device.", platform.name)
+        });
         return Ok(());
     }
-    let approval = situation.device.map_or(Approval::Pending, |device| device.approval);
+    let approval = situation
+        .device
+        .map_or(Approval::Pending, |device| device.approval);
     if approval != Approval::Approved {
         trace.note("approved", false, || match approval {
             Approval::Ignored => "It is ignored.".to_owned(),
@@ -180,7 +200,9 @@ fn approved(
             return Err(Refusal::OtherPlatform { own });
         }
     }
-    trace.note("approved", true, || format!("It is approved for {}.", platform.name));
+    trace.note("approved", true, || {
+        format!("It is approved for {}.", platform.name)
+    });
     Ok(())
 }
 
@@ -191,23 +213,24 @@ fn stepping_stone_of(situation: &Situation<'_>, own: &str, asked: &str) -> bool 
         && situation.report.is_tasmota()
         && ["-minimal", "-safeboot"].iter().any(|suffix| {
             asked.len() == own.len() + suffix.len()
-                && asked.get(..own.len()).is_some_and(|head| head.eq_ignore_ascii_case(own))
-                && asked.get(own.len()..).is_some_and(|tail| tail.eq_ignore_ascii_case(suffix))
+                && asked
+                    .get(..own.len())
+                    .is_some_and(|head| head.eq_ignore_ascii_case(own))
+                && asked
+                    .get(own.len()..)
+                    .is_some_and(|tail| tail.eq_ignore_ascii_case(suffix))
         })
 }
 
 fn describe(situation: &Situation<'_>, trace: &mut impl Trace) -> Decision {
-    match situation.release {
-        Some(release) => {
-            trace.note("published", true, || {
-                format!("It asks which version there is: {}.", release.version)
-            });
-            Decision::Describe
-        }
-        None => {
-            trace.note("published", false, || "Nothing is published for it.".into());
-            Decision::Refuse(Refusal::NothingToDescribe)
-        }
+    if let Some(release) = situation.release {
+        trace.note("published", true, || {
+            format!("It asks which version there is: {}.", release.version)
+        });
+        Decision::Describe
+    } else {
+        trace.note("published", false, || "Nothing is published for it.".into());
+        Decision::Refuse(Refusal::NothingToDescribe)
     }
 }
 
@@ -216,31 +239,49 @@ fn offer(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpda
     let Some(release) = situation.release else {
         if let Some(image) = situation.foreign {
             trace.note("family", false, || wrong_family(family, image));
-            return Err(NoUpdate::WrongFamily { device: family, image });
+            return Err(NoUpdate::WrongFamily {
+                device: family,
+                image,
+            });
         }
-        trace.note("published", false, || "Nothing is published for its platform.".into());
+        trace.note("published", false, || {
+            "Nothing is published for its platform.".into()
+        });
         return Err(NoUpdate::NothingPublished);
     };
-    trace.note("published", true, || format!("{} is the release for it.", release.version));
+    trace.note("published", true, || {
+        format!("{} is the release for it.", release.version)
+    });
     if !release.image.is_for(family) {
         let image = release.image.chip;
         trace.note("family", false, || wrong_family(family, image));
-        return Err(NoUpdate::WrongFamily { device: family, image });
+        return Err(NoUpdate::WrongFamily {
+            device: family,
+            image,
+        });
     }
-    trace.note("family", true, || match release.image.chip_certain {
-        true => format!("The image is for {}.", release.image.chip),
-        false => "The image does not tell for which chip it is.".into(),
+    trace.note("family", true, || {
+        if release.image.chip_certain {
+            format!("The image is for {}.", release.image.chip)
+        } else {
+            "The image does not tell for which chip it is.".into()
+        }
     });
     newer(situation, release, trace)?;
     fits(situation, release, trace)?;
     if situation.deliveries >= DELIVERIES_BEFORE_STOP {
         let deliveries = situation.deliveries;
         trace.note("not_stopped", false, || {
-            format!("It downloaded {} {deliveries} times and came back unchanged.", release.version)
+            format!(
+                "It downloaded {} {deliveries} times and came back unchanged.",
+                release.version
+            )
         });
         return Err(NoUpdate::Stopped { deliveries });
     }
-    trace.note("not_stopped", true, || "It is not going round in circles.".into());
+    trace.note("not_stopped", true, || {
+        "It is not going round in circles.".into()
+    });
     Ok(())
 }
 
@@ -249,8 +290,9 @@ fn newer(
     release: &Published,
     trace: &mut impl Trace,
 ) -> Result<(), NoUpdate> {
-    let runs_it =
-        situation.running.is_some_and(|running| running.image.sha256 == release.image.sha256);
+    let runs_it = situation
+        .running
+        .is_some_and(|running| running.image.sha256 == release.image.sha256);
     let reported = situation.reported;
     if runs_it {
         if let Some(reported) = reported
@@ -262,25 +304,38 @@ fn newer(
             trace.note("newer", false, || {
                 format!("It runs exactly the file published as {published}, but says {reported}.")
             });
-            return Err(NoUpdate::IdenticalButReports { reported, published });
+            return Err(NoUpdate::IdenticalButReports {
+                reported,
+                published,
+            });
         }
         trace.note("newer", false, || "It runs exactly this image.".into());
         return Err(NoUpdate::Identical);
     }
     if situation.ask == Ask::File {
-        trace.note("newer", true, || "A file asked for by its address needs no version.".into());
+        trace.note("newer", true, || {
+            "A file asked for by its address needs no version.".into()
+        });
         return Ok(());
     }
-    let own = situation.running.filter(|running| running.platform_id == release.platform_id);
+    let own = situation
+        .running
+        .filter(|running| running.platform_id == release.platform_id);
     let Some(runs) = reported.or_else(|| own.map(|running| &running.version)) else {
-        trace.note("newer", false, || "Nothing tells which version it runs.".into());
+        trace.note("newer", false, || {
+            "Nothing tells which version it runs.".into()
+        });
         return Err(NoUpdate::VersionUnknown);
     };
     if release.version.is_newer_than(runs) {
-        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
+        trace.note("newer", true, || {
+            format!("{} is newer than {runs}.", release.version)
+        });
         Ok(())
     } else {
-        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
+        trace.note("newer", false, || {
+            format!("{} is not newer than {runs}.", release.version)
+        });
         Err(NoUpdate::UpToDate)
     }
 }
@@ -292,16 +347,25 @@ fn fits(
 ) -> Result<(), NoUpdate> {
     let report = situation.report;
     let Some(free) = report.free_space else {
-        trace.note("fits", true, || "It did not say how much space it has.".into());
+        trace.note("fits", true, || {
+            "It did not say how much space it has.".into()
+        });
         return Ok(());
     };
     if report.family == Family::Esp32 && free == 0 {
-        trace.note("fits", false, || "It has no slot for updates (OTA partition).".into());
+        trace.note("fits", false, || {
+            "It has no slot for updates (OTA partition).".into()
+        });
         return Err(NoUpdate::NoSlot);
     }
-    let (needs, free) = (needed_space(report.family, release.image.size), u64::from(free));
+    let (needs, free) = (
+        needed_space(report.family, release.image.size),
+        u64::from(free),
+    );
     if needs <= free {
-        trace.note("fits", true, || format!("It needs {needs} bytes of {free} that are free."));
+        trace.note("fits", true, || {
+            format!("It needs {needs} bytes of {free} that are free.")
+        });
         return Ok(());
     }
     if report.is_tasmota() && report.family == Family::Esp8266 {
@@ -310,7 +374,8 @@ fn fits(
         });
         return Ok(());
     }
-    trace.note("fits", false, || format!("It needs {needs} bytes, but only {free} are free."));
+    trace.note("fits", false, || {
+        format!("It needs {needs} bytes, but only {free} are free.")
+    });
     Err(NoUpdate::TooBig { needs, free })
 }
-

@@ -1,10 +1,63 @@
-//! The administration API, `/api/v1`.
+//! The administration API, `/api/v1`: JSON in, JSON out, errors as problem documents.
+//!
+//! What it takes and answers is written down in `v1/openapi.json`; tests hold the two together.
+
+mod extract;
+mod page;
+mod problem;
+mod time;
+mod v1;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::http::{Method, StatusCode, Uri};
+use axum::middleware;
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
 
 use crate::app::App;
+use crate::http::device;
+pub use problem::Problem;
 
 /// The API's routes.
 pub fn router() -> Router<App> {
-    Router::new()
+    let routes = v1::routes().into_iter();
+    routes
+        .fold(Router::new(), |router, (path, methods)| {
+            router.route(path, methods)
+        })
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::map_response(never_stored))
+        .route("/api", any(unknown))
+        .route("/api/", any(unknown))
+        .route("/api/{*rest}", any(unknown))
+}
+
+/// What is true now may be false in a second.
+async fn never_stored(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
+    let detail = format!(
+        "{} does not take {method}; the Allow header of this answer lists what it takes.",
+        uri.path()
+    );
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+}
+
+/// No route of the API. An updater may still ask here: it is answered whatever its path.
+async fn unknown(State(app): State<App>, request: Request) -> Response {
+    let request = match device::fallback(State(app), request).await {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
+    let path = request.uri().path();
+    let detail = format!("There is nothing at {path}; /api/v1/openapi.json lists what there is.");
+    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
 }

@@ -15,7 +15,10 @@ const NOT_AN_UPDATER: &str = "The request available only from ESP8266 or ESP32 h
 
 /// Whether a path names a firmware file.
 pub(super) fn is_file(path: &str) -> bool {
-    let tail = path.len().checked_sub(4).and_then(|start| path.as_bytes().get(start..));
+    let tail = path
+        .len()
+        .checked_sub(4)
+        .and_then(|start| path.as_bytes().get(start..));
     tail.is_some_and(|tail| tail.eq_ignore_ascii_case(b".bin"))
 }
 
@@ -31,7 +34,9 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         app.refuse_unknown(caller.address, "not_an_updater", text);
         return respond::error(403, NOT_AN_UPDATER);
     };
-    let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
+    let path = percent_decode_str(request.uri().path())
+        .decode_utf8_lossy()
+        .into_owned();
     match app.file_target(&path).await {
         Ok(FileTarget::Folder(file)) => folder_file(&app, file, updater, &caller),
         Ok(FileTarget::Release(release)) => {
@@ -41,8 +46,14 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
                 return respond::error(403, "Error: Device not whitelisted.");
             };
             let Caller { address, host } = caller;
-            let head = request.method() == Method::HEAD;
-            let poll = Poll { report, wanted: Wanted::File(release), head, address, host };
+            let only_looks = report::only_looks(&request);
+            let poll = Poll {
+                report,
+                wanted: Wanted::File(release),
+                only_looks,
+                address,
+                host,
+            };
             let answer = app.answer_poll(poll).await;
             respond::draw(&app, answer, request.extensions().get::<Connection>())
         }
@@ -59,12 +70,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
 }
 
 /// A file of the folder needs no approval and makes no attempt, but it never crosses families.
-fn folder_file(
-    app: &App,
-    file: FolderFile,
-    updater: Updater,
-    caller: &Caller,
-) -> Response<Body> {
+fn folder_file(app: &App, file: FolderFile, updater: Updater, caller: &Caller) -> Response<Body> {
     if let Some(family) = file.family
         && family != updater.0
     {

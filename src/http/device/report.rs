@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::Request;
-use axum::http::HeaderMap;
-use axum::http::header::{HOST, USER_AGENT};
+use axum::http::header::{HOST, RANGE, USER_AGENT};
+use axum::http::{HeaderMap, Method};
 
 use super::query;
 use crate::domain::chip::Family;
@@ -39,7 +39,10 @@ impl Caller {
         let connection = request.extensions().get::<Connection>();
         let address = connection.map(|connection| connection.peer().ip().to_canonical());
         let host = text(request.headers(), HOST.as_str());
-        Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), host }
+        Self {
+            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            host,
+        }
     }
 }
 
@@ -98,9 +101,18 @@ static ESP32: Names = names!(Family::Esp32, "x-esp32-");
 fn address(headers: &HeaderMap) -> Option<(&'static Names, &str)> {
     [&ESP8266, &ESP32].into_iter().find_map(|names| {
         let all = [names.sta_mac, names.base_mac, names.ap_mac];
-        let mut values = all.into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
-        values.find(|value| !value.trim().is_empty()).map(|value| (names, value))
+        let mut values = all
+            .into_iter()
+            .filter_map(|name| headers.get(name)?.to_str().ok());
+        values
+            .find(|value| !value.trim().is_empty())
+            .map(|value| (names, value))
     })
+}
+
+/// Whether the request is no attempt to update: no updater asks for headers only, or for a range.
+pub(super) fn only_looks(request: &Request) -> bool {
+    request.method() == Method::HEAD || request.headers().contains_key(RANGE)
 }
 
 /// Whether the request says whose it is.
@@ -123,7 +135,11 @@ pub(super) fn read(request: &Request) -> Option<Report> {
     Some(Report {
         family: names.family,
         mac,
-        mode: Mode::read(headers.get(names.mode).and_then(|value| value.to_str().ok())),
+        mode: Mode::read(
+            headers
+                .get(names.mode)
+                .and_then(|value| value.to_str().ok()),
+        ),
         dev,
         version: version.or_else(|| text(headers, names.version)),
         sketch_md5: md5.filter(|md5| readable && *md5 != Md5::OF_NOTHING),
@@ -141,13 +157,22 @@ fn text(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
     let value = headers.get(name)?.as_bytes();
     let value = String::from_utf8_lossy(value);
     let value = value.trim();
-    if value.is_empty() { None } else { Some(shorten(value)) }
+    if value.is_empty() {
+        None
+    } else {
+        Some(shorten(value))
+    }
 }
 
 /// At most so many characters, control characters made visible.
 fn shorten(text: &str) -> Box<str> {
     let visible = |c: char| if c.is_control() { '·' } else { c };
-    text.trim().chars().take(TEXT_LIMIT).map(visible).collect::<String>().into()
+    text.trim()
+        .chars()
+        .take(TEXT_LIMIT)
+        .map(visible)
+        .collect::<String>()
+        .into()
 }
 
 fn size(headers: &HeaderMap, name: &str) -> Option<u32> {
@@ -203,7 +228,11 @@ mod tests {
     #[test]
     fn what_says_nothing_is_unknown() {
         let empty = "d41d8cd98f00b204e9800998ecf8427e";
-        for (md5, size) in [("", "373940"), (empty, "373940"), ("a56f8ef78a0bebd812f62067daf1408a", "0")] {
+        for (md5, size) in [
+            ("", "373940"),
+            (empty, "373940"),
+            ("a56f8ef78a0bebd812f62067daf1408a", "0"),
+        ] {
             let headers = [
                 ("x-ESP32-STA-MAC", "24:0A:C4:00:00:10"),
                 ("x-ESP32-sketch-md5", md5),

@@ -22,8 +22,14 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         return respond::error(400, "Error: Invalid parameters.");
     };
     let Caller { address, host } = Caller::of(&request);
-    let head = request.method() == Method::HEAD;
-    let poll = Poll { report, wanted: Wanted::Newest, head, address, host };
+    let only_looks = report::only_looks(&request);
+    let poll = Poll {
+        report,
+        wanted: Wanted::Newest,
+        only_looks,
+        address,
+        host,
+    };
     let answer = app.answer_poll(poll).await;
     respond::draw(&app, answer, request.extensions().get::<Connection>())
 }

@@ -12,12 +12,12 @@ use crate::domain::Timestamp;
 const MINUTE: i64 = 60;
 const HOUR: i64 = 60 * MINUTE;
 const DAY: i64 = 24 * HOUR;
+const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
 
 /// A size in bytes, as "412 KB" (decimal, as file managers and flash tools count).
 #[must_use]
 pub fn bytes(n: &u64) -> String {
     let n = *n;
-    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
     if n < 1000 {
         return format!("{n} B");
     }
@@ -38,7 +38,11 @@ pub fn bytes(n: &u64) -> String {
 /// A limit, as it was configured: "32 MiB" where it is a whole number of those.
 #[must_use]
 pub fn limit(n: &u64) -> String {
-    if *n >= 1 << 20 && n.is_multiple_of(1 << 20) { format!("{} MiB", n >> 20) } else { bytes(n) }
+    if *n >= 1 << 20 && n.is_multiple_of(1 << 20) {
+        format!("{} MiB", n >> 20)
+    } else {
+        bytes(n)
+    }
 }
 
 /// A whole number with thin spaces between its thousands.
@@ -58,7 +62,11 @@ pub fn thousands(n: &u64) -> String {
 /// A count with its noun: "1 device", "3 devices".
 #[must_use]
 pub fn count(n: &u64, one: &str, many: &str) -> String {
-    if *n == 1 { format!("1 {one}") } else { format!("{} {many}", thousands(n)) }
+    if *n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{} {many}", thousands(n))
+    }
 }
 
 /// How long ago a moment was: "3 min ago"; "in 2 h" where it lies ahead.
@@ -69,7 +77,11 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
         return "just now".to_owned();
     }
     let text = duration(seconds.abs());
-    if seconds < 0 { format!("in {text}") } else { format!("{text} ago") }
+    if seconds < 0 {
+        format!("in {text}")
+    } else {
+        format!("{text} ago")
+    }
 }
 
 /// A span of time in its largest unit: "40 s", "12 min", "5 h", "3 days".
@@ -98,7 +110,9 @@ pub fn millis(n: &u64) -> String {
 /// A part of a whole in per cent, rounded; 0 of 0 is 0.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> u64 {
-    if whole == 0 { 0 } else { (part.min(whole) * 100 + whole / 2) / whole }
+    (part.min(whole) * 100 + whole / 2)
+        .checked_div(whole)
+        .unwrap_or(0)
 }
 
 /// A moment in a time zone, as `2026-11-20 23:04:05`.
@@ -151,9 +165,17 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { iso, title, text, live } = self;
+        let Self {
+            iso,
+            title,
+            text,
+            live,
+        } = self;
         let live = if *live { " data-ago" } else { "" };
-        write!(f, r#"<time datetime="{iso}" title="{title}"{live}>{text}</time>"#)
+        write!(
+            f,
+            r#"<time datetime="{iso}" title="{title}"{live}>{text}</time>"#
+        )
     }
 }
 
@@ -201,7 +223,11 @@ mod tests {
             (7_776_000, "2 months ago"),
             (-600, "in 10 min"),
         ] {
-            assert_eq!(ago(1_000_000_000 - seconds, 1_000_000_000), text, "{seconds}");
+            assert_eq!(
+                ago(1_000_000_000 - seconds, 1_000_000_000),
+                text,
+                "{seconds}"
+            );
         }
     }
 
@@ -220,7 +246,10 @@ mod tests {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let text = Moment::exact(1_700_000_000, 1_700_000_060, &zone).to_string();
         assert!(text.contains("2023-11-14 23:13:20"), "{text}");
-        assert!(text.contains(r#"datetime="2023-11-14T22:13:20Z""#), "{text}");
+        assert!(
+            text.contains(r#"datetime="2023-11-14T22:13:20Z""#),
+            "{text}"
+        );
         assert!(text.contains(r#"title="1 min ago""#), "{text}");
     }
 

@@ -18,7 +18,7 @@ impl fmt::Display for Icon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sprite, name) = (assets::url("icons.svg"), self.0);
         f.write_str(r#"<svg class="icon" aria-hidden="true" focusable="false">"#)?;
-        write!(f, r##"<use href="{sprite}#{name}"/></svg>"##)
+        write!(f, r#"<use href="{sprite}#{name}"/></svg>"#)
     }
 }
 
@@ -39,7 +39,11 @@ pub struct Badge {
 impl fmt::Display for Badge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tone, icon, word } = *self;
-        write!(f, r#"<span class="badge {tone}">{}{word}</span>"#, Icon(icon))
+        write!(
+            f,
+            r#"<span class="badge {tone}">{}{word}</span>"#,
+            Icon(icon)
+        )
     }
 }
 
@@ -55,7 +59,11 @@ pub const fn approval(state: &Approval) -> Badge {
         Approval::Ignored => ("", "eye-off"),
         Approval::Blocked => ("bad", "ban"),
     };
-    Badge { tone, icon, word: state.word() }
+    Badge {
+        tone,
+        icon,
+        word: state.word(),
+    }
 }
 
 /// Where a release stands.
@@ -66,7 +74,11 @@ pub const fn release(state: &ReleaseState) -> Badge {
         ReleaseState::Published => ("good", "leaf"),
         ReleaseState::Withdrawn => ("", "eye-off"),
     };
-    Badge { tone, icon, word: state.word() }
+    Badge {
+        tone,
+        icon,
+        word: state.word(),
+    }
 }
 
 /// How one try to update a device stands.
@@ -79,7 +91,11 @@ pub const fn attempt(state: &AttemptState) -> Badge {
         AttemptState::Aborted | AttemptState::NotTaken => ("bad", "x"),
         AttemptState::Overtaken => ("", "arrow"),
     };
-    Badge { tone, icon, word: state.label() }
+    Badge {
+        tone,
+        icon,
+        word: state.label(),
+    }
 }
 
 /// How many of the four steps offered → sending → delivered → confirmed are done.
@@ -128,9 +144,17 @@ pub const fn event_icon(kind: &Kind) -> Icon {
 }
 
 /// Which devices of a platform get its releases.
-pub const OPEN: Badge = Badge { tone: "warn", icon: "connect", word: "any device" };
+pub const OPEN: Badge = Badge {
+    tone: "warn",
+    icon: "connect",
+    word: "any device",
+};
 /// Which devices of a platform get its releases.
-pub const LISTED: Badge = Badge { tone: "", icon: "check", word: "approved only" };
+pub const LISTED: Badge = Badge {
+    tone: "",
+    icon: "check",
+    word: "approved only",
+};
 
 /// A decision, in a word or two.
 #[must_use]
@@ -144,7 +168,7 @@ pub const fn verdict(decision: &Decision) -> Badge {
         Decision::NoUpdate(NoUpdate::NothingPublished) => ("", "clock", "nothing published"),
         Decision::NoUpdate(NoUpdate::Stopped { .. }) => ("bad", "stop", "stopped"),
         Decision::NoUpdate(_) => ("warn", "alert", "held back"),
-        Decision::Refuse(Refusal::NotApproved(_)) => ("wait", "clock", "not approved"),
+        Decision::Refuse(Refusal::NotApproved(state)) => return approval(state),
         Decision::Refuse(_) => ("bad", "ban", "refused"),
     };
     Badge { tone, icon, word }
@@ -156,6 +180,7 @@ pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
         (_, "stopped") => "bad",
         (_, "not_approved") => "wait",
+        (_, "ignored") => "",
         (_, "up_to_date" | "identical" | "offer" | "describe") => "good",
         (304, "nothing_published") => "",
         (200 | 304, _) => "warn",
@@ -167,7 +192,9 @@ pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
 #[must_use]
 pub fn version_of(device: &Device) -> &str {
     let report = device.report.as_ref();
-    report.and_then(|report| report.version.as_deref()).unwrap_or("–")
+    report
+        .and_then(|report| report.version.as_deref())
+        .unwrap_or("–")
 }
 
 /// What the box says that accepts an open question.
@@ -194,7 +221,10 @@ mod tests {
     #[test]
     fn a_badge_has_an_icon_and_a_word() {
         let badge = approval(&Approval::Blocked).to_string();
-        assert!(badge.contains("#ban\"") && badge.contains("blocked</span>"), "{badge}");
+        assert!(
+            badge.contains("#ban\"") && badge.contains("blocked</span>"),
+            "{badge}"
+        );
     }
 
     #[test]

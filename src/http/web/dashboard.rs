@@ -11,9 +11,9 @@ use super::inbox::{self, Waiting};
 use super::page::{Page, View};
 use super::platforms::{self, names};
 use crate::app::App;
-use crate::domain::device::Approval;
+use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::ReleaseState;
+use crate::domain::release::{Release, ReleaseState};
 use crate::http::view::charts::{Bars, Stack};
 use crate::http::view::filters;
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
@@ -23,8 +23,13 @@ const LATEST_EVENTS: u32 = 12;
 const SHOWN: u32 = 5;
 
 /// Decisions that a person should look at, worst first.
-const TROUBLES: [&str; 5] =
-    ["stopped", "identical_but_reports", "no_slot", "wrong_family", "too_big"];
+const TROUBLES: [&str; 5] = [
+    "stopped",
+    "identical_but_reports",
+    "no_slot",
+    "wrong_family",
+    "too_big",
+];
 
 #[derive(Debug, Template)]
 #[template(path = "dashboard.html", blocks = ["live"])]
@@ -54,13 +59,14 @@ struct FirstSteps {
     release: bool,
     device: bool,
     approved: bool,
-    confirmed: bool,
 }
 
 impl FirstSteps {
-    fn done(&self) -> usize {
-        let steps = [self.release, self.device, self.approved, self.confirmed];
-        steps.iter().filter(|done| **done).count()
+    fn done(self) -> usize {
+        [self.release, self.device, self.approved]
+            .iter()
+            .filter(|done| **done)
+            .count()
     }
 }
 
@@ -106,9 +112,12 @@ pub(super) async fn show(
         platforms: app.shelf().platforms().len() as u64,
         confirmed_week,
     };
-    let filter = EventFilter { limit: LATEST_EVENTS, ..EventFilter::default() };
+    let filter = EventFilter {
+        limit: LATEST_EVENTS,
+        ..EventFilter::default()
+    };
     let dashboard = Dashboard {
-        first_steps: first_steps(&app, &totals, page.pending).await?,
+        first_steps: first_steps(&app, &totals, page.pending),
         attention: attention(&app, page.now).await?,
         waiting: inbox::waiting(&app, SHOWN).await?,
         platforms: names(&app),
@@ -127,7 +136,9 @@ pub(super) async fn show(
 
 async fn approved(app: &App) -> Result<u64, PageError> {
     let counts = app.store().count_devices().await?;
-    let approved = counts.into_iter().filter(|(state, _)| *state == Approval::Approved);
+    let approved = counts
+        .into_iter()
+        .filter(|(state, _)| *state == Approval::Approved);
     Ok(approved.map(|(_, count)| count).sum())
 }
 
@@ -142,69 +153,112 @@ async fn confirmed(app: &App, since: i64, limit: u32) -> Result<u64, PageError> 
 }
 
 /// The check list of a new server; `None` once there are a release and an approved device.
-async fn first_steps(
-    app: &App,
-    totals: &Totals,
-    pending: u64,
-) -> Result<Option<FirstSteps>, PageError> {
-    let release = app.shelf().platforms().iter().any(|platform| platform.newest().is_some());
+fn first_steps(app: &App, totals: &Totals, pending: u64) -> Option<FirstSteps> {
+    let release = app
+        .shelf()
+        .platforms()
+        .iter()
+        .any(|platform| platform.newest().is_some());
     let approved = totals.approved > 0;
-    if release && approved {
-        return Ok(None);
-    }
-    let confirmed = confirmed(app, 0, 1).await? > 0;
-    Ok(Some(FirstSteps { release, device: approved || pending > 0, approved, confirmed }))
+    let device = approved || pending > 0;
+    (!release || !approved).then_some(FirstSteps {
+        release,
+        device,
+        approved,
+    })
 }
 
 async fn attention(app: &App, now: i64) -> Result<Vec<Attention>, PageError> {
     let mut items = Vec::new();
     for outcome in TROUBLES {
-        let filter = DeviceFilter {
-            approval: Some(Approval::Approved),
-            outcome: Some(outcome.to_owned()),
-            sort: DeviceSort::Seen,
-            limit: SHOWN,
-            ..DeviceFilter::default()
-        };
-        let devices = app.store().devices(&filter).await?;
-        items.extend(devices.into_iter().map(|device| Attention {
-            tone: if outcome == "stopped" { "bad" } else { "warn" },
-            icon: if outcome == "stopped" { "stop" } else { "alert" },
-            title: device.title(),
-            href: format!("/devices/{}", device.mac.hex()),
-            text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
-            label: "See why",
-        }));
+        items.append(&mut troubled(app, outcome).await?);
     }
+    items.append(&mut drafts(app).await?);
+    items.append(&mut faults(app, now - DAY).await?);
+    Ok(items)
+}
+
+/// Approved devices whose last check-in came to a decision that a person should look at.
+async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError> {
+    let filter = DeviceFilter {
+        approval: Some(Approval::Approved),
+        outcome: Some(outcome.to_owned()),
+        sort: DeviceSort::Seen,
+        limit: SHOWN,
+        ..DeviceFilter::default()
+    };
+    let (tone, icon) = if outcome == "stopped" {
+        ("bad", "stop")
+    } else {
+        ("warn", "alert")
+    };
+    let item = |device: Device| Attention {
+        tone,
+        icon,
+        title: device.title(),
+        href: format!("/devices/{}", device.mac.hex()),
+        text: device
+            .outcome
+            .map(|outcome| outcome.text)
+            .unwrap_or_default(),
+        label: "See why",
+    };
+    Ok(app
+        .store()
+        .devices(&filter)
+        .await?
+        .into_iter()
+        .map(item)
+        .collect())
+}
+
+/// Files that wait for a person's word.
+async fn drafts(app: &App) -> Result<Vec<Attention>, PageError> {
     let filter = ReleaseFilter {
         state: Some(ReleaseState::Draft),
         limit: Some(SHOWN),
         ..ReleaseFilter::default()
     };
-    let drafts = app.store().releases(&filter).await?;
-    items.extend(drafts.into_iter().map(|draft| Attention {
+    let item = |draft: Release| Attention {
         tone: "warn",
         icon: "file",
         title: format!("{} is a draft", draft.image.file_name),
         text: "It is offered to nobody until you publish it.".to_owned(),
         href: format!("/releases/{}", draft.id),
         label: "Report card",
-    }));
+    };
+    Ok(app
+        .store()
+        .releases(&filter)
+        .await?
+        .into_iter()
+        .map(item)
+        .collect())
+}
+
+/// What the server could not do.
+async fn faults(app: &App, since: i64) -> Result<Vec<Attention>, PageError> {
     let filter = EventFilter {
         kind: Some(Kind::Fault),
-        since: Some(now - DAY),
+        since: Some(since),
         limit: SHOWN,
         ..EventFilter::default()
     };
-    items.extend(app.store().events(&filter).await?.into_iter().map(|fault| Attention {
+    let item = |fault: Event| Attention {
         tone: "bad",
         icon: "alert",
         title: "The server could not do its work".to_owned(),
         text: fault.text,
         href: "/events?kind=fault".to_owned(),
         label: "Events",
-    }));
-    Ok(items)
+    };
+    Ok(app
+        .store()
+        .events(&filter)
+        .await?
+        .into_iter()
+        .map(item)
+        .collect())
 }
 
 async fn fleets(app: &App) -> Result<Vec<Fleet>, PageError> {

@@ -55,13 +55,16 @@ impl Wish {
         if text.is_empty() {
             return Ok(None);
         }
-        text.parse().map(Some).map_err(|error: crate::domain::mac::MacError| {
-            sentence(&error.to_string())
-        })
+        text.parse()
+            .map(Some)
+            .map_err(|error: crate::domain::mac::MacError| sentence(&error.to_string()))
     }
 
     fn filter(&self, mac: Option<MacAddr>, now: Timestamp) -> EventFilter {
-        let span = SPANS.iter().find(|(word, ..)| *word == self.since).map_or(0, |span| span.2);
+        let span = SPANS
+            .iter()
+            .find(|(word, ..)| *word == self.since)
+            .map_or(0, |span| span.2);
         let some = |word: &String| (!word.is_empty()).then(|| word.clone());
         EventFilter {
             mac,
@@ -78,7 +81,9 @@ impl Wish {
     /// The same filter from another event on; 0: from the newest.
     fn page(&self, before: i64) -> String {
         let mut query = QueryString::new("/events");
-        query.add("device", &self.device).add("platform", &self.platform);
+        query
+            .add("device", &self.device)
+            .add("platform", &self.platform);
         query.add("kind", &self.kind).add("since", &self.since);
         if self.release > 0 {
             query.add("release", &self.release.to_string());
@@ -92,7 +97,7 @@ impl Wish {
 
 #[derive(Debug, Template)]
 #[template(path = "events.html", blocks = ["rows"])]
-struct Events {
+struct Log {
     page: Page,
     query: Wish,
     device_error: String,
@@ -117,7 +122,7 @@ pub(super) async fn list(
     let more = events.len() > SHOWN as usize;
     events.truncate(SHOWN as usize);
     let last = events.last().filter(|_| more);
-    let events = Events {
+    let log = Log {
         older: last.map(|last| query.page(last.id)).unwrap_or_default(),
         newest: query.page(0),
         platforms: names(&app),
@@ -127,10 +132,10 @@ pub(super) async fn list(
         device_error,
         events,
     };
-    if events.query.fragment == "rows" {
-        return Ok(View(events.as_rows()).into_response());
+    if log.query.fragment == "rows" {
+        return Ok(View(log.as_rows()).into_response());
     }
-    Ok(View(events).into_response())
+    Ok(View(log).into_response())
 }
 
 #[cfg(test)]
@@ -139,15 +144,25 @@ mod tests {
 
     #[test]
     fn the_filter_is_kept_from_page_to_page() {
-        let wish = Wish { platform: "a+b".to_owned(), since: "7d".to_owned(), ..Wish::default() };
+        let wish = Wish {
+            platform: "a+b".to_owned(),
+            since: "7d".to_owned(),
+            ..Wish::default()
+        };
         assert_eq!(wish.page(40), "/events?platform=a%2Bb&since=7d&before=40");
         assert_eq!(Wish::default().page(0), "/events");
-        assert_eq!(wish.filter(None, 1_000_000).since, Some(1_000_000 - 604_800));
+        assert_eq!(
+            wish.filter(None, 1_000_000).since,
+            Some(1_000_000 - 604_800)
+        );
     }
 
     #[test]
     fn any_notation_of_an_address_is_read() {
-        let wish = |text: &str| Wish { device: text.to_owned(), ..Wish::default() };
+        let wish = |text: &str| Wish {
+            device: text.to_owned(),
+            ..Wish::default()
+        };
         assert!(wish("").mac().unwrap().is_none());
         assert!(wish("5C-CF-7F-1C-A1-A5").mac().unwrap().is_some());
         assert!(wish("5C-CF").mac().unwrap_err().ends_with('.'));

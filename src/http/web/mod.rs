@@ -16,6 +16,7 @@ mod events;
 pub mod inbox;
 pub mod page;
 mod parts;
+mod platform_forms;
 mod platforms;
 mod query;
 mod releases;
@@ -23,7 +24,7 @@ mod settings;
 mod upload;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -52,11 +53,20 @@ pub fn router() -> Router<App> {
 
 fn platform_routes() -> Router<App> {
     Router::new()
-        .route("/platforms", get(platforms::list).post(platforms::create))
-        .route("/platforms/new", get(platforms::new))
+        .route(
+            "/platforms",
+            get(platforms::list).post(platform_forms::create),
+        )
+        .route("/platforms/new", get(platform_forms::new))
         .route("/platforms/{name}", get(platforms::show))
-        .route("/platforms/{name}/edit", get(platforms::edit).post(platforms::save))
-        .route("/platforms/{name}/delete", get(platforms::confirm_delete).post(platforms::delete))
+        .route(
+            "/platforms/{name}/edit",
+            get(platform_forms::edit).post(platform_forms::save),
+        )
+        .route(
+            "/platforms/{name}/delete",
+            get(platform_forms::confirm_delete).post(platform_forms::delete),
+        )
 }
 
 fn release_routes() -> Router<App> {
@@ -70,7 +80,10 @@ fn release_routes() -> Router<App> {
         .route("/releases/{id}/publish", post(releases::publish))
         .route("/releases/{id}/withdraw", post(releases::withdraw))
         .route("/releases/{id}/notes", post(releases::note))
-        .route("/releases/{id}/delete", get(releases::confirm_delete).post(releases::delete))
+        .route(
+            "/releases/{id}/delete",
+            get(releases::confirm_delete).post(releases::delete),
+        )
 }
 
 fn device_routes() -> Router<App> {
@@ -84,7 +97,10 @@ fn device_routes() -> Router<App> {
         .route("/devices/{mac}/move", post(device::move_to))
         .route("/devices/{mac}/rename", post(device::rename))
         .route("/devices/{mac}/retry", post(device::retry))
-        .route("/devices/{mac}/delete", get(device::confirm_delete).post(device::delete))
+        .route(
+            "/devices/{mac}/delete",
+            get(device::confirm_delete).post(device::delete),
+        )
 }
 
 /// Draws errors in the visitor's colours, and forgets the message that a page has shown.
@@ -94,17 +110,25 @@ async fn frame(request: Request, next: Next) -> Response {
     let page = Page::of(&parts, 0, jiff::tz::TimeZone::UTC);
     let back = Back::of(&parts.headers).or("/");
     let reading = parts.method == Method::GET;
-    let part = parts.uri.query().is_some_and(|query| query.contains("fragment="));
+    let part = parts
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("fragment="));
     let showed = page.flash.is_some() && reading && !part;
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(error) = response.extensions_mut().remove::<PageError>() {
         response = error.draw(page, back);
     } else if is_bare(&response) {
-        response = unreadable(response.status()).draw(page, back);
+        response = unreadable(response.status(), reading).draw(page, back);
     }
     let headers = response.headers_mut();
-    if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if headers
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+    {
+        headers
+            .entry(CACHE_CONTROL)
+            .or_insert(HeaderValue::from_static("no-cache"));
         if showed {
             let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
             if let Ok(gone) = HeaderValue::try_from(gone) {
@@ -122,12 +146,15 @@ fn is_bare(response: &Response) -> bool {
     response.status().is_client_error() && plain
 }
 
-fn unreadable(status: StatusCode) -> PageError {
+fn unreadable(status: StatusCode, reading: bool) -> PageError {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            PageError::with(status, "Not like this", "This address only takes forms of its page.")
-        }
-        StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => PageError::not_found("page"),
+        StatusCode::METHOD_NOT_ALLOWED => PageError::with(
+            status,
+            "Not like this",
+            "This address only takes forms of its page.",
+        ),
+        StatusCode::NOT_FOUND => PageError::not_found("page"),
+        StatusCode::BAD_REQUEST if reading => PageError::not_found("page"),
         _ => PageError::with(
             status,
             "That did not work",
@@ -145,9 +172,12 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
     if !html(request.headers()) {
         return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
     }
-    let (parts, _) = request.into_parts();
-    let page = Page::of(&parts, app.now(), app.settings().time_zone.0.clone());
+    let (mut parts, _) = request.into_parts();
     let back = Back::of(&parts.headers).or("/");
+    let page = match Page::from_request_parts(&mut parts, &app).await {
+        Ok(page) => page,
+        Err(error) => return error.into_response(),
+    };
     let mut response = PageError::not_found("page").draw(page, back);
     layers::secure(response.headers_mut());
     response

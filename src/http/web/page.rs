@@ -70,7 +70,10 @@ impl Theme {
     /// Reads the word; anything else follows the system.
     #[must_use]
     pub fn read(word: &str) -> Self {
-        Self::ALL.into_iter().find(|theme| theme.word() == word).unwrap_or_default()
+        Self::ALL
+            .into_iter()
+            .find(|theme| theme.word() == word)
+            .unwrap_or_default()
     }
 
     /// The cookie that keeps the choice for a year.
@@ -125,25 +128,34 @@ pub struct Flash {
 impl Flash {
     /// It worked.
     pub fn good(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Good, text: text.into() }
+        Self {
+            tone: Tone::Good,
+            text: text.into(),
+        }
     }
 
     /// It worked in part.
     pub fn warn(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Warn, text: text.into() }
+        Self {
+            tone: Tone::Warn,
+            text: text.into(),
+        }
     }
 
     /// It did not work.
     pub fn bad(text: impl Into<String>) -> Self {
-        Self { tone: Tone::Bad, text: text.into() }
+        Self {
+            tone: Tone::Bad,
+            text: text.into(),
+        }
     }
 
     /// Sends the visitor to a page that shows the message.
     #[must_use]
     pub fn go(self, to: &str) -> Response {
         let mut response = Redirect::to(to).into_response();
-        // Browsers keep cookies of about 4 KiB; percent signs treble the length.
-        let text: String = self.text.chars().take(600).collect();
+        // Browsers keep cookies of 4 KiB; a character may need nine bytes.
+        let text: String = self.text.chars().take(400).collect();
         let text = utf8_percent_encode(&text, NON_ALPHANUMERIC);
         let tone = self.tone.word();
         let cookie =
@@ -156,8 +168,9 @@ impl Flash {
 
     fn read(value: &str) -> Option<Self> {
         let (tone, text) = value.split_once('.')?;
-        let tone =
-            [Tone::Good, Tone::Warn, Tone::Bad].into_iter().find(|known| known.word() == tone)?;
+        let tone = [Tone::Good, Tone::Warn, Tone::Bad]
+            .into_iter()
+            .find(|known| known.word() == tone)?;
         let text = percent_decode_str(text).decode_utf8().ok()?.into_owned();
         Some(Self { tone, text })
     }
@@ -186,11 +199,25 @@ impl Page {
     /// The frame of a request, without what only the database knows.
     #[must_use]
     pub fn of(parts: &Parts, now: Timestamp, zone: TimeZone) -> Self {
-        let theme = cookie(&parts.headers, THEME_COOKIE).map(Theme::read).unwrap_or_default();
+        let theme = cookie(&parts.headers, THEME_COOKIE)
+            .map(Theme::read)
+            .unwrap_or_default();
         let flash = cookie(&parts.headers, FLASH_COOKIE).and_then(Flash::read);
-        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
+        let host = parts
+            .headers
+            .get(HOST)
+            .and_then(|host| host.to_str().ok())
+            .map(str::to_owned);
         let path = parts.uri.path().to_owned();
-        Self { theme, flash, path, host, now, zone, pending: 0 }
+        Self {
+            theme,
+            flash,
+            path,
+            host,
+            now,
+            zone,
+            pending: 0,
+        }
     }
 
     /// `aria-current` of a menu entry.
@@ -236,9 +263,14 @@ impl FromRequestParts<App> for Page {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let zone = app.settings().time_zone.0.clone();
         let counts = app.store().count_devices().await?;
-        let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
+        let pending = counts
+            .iter()
+            .find(|(approval, _)| *approval == Approval::Pending);
         let pending = pending.map_or(0, |(_, count)| *count);
-        Ok(Self { pending, ..Self::of(parts, app.now(), zone) })
+        Ok(Self {
+            pending,
+            ..Self::of(parts, app.now(), zone)
+        })
     }
 }
 
@@ -270,16 +302,23 @@ impl Back {
     /// Reads it from the `Referer`, which is trusted only for the path.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let referer = headers.get(REFERER).and_then(|referer| referer.to_str().ok());
+        let referer = headers
+            .get(REFERER)
+            .and_then(|referer| referer.to_str().ok());
         let uri = referer.and_then(|referer| referer.parse::<Uri>().ok());
-        Self(uri.as_ref().and_then(Uri::path_and_query).and_then(|page| inside(page.as_str())))
+        Self(
+            uri.as_ref()
+                .and_then(Uri::path_and_query)
+                .and_then(|page| inside(page.as_str())),
+        )
     }
 }
 
 /// A path of this server; `//host/…` and the like lead elsewhere.
 #[must_use]
 pub fn inside(path: &str) -> Option<String> {
-    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    let own =
+        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
     own.then(|| path.to_owned())
 }
 
@@ -310,10 +349,85 @@ impl<T: Template> IntoResponse for View<T> {
         match self.0.render() {
             Ok(text) => Html(text).into_response(),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a page was not drawn");
-                (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be drawn.\n")
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a page was not drawn"
+                );
+                (
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "The page could not be drawn.\n",
+                )
                     .into_response()
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    fn page(path: &str, cookies: &str) -> Page {
+        let request = Request::builder()
+            .uri(path)
+            .header(COOKIE, cookies)
+            .body(())
+            .unwrap();
+        Page::of(&request.into_parts().0, 0, TimeZone::UTC)
+    }
+
+    #[test]
+    fn a_message_survives_the_way_to_the_next_page() {
+        let text = "“chase; v1.0” – 100 % = good";
+        let response = Flash::warn(text).go("/platforms/chase");
+        assert_eq!(response.status(), StatusCode::SEE_OTHER);
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        let pair = cookie.split(';').next().unwrap();
+        let flash = page("/", &format!("a=b; {pair}")).flash.unwrap();
+        assert_eq!((flash.tone, flash.text.as_str()), (Tone::Warn, text));
+        assert!(cookie.ends_with("HttpOnly; SameSite=Lax"));
+    }
+
+    #[test]
+    fn a_message_fits_into_a_cookie() {
+        let response = Flash::bad("„".repeat(5_000)).go("/");
+        assert!(response.headers()[SET_COOKIE].len() < 4_000);
+        assert!(Flash::read("evil.%FF").is_none());
+        assert!(Flash::read("evil.text").is_none());
+    }
+
+    #[test]
+    fn the_menu_knows_where_the_visitor_is() {
+        let page = page("/devices/5ccf7f1ca1a5", "espalier_theme=dark");
+        assert_eq!(page.theme, Theme::Dark);
+        assert_eq!(page.current("/devices"), "true");
+        assert_eq!(page.current("/device"), "");
+        assert_eq!(page.current("/"), "");
+        assert!(!page.is_under_more());
+        assert_eq!(self::page("/events", "").current("/events"), "page");
+    }
+
+    #[test]
+    fn the_way_back_stays_on_this_server() {
+        let back = |referer: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(REFERER, HeaderValue::try_from(referer).unwrap());
+            Back::of(&headers).or("/")
+        };
+        assert_eq!(back("http://pi.lan:8000/inbox?a=b"), "/inbox?a=b");
+        assert_eq!(back("http://evil.example//evil.example/x"), "/");
+        assert_eq!(back("nonsense"), "/");
+        assert_eq!(inside("/devices").as_deref(), Some("/devices"));
+        for path in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "/a\r\nb",
+        ] {
+            assert_eq!(inside(path), None, "{path:?}");
         }
     }
 }

@@ -16,7 +16,10 @@ const FIELD_LIMIT: usize = 16 << 10;
 
 /// Receives all files of a form and does with them what its fields wish.
 pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<Outcome> {
-    let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
+    let mut wishes = Wishes {
+        keep_on_questions: true,
+        ..Wishes::default()
+    };
     let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
     let mut budget = Budget::new(app.limits().max_upload);
     loop {
@@ -36,7 +39,9 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
             let file = if files.len() < FILES {
                 take(app, &name, field, &mut budget).await
             } else {
-                Err(Error::State("these are too many files at once; send the others by themselves"))
+                Err(Error::State(
+                    "these are too many files at once; send the others by themselves",
+                ))
             };
             let cut = matches!(file, Err(Error::Cut));
             files.push((name, file));
@@ -82,18 +87,15 @@ async fn take(
             Ok(None) => break,
             Err(error) => return Err(broken(&error)),
         };
-        match &mut receiving {
-            Ok(file) => {
-                if let Err(error) = file.write(&chunk).await {
-                    receiving = Err(error);
-                }
+        if let Ok(file) = &mut receiving {
+            if let Err(error) = file.write(&chunk).await {
+                receiving = Err(error);
             }
-            Err(_) => {
-                budget.spend(chunk.len());
-                if budget.is_spent() {
-                    break;
-                }
-            }
+            continue;
+        }
+        budget.spend(chunk.len());
+        if budget.is_spent() {
+            break;
         }
     }
     receiving?.finish().await
@@ -101,7 +103,10 @@ async fn take(
 
 /// A form that ends too early, or is none.
 fn broken(error: &MultipartError) -> Error {
-    tracing::debug!(error = error as &dyn std::error::Error, "an upload form broke off");
+    tracing::debug!(
+        error = error as &dyn std::error::Error,
+        "an upload form broke off"
+    );
     Error::Cut
 }
 
@@ -159,7 +164,13 @@ fn refused(app: &App, name: String, error: &Error, actor: &str) -> Outcome {
         sentence(&error.to_string())
     };
     let (state, url) = (Became::Refused, String::new());
-    Outcome { name, state, sentence: text, url, status: status(error) }
+    Outcome {
+        name,
+        state,
+        sentence: text,
+        url,
+        status: status(error),
+    }
 }
 
 fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
@@ -174,9 +185,14 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
             (release, Became::Existing, text)
         }
         Uploaded::Draft(release, card) => {
-            let open = card.questions.first().map(crate::domain::release::Question::text);
+            let open = card
+                .questions
+                .first()
+                .map(crate::domain::release::Question::text);
             let text = match open {
-                Some(question) if publish => format!("Not published, it waits as a draft: {question}"),
+                Some(question) if publish => {
+                    format!("Not published, it waits as a draft: {question}")
+                }
                 Some(question) => format!("It waits as a draft: {question}"),
                 None => "It waits as a draft. Look at its report card and publish it.".to_owned(),
             };
@@ -185,8 +201,20 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
         Uploaded::Looked(card) => {
             let text = format!("{} was only looked at.", card.image.file_name);
             let (state, url) = (Became::Draft, String::new());
-            return Outcome { name, state, sentence: text, url, status };
+            return Outcome {
+                name,
+                state,
+                sentence: text,
+                url,
+                status,
+            };
         }
     };
-    Outcome { name, state, sentence, url: format!("/releases/{}", release.id), status }
+    Outcome {
+        name,
+        state,
+        sentence,
+        url: format!("/releases/{}", release.id),
+        status,
+    }
 }

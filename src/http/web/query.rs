@@ -1,5 +1,7 @@
 //! Addresses with a query string, for links that keep a filter.
 
+use std::fmt::Write as _;
+
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// An address that grows by what is not empty.
@@ -16,7 +18,8 @@ impl QueryString {
     pub(super) fn add(&mut self, name: &str, value: &str) -> &mut Self {
         if !value.is_empty() {
             let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
-            self.0.push_str(&format!("{}{name}={value}", self.1));
+            // Writing to a `String` cannot fail.
+            let _ = write!(self.0, "{}{name}={value}", self.1);
             self.1 = '&';
         }
         self

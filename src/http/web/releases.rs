@@ -1,5 +1,7 @@
 //! Releases: one of them, published or withdrawn; and what drafts share with them.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -40,14 +42,31 @@ impl Show {
 
 /// The release of a number.
 pub(super) async fn find(app: &App, id: i64) -> Result<Release, PageError> {
-    app.store().release(id).await?.ok_or_else(|| PageError::not_found("release"))
+    app.store()
+        .release(id)
+        .await?
+        .ok_or_else(|| PageError::not_found("release"))
 }
 
 /// What devices of the release's family get now.
-fn newest(app: &App, release: &Release) -> Option<std::sync::Arc<Published>> {
+fn newest(app: &App, release: &Release) -> Option<Arc<Published>> {
     let shelf = app.shelf();
     let platform = shelf.platform_by_id(release.platform_id?)?;
     platform.newest_for(release.image.chip.family()).cloned()
+}
+
+/// What devices get once the release is gone.
+fn next_lower(app: &App, release: &Release) -> Option<Arc<Published>> {
+    let shelf = app.shelf();
+    let platform = shelf.platform_by_id(release.platform_id?)?;
+    let family = release.image.chip.family();
+    let mut others = platform
+        .published
+        .iter()
+        .filter(|other| other.id != release.id);
+    others
+        .find(|other| other.image.chip.family() == family)
+        .cloned()
 }
 
 /// `GET /releases`
@@ -65,8 +84,11 @@ pub(super) async fn show(
     if release.state == ReleaseState::Draft {
         return drafts::show(&app, page, release).await;
     }
-    let filter =
-        EventFilter { release_id: Some(id), limit: EVENTS_SHOWN, ..EventFilter::default() };
+    let filter = EventFilter {
+        release_id: Some(id),
+        limit: EVENTS_SHOWN,
+        ..EventFilter::default()
+    };
     let newest = newest(&app, &release);
     let is_newest = newest.as_ref().is_some_and(|newest| newest.id == id);
     let platform = release.platform.clone().unwrap_or_default();
@@ -86,7 +108,9 @@ pub(super) async fn show(
 /// How many devices of its platform report its version.
 async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
     let counts = app.store().versions_in_field().await?;
-    let own = counts.iter().filter(|count| Some(count.platform_id) == release.platform_id);
+    let own = counts
+        .iter()
+        .filter(|count| Some(count.platform_id) == release.platform_id);
     let same = own.filter(|count| {
         let reported = count.version.as_deref().map(FirmwareVersion::read);
         reported.is_some() && reported == release.version
@@ -105,8 +129,10 @@ pub(super) async fn download(
         _ => format!("draft_{id}.bin"),
     };
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers =
-        [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)];
+    let headers = [
+        (CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (CONTENT_DISPOSITION, disposition),
+    ];
     Ok((headers, bytes).into_response())
 }
 
@@ -137,7 +163,10 @@ async fn set(
     state: ReleaseState,
     text: &str,
 ) -> Result<Response, PageError> {
-    let change = ReleaseChange { state: Some(state), wishes: Wishes::default() };
+    let change = ReleaseChange {
+        state: Some(state),
+        wishes: Wishes::default(),
+    };
     let release = app.change_release(id, &change, &actor).await?;
     Ok(Flash::good(format!("{} {text}", release.title())).go(&format!("/releases/{id}")))
 }
@@ -155,8 +184,19 @@ pub(super) async fn note(
     Path(id): Path<i64>,
     Form(noted): Form<Noted>,
 ) -> Result<Response, PageError> {
-    let wishes = Wishes { notes: Some(noted.notes), ..Wishes::default() };
-    app.change_release(id, &ReleaseChange { state: None, wishes }, &actor).await?;
+    let wishes = Wishes {
+        notes: Some(noted.notes),
+        ..Wishes::default()
+    };
+    app.change_release(
+        id,
+        &ReleaseChange {
+            state: None,
+            wishes,
+        },
+        &actor,
+    )
+    .await?;
     Ok(Flash::good("The notes were saved.").go(&format!("/releases/{id}")))
 }
 
@@ -170,19 +210,28 @@ pub(super) async fn confirm_delete(
     let release = find(&app, id).await?;
     let draft = release.state == ReleaseState::Draft;
     let title = release.title();
-    let mut consequences =
-        vec![format!("The image ({}) and its notes", filters::bytes(&release.image.size))];
+    let mut consequences = vec![format!(
+        "The image ({}) and its notes",
+        filters::bytes(&release.image.size)
+    )];
     if !draft {
         let downloads = release.counters.downloads;
         let downloads = filters::count(&downloads, "completed download", "completed downloads");
         consequences.push(format!("Its counters: {downloads}"));
     }
     if newest(&app, &release).is_some_and(|newest| newest.id == id) {
-        consequences.push("Devices get the next lower published version from then on".to_owned());
+        consequences.push(match next_lower(&app, &release) {
+            Some(next) => format!("Devices get {} from then on, if it is newer", next.version),
+            None => "Devices of its platform get nothing until you publish another".to_owned(),
+        });
     }
     let confirm = Confirm {
         page,
-        title: if draft { format!("Throw {title} away?") } else { format!("Delete {title}?") },
+        title: if draft {
+            format!("Throw {title} away?")
+        } else {
+            format!("Delete {title}?")
+        },
         consequences,
         remains: if draft {
             "No device has ever been offered it."

@@ -66,7 +66,11 @@ impl Default for Sent {
 impl Sent {
     fn of(settings: &Settings) -> Self {
         Self {
-            public_url: settings.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
+            public_url: settings
+                .public_url
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
             time_zone: settings.time_zone.name().to_owned(),
             retention_days: settings.retention_days.to_string(),
             pending_answer: settings.pending_answer.word().to_owned(),
@@ -76,7 +80,9 @@ impl Sent {
 
     fn settings(&self) -> Result<Settings, String> {
         let number = |text: &str, what: &str| {
-            text.trim().parse().map_err(|_| format!("{what} is “{text}”; expected a number."))
+            text.trim()
+                .parse()
+                .map_err(|_| format!("{what} is “{text}”; expected a number."))
         };
         let url = self.public_url.trim();
         let public_url = (!url.is_empty()).then(|| url.parse()).transpose();
@@ -84,19 +90,27 @@ impl Sent {
             retention_days: number(&self.retention_days, "“Keep events for”")?,
             pending_limit: number(&self.pending_limit, "“Keep at most”")?,
             public_url: public_url.map_err(|error| format!("Public address: {error}."))?,
-            time_zone: self.time_zone.trim().parse().map_err(|error| {
-                format!("Time zone: {error}.")
-            })?,
+            time_zone: self
+                .time_zone
+                .trim()
+                .parse()
+                .map_err(|error| format!("Time zone: {error}."))?,
             pending_answer: PendingAnswer::read(&self.pending_answer).unwrap_or_default(),
         })
     }
 
     fn page(self, app: &App, page: Page, error: String) -> SettingsPage {
         let limits = app.limits();
-        let folder = limits.catalog.as_ref().map(|folder| folder.display().to_string());
+        let folder = limits
+            .catalog
+            .as_ref()
+            .map(|folder| folder.display().to_string());
         let facts = vec![
             ("Largest upload", filters::limit(&limits.max_upload)),
-            ("Catalog folder", folder.unwrap_or_else(|| "none".to_owned())),
+            (
+                "Catalog folder",
+                folder.unwrap_or_else(|| "none".to_owned()),
+            ),
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         SettingsPage {

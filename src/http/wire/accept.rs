@@ -115,10 +115,14 @@ async fn accept_all(
     places: &Arc<Semaphore>,
 ) {
     let mut pause = BACK_OFF.0;
-    while let Ok(place) = Arc::clone(places).acquire_owned().await {
+    loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 pause = BACK_OFF.0;
+                // Only then, or an idle listener would keep a place from the others.
+                let Ok(place) = Arc::clone(places).acquire_owned().await else {
+                    return;
+                };
                 let server = Arc::clone(server);
                 tokio::spawn(async move {
                     serve(socket, peer, bound, &server).await;

@@ -1,9 +1,9 @@
 //! HTTP/1 as devices speak it: an accept loop of our own over hyper.
 //!
 //! It does what neither hyper nor axum do: it repairs the request lines that real clients send
-//! ([`repair`], [`framing`], [`request_line`]), knows how much of a firmware has left and whether
-//! it arrived ([`transfer`]), closes so that a refusal reaches the one it is meant for
-//! ([`close`]), and bounds connections, waiting and shutdown ([`accept`], [`stall`]).
+//! (`repair`, `framing`, `request_line`), knows how much of a firmware has left and whether it
+//! arrived (`transfer`), closes so that a refusal reaches the one it is meant for (`close`), and
+//! bounds connections, waiting and shutdown (`accept`, `stall`).
 
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub struct WireSettings {
     /// How long running answers may take after the shutdown has begun. Default 8 s.
     pub shutdown_grace: Duration,
     /// How much of a watched answer the system may take beyond what the client has room for.
-    /// Default 64 KiB.
+    /// Default 32 KiB.
     pub send_buffer: u32,
 }
 
@@ -57,7 +57,7 @@ impl Default for WireSettings {
             drain_bytes: 256 * 1024,
             drain_time: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(8),
-            send_buffer: 64 * 1024,
+            send_buffer: 32 * 1024,
         }
     }
 }

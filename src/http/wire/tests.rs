@@ -33,12 +33,14 @@ async fn soon<T>(what: impl Future<Output = T>) -> T {
 #[derive(Clone)]
 struct Backstage {
     transfers: mpsc::UnboundedSender<Transfer>,
+    entered: Arc<Notify>,
     release: Arc<Notify>,
 }
 
 struct Server {
     address: SocketAddr,
     transfers: mpsc::UnboundedReceiver<Transfer>,
+    entered: Arc<Notify>,
     release: Arc<Notify>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -55,6 +57,7 @@ async fn firmware(
 }
 
 async fn held(State(backstage): State<Backstage>) -> &'static str {
+    backstage.entered.notify_one();
     backstage.release.notified().await;
     "released"
 }
@@ -72,9 +75,10 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, transfers) = mpsc::unbounded_channel();
-        let release = Arc::new(Notify::new());
+        let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let backstage = Backstage {
             transfers: sender,
+            entered: Arc::clone(&entered),
             release: Arc::clone(&release),
         };
         let router = Router::new()
@@ -109,6 +113,7 @@ impl Server {
         Self {
             address,
             transfers,
+            entered,
             release,
             shutdown,
             task,
@@ -229,6 +234,15 @@ async fn every_request_of_a_connection_is_repaired_wherever_it_is_cut() {
         read_until(&mut client, "\r\n\r\n20")
             .await
             .starts_with("HTTP/1.1 200")
+    );
+    client
+        .write_all(b"GET g HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        .await
+        .unwrap();
+    let answer = read_until(&mut client, "<GET /g>").await;
+    assert!(
+        answer.contains("\r\nconnection: keep-alive\r\n"),
+        "{answer}"
     );
     for byte in "GET a b HTTP/1.1\r\nHost: a\r\n\r\n".bytes() {
         client.write_all(&[byte]).await.unwrap();
@@ -580,10 +594,12 @@ async fn beyond_the_limit_connections_wait() {
         ..settings()
     })
     .await;
-    let first = server.client().await;
+    let mut first = server.client().await;
     let mut second = server.client().await;
-    second.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
-    read_until(&mut second, "<GET /x>").await;
+    for client in [&mut first, &mut second] {
+        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
+        read_until(client, "<GET /x>").await;
+    }
     let mut third = server.client().await;
     third.write_all(b"GET /y HTTP/1.0\r\n\r\n").await.unwrap();
     assert!(
@@ -612,12 +628,11 @@ async fn a_shutdown_lets_running_answers_finish_and_takes_no_new_ones() {
         .write_all(b"GET /held HTTP/1.1\r\n\r\n")
         .await
         .unwrap();
-    // The request has been read when the next one on another connection is answered.
-    server.answer(b"GET /x HTTP/1.0\r\n\r\n").await;
+    soon(server.entered.notified()).await;
 
     server.shutdown.cancel();
     assert_eq!(rest(&mut idle).await, "");
-    assert!(TcpStream::connect(server.address).await.is_err());
+    soon(async { while TcpStream::connect(server.address).await.is_ok() {} }).await;
     server.release.notify_one();
     assert!(rest(&mut waiting).await.ends_with("released"));
     assert!(rest(&mut loading).await.len() > 3_000_000);

@@ -1,5 +1,7 @@
 //! A file is uploaded: received, looked at, kept as a draft or published.
 
+mod judge;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -8,14 +10,11 @@ use crate::blobs::{Arrived, BlobError, Incoming};
 use crate::domain::chip::Family;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
-use crate::domain::image::{self, Found, ImageInfo, Unusable};
-use crate::domain::names::PlatformName;
+use crate::domain::image::{self, ImageInfo, Unusable};
 use crate::domain::platform::Admission;
-use crate::domain::release::{
-    Image, Proposal, Question, Release, ReleaseState, questions_about_version,
-};
+use crate::domain::release::{Image, Question, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
-use crate::store::{NewDraft, ReleaseFilter, StoreError};
+use crate::store::{NewDraft, StoreError};
 
 /// Seconds for which a draft is kept.
 const DRAFT_LIFE: i64 = 24 * 3600;
@@ -117,7 +116,11 @@ impl Receiving {
             appended_sha256: info.appended_sha256.map(Sha256),
             file_name: self.file_name,
         };
-        Ok(Accepted { arrived, info, image })
+        Ok(Accepted {
+            arrived,
+            info,
+            image,
+        })
     }
 }
 
@@ -137,17 +140,30 @@ impl App {
     /// [`Error::NotBin`] where its name does not end in `.bin`.
     pub async fn receive(&self, file_name: &str) -> Result<Receiving, Error> {
         let name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let name: String =
-            name.chars().filter(|c| !c.is_control()).take(FILE_NAME_LIMIT).collect();
-        if name.to_ascii_lowercase().ends_with(".bin.gz") || name.to_ascii_lowercase().ends_with(".gz") {
+        let name: String = name
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(FILE_NAME_LIMIT)
+            .collect();
+        if name.to_ascii_lowercase().ends_with(".bin.gz")
+            || name.to_ascii_lowercase().ends_with(".gz")
+        {
             return Err(Error::Unusable(Unusable::Gzip));
         }
         if !name.to_ascii_lowercase().ends_with(".bin") {
             return Err(Error::NotBin(name));
         }
         let number = self.0.uploads.fetch_add(1, Ordering::Relaxed);
-        let incoming = self.0.blobs.receive(number, self.0.limits.max_upload).await?;
-        Ok(Receiving { app: self.clone(), file_name: name, incoming })
+        let incoming = self
+            .0
+            .blobs
+            .receive(number, self.0.limits.max_upload)
+            .await?;
+        Ok(Receiving {
+            app: self.clone(),
+            file_name: name,
+            incoming,
+        })
     }
 
     /// Logs an upload that was refused.
@@ -174,7 +190,11 @@ impl App {
         wishes: &Wishes,
         actor: &str,
     ) -> Result<Uploaded, Error> {
-        let Accepted { arrived, info, image } = upload;
+        let Accepted {
+            arrived,
+            info,
+            image,
+        } = upload;
         let twins = self.twins(image.sha256).await?;
         let card = self.judge(info, image, None, wishes).await?;
         if let Some(twin) = existing(&twins, &card, wishes) {
@@ -188,14 +208,22 @@ impl App {
         }
         let id = self.keep_draft(&arrived, &card, wishes, actor).await?;
         drop(arrived);
-        for twin in twins.iter().filter(|twin| twin.state == ReleaseState::Draft) {
+        for twin in twins
+            .iter()
+            .filter(|twin| twin.state == ReleaseState::Draft)
+        {
             self.0.store.delete_release(twin.id).await?;
         }
         if wishes.publish && card.questions.is_empty() {
             let release = self.publish_judged(id, &card, wishes, actor).await?;
             return Ok(Uploaded::Published(Box::new(release), Box::new(card)));
         }
-        let draft = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
+        let draft = self
+            .0
+            .store
+            .release(id)
+            .await?
+            .ok_or(Error::NotFound("draft"))?;
         Ok(Uploaded::Draft(Box::new(draft), Box::new(card)))
     }
 
@@ -220,7 +248,10 @@ impl App {
         let id = self.0.store.insert_draft(&draft).await;
         drop(kept);
         let id = id?;
-        let text = format!("{} was uploaded ({} bytes).", card.image.file_name, card.image.size);
+        let text = format!(
+            "{} was uploaded ({} bytes).",
+            card.image.file_name, card.image.size
+        );
         let event = Event::new(now, Kind::Uploaded, text).about(id).by(actor);
         let platform = card.platform_id.and(card.platform.as_deref());
         self.record(event.on(platform)).await?;
@@ -237,7 +268,12 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
     pub async fn report_card(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
-        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+        let release = self
+            .0
+            .store
+            .release(id)
+            .await?
+            .ok_or(Error::NotFound("release"))?;
         let image = release.image;
         let bytes = self.0.blobs.read(image.sha256, image.size).await?;
         let info = inspect(bytes, self.shelf().known_names()).await??;
@@ -274,7 +310,10 @@ impl App {
     /// [`Error::NotFound`] where there is no such draft.
     pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
         let card = self.report_card(id, wishes).await?;
-        self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
+        self.0
+            .store
+            .save_draft(id, card.platform_id, card.version.as_ref())
+            .await?;
         if let Some(notes) = &wishes.notes {
             self.0.store.save_notes(id, notes).await?;
         }
@@ -293,74 +332,50 @@ impl App {
             return Err(Error::Questions(Box::new(card.clone())));
         };
         if card.platform_id.is_none() {
-            let created = self.create_platform(name, "", Admission::Approved, actor).await;
+            let created = self
+                .create_platform(name, "", Admission::Approved, actor)
+                .await;
             match created {
                 Ok(_) | Err(Error::PlatformExists(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         let _changing = self.0.changing.lock().await;
-        let platform = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
-        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
+        let platform = self
+            .shelf()
+            .platform(name)
+            .cloned()
+            .ok_or(Error::NotFound("platform"))?;
+        let release = self
+            .0
+            .store
+            .release(id)
+            .await?
+            .ok_or(Error::NotFound("draft"))?;
         let notes = wishes.notes.as_deref().unwrap_or(&release.notes);
         let now = self.now();
-        let published =
-            self.0.store.publish_release(id, platform.platform.id, version, notes, now).await;
+        let published = self
+            .0
+            .store
+            .publish_release(id, platform.platform.id, version, notes, now)
+            .await;
         if let Err(StoreError::Conflict) = published {
             let mut card = card.clone();
-            card.questions.push(Question::VersionExists(version.to_string()));
+            card.questions
+                .push(Question::VersionExists(version.to_string()));
             return Err(Error::Questions(Box::new(card)));
         }
         published?;
         self.restock().await?;
         let text = format!("{} {version} was published.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
-        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
-    }
-
-    /// Everything that can be said about publishing an image.
-    async fn judge(
-        &self,
-        info: ImageInfo,
-        image: Image,
-        own_id: Option<i64>,
-        wishes: &Wishes,
-    ) -> Result<ReportCard, Error> {
-        let shelf = self.shelf();
-        let mut questions = Vec::new();
-        let wished = wishes.platform.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let platform = name_platform(&info, wished, &mut questions)?;
-        let known = platform.as_deref().and_then(|name| shelf.platform(name));
-        if let (Some(name), None) = (&platform, known) {
-            questions.push(Question::PlatformUnknown(name.clone()));
-        }
-        let wished = wishes.version.as_deref().map(str::trim).filter(|text| !text.is_empty());
-        let version = name_version(&info, &image, platform.as_deref(), wished, &mut questions);
-        let others = match known {
-            Some(known) => {
-                let platform_id = Some(known.platform.id);
-                let filter = ReleaseFilter { platform_id, ..ReleaseFilter::default() };
-                self.0.store.releases(&filter).await?
-            }
-            None => Vec::new(),
-        };
-        let proposal = Proposal { version: version.as_ref(), image: &image, own_id };
-        questions.extend(questions_about_version(proposal, &others));
-        let (accepted, questions) = questions.into_iter().partition(|question| {
-            question.can_be_accepted() && wishes.accept.iter().any(|code| code == question.code())
-        });
-        let newest = known.and_then(|known| known.newest());
-        Ok(ReportCard {
-            newest: newest.map(|newest| newest.version.to_string()),
-            platform: known.map(|k| k.platform.name.to_string()).or_else(|| platform.clone()),
-            platform_id: known.map(|known| known.platform.id),
-            info,
-            image,
-            version,
-            questions,
-            accepted,
-        })
+        self.record(event.on(Some(platform.platform.name.as_str())))
+            .await?;
+        self.0
+            .store
+            .release(id)
+            .await?
+            .ok_or(Error::NotFound("release"))
     }
 }
 
@@ -375,65 +390,13 @@ impl ReportCard {
 /// The release that an upload is already, unless the uploader wants it once more.
 fn existing(twins: &[Release], card: &ReportCard, wishes: &Wishes) -> Option<Release> {
     let again = wishes.accept.iter().any(|code| code == "identical");
-    let mut settled = twins.iter().filter(|twin| twin.state != ReleaseState::Draft);
+    let mut settled = twins
+        .iter()
+        .filter(|twin| twin.state != ReleaseState::Draft);
     let same = |twin: &&Release| card.platform_id.is_none() || twin.platform_id == card.platform_id;
-    if again { None } else { settled.find(same).cloned() }
-}
-
-/// The platform that was wished for, else the one that the file names.
-fn name_platform(
-    info: &ImageInfo,
-    wished: Option<&str>,
-    questions: &mut Vec<Question>,
-) -> Result<Option<String>, Error> {
-    if let Some(wished) = wished {
-        let name: PlatformName = wished.parse()?;
-        return Ok(Some(name.to_string()));
+    if again {
+        None
+    } else {
+        settled.find(same).cloned()
     }
-    Ok(match info.platform() {
-        Found::One(mention) => Some(mention.name.clone()),
-        Found::Several(mentions) => {
-            let names = mentions.iter().map(|mention| mention.name.clone()).collect();
-            questions.push(Question::PlatformAmbiguous(names));
-            None
-        }
-        Found::Nothing => {
-            let own = own_name(info).and_then(|name| name.parse::<PlatformName>().ok());
-            if own.is_none() {
-                questions.push(Question::PlatformMissing);
-            }
-            own.map(|name| name.to_string())
-        }
-    })
-}
-
-/// The version that was wished for, else the one that the file names.
-fn name_version(
-    info: &ImageInfo,
-    image: &Image,
-    platform: Option<&str>,
-    wished: Option<&str>,
-    questions: &mut Vec<Question>,
-) -> Option<FirmwareVersion> {
-    if let Some(wished) = wished {
-        return Some(FirmwareVersion::read(wished));
-    }
-    match info.version(platform, Some(&image.file_name)) {
-        Found::One(candidate) => Some(FirmwareVersion::read(&candidate.text)),
-        Found::Several(candidates) => {
-            let texts = candidates.iter().map(|candidate| candidate.text.clone()).collect();
-            questions.push(Question::VersionAmbiguous(texts));
-            None
-        }
-        Found::Nothing => {
-            questions.push(Question::VersionMissing);
-            None
-        }
-    }
-}
-
-/// What the file calls itself: in a marker, or in a genuine application description.
-fn own_name(info: &ImageInfo) -> Option<&str> {
-    let marked = info.markers.iter().find_map(|marker| marker.name.as_deref());
-    marked.or_else(|| info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name()))
 }

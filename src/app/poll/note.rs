@@ -1,0 +1,154 @@
+//! What a check-in changes in memory, and the events it makes.
+
+use super::{Finding, Poll};
+use crate::app::fleet::{Live, Shard};
+use crate::domain::Timestamp;
+use crate::domain::device::{Approval, AttemptState, Outcome};
+use crate::domain::event::{Event, Kind};
+use crate::domain::report::Report;
+use crate::domain::update::{Decision, NoUpdate};
+use crate::store::News;
+
+/// Brings what is known of the device up to date; answers the events this makes.
+pub(super) fn note(
+    poll: &Poll,
+    finding: &Finding,
+    shard: &mut Shard,
+    status: u16,
+    now: Timestamp,
+) -> Vec<Event> {
+    let mac = poll.report.mac;
+    let mut events = Vec::new();
+    let Some(live) = shard.devices.get_mut(&mac) else {
+        return events;
+    };
+    let code = finding.decision.code();
+    let new_outcome = *live.outcome != *code;
+    let new_report = live.report.as_deref() != Some(&poll.report);
+    let new_address = live.address != Some(poll.address);
+    if new_outcome || new_report {
+        tell(poll, finding, live, new_outcome, now, &mut events);
+    }
+    if let Some((_, state)) = finding.settled {
+        events.extend(tell_settled(poll, finding, live, state, now));
+    }
+    if let (Some(attempt), true) = (&mut live.attempt, finding.changed) {
+        attempt.deliveries = 0;
+    }
+    if let (Some(attempt), Some((_, state))) = (&mut live.attempt, finding.settled) {
+        attempt.state = state;
+    }
+    if new_outcome || new_report || new_address {
+        let text = finding.decision.text();
+        let outcome = Outcome {
+            status,
+            code: code.to_owned(),
+            text,
+        };
+        let (report, host) = (poll.report.clone(), poll.host.clone());
+        let news = News {
+            report,
+            address: Some(poll.address),
+            host,
+            outcome,
+        };
+        live.news = Some(Box::new(news));
+        live.outcome = code.into();
+        live.address = Some(poll.address);
+        live.report = Some(Box::new(poll.report.clone()));
+    }
+    shard.count(mac, now);
+    events
+}
+
+/// The events about a check-in that says something new.
+fn tell(
+    poll: &Poll,
+    finding: &Finding,
+    live: &Live,
+    new_outcome: bool,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) {
+    let event = |kind, text: String| {
+        let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
+        let event = Event::new(now, kind, text)
+            .of(poll.report.mac)
+            .by(poll.address.to_string());
+        let release = finding.release.as_ref().map(|release| release.id);
+        Event {
+            release_id: release,
+            ..event.on(platform)
+        }
+    };
+    if live.approval == Approval::Approved
+        && let Some(earlier) = &live.report
+        && poll.report.runs_other_than(earlier)
+    {
+        let version = |report: &Report| report.version.as_deref().map(ToOwned::to_owned);
+        let (was, is) = (version(earlier), version(&poll.report));
+        let text = match (was, is) {
+            (Some(was), Some(is)) if was != is => format!("Reports {is} now; it was {was}."),
+            (None, Some(is)) => format!("Reports {is} now."),
+            _ => "Runs another image than before.".to_owned(),
+        };
+        events.push(event(Kind::Changed, text));
+    }
+    if !new_outcome {
+        return;
+    }
+    match &finding.decision {
+        Decision::Refuse(_) => events.push(event(Kind::Refused, finding.decision.text())),
+        Decision::NoUpdate(NoUpdate::Stopped { .. }) => {
+            events.push(event(Kind::Stopped, finding.decision.text()));
+        }
+        decision if decision.is_withheld() => {
+            let version = finding
+                .release
+                .as_ref()
+                .map(|release| release.version.to_string());
+            let version = version
+                .map(|version| format!("{version}: "))
+                .unwrap_or_default();
+            events.push(event(
+                Kind::Withheld,
+                format!("{version}{}", decision.text()),
+            ));
+        }
+        _ => {}
+    }
+}
+
+fn tell_settled(
+    poll: &Poll,
+    finding: &Finding,
+    live: &Live,
+    state: AttemptState,
+    now: Timestamp,
+) -> Option<Event> {
+    let attempt = live.attempt.as_ref()?;
+    let (version, mac) = (&attempt.version, poll.report.mac);
+    let (kind, text) = match state {
+        AttemptState::Confirmed => (Kind::Confirmed, format!("Came back with {version}.")),
+        AttemptState::NotTaken => (
+            Kind::NotTaken,
+            format!("Took {version}, but came back unchanged."),
+        ),
+        AttemptState::Overtaken => (
+            Kind::Changed,
+            format!("Took {version}, but came back with something else."),
+        ),
+        AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted => return None,
+    };
+    let platform = finding
+        .platform
+        .as_ref()
+        .map(|platform| platform.platform.name.as_str());
+    let event = Event::new(now, kind, text)
+        .of(mac)
+        .by(poll.address.to_string());
+    Some(Event {
+        release_id: attempt.release_id,
+        ..event.on(platform)
+    })
+}

@@ -1,0 +1,143 @@
+//! What can be said about publishing an image, and what only a person can answer.
+
+use super::{ReportCard, Wishes};
+use crate::app::{App, Error};
+use crate::domain::image::{Found, ImageInfo};
+use crate::domain::names::PlatformName;
+use crate::domain::release::{Image, Proposal, Question, questions_about_version};
+use crate::domain::version::FirmwareVersion;
+use crate::store::ReleaseFilter;
+
+impl App {
+    /// Everything that can be said about publishing an image.
+    pub(super) async fn judge(
+        &self,
+        info: ImageInfo,
+        image: Image,
+        own_id: Option<i64>,
+        wishes: &Wishes,
+    ) -> Result<ReportCard, Error> {
+        let shelf = self.shelf();
+        let mut questions = Vec::new();
+        let wished = wishes
+            .platform
+            .as_deref()
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let platform = name_platform(&info, wished, &mut questions)?;
+        let known = platform.as_deref().and_then(|name| shelf.platform(name));
+        if let (Some(name), None) = (&platform, known) {
+            questions.push(Question::PlatformUnknown(name.clone()));
+        }
+        let wished = wishes
+            .version
+            .as_deref()
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        let version = name_version(&info, &image, platform.as_deref(), wished, &mut questions);
+        let others = match known {
+            Some(known) => {
+                let platform_id = Some(known.platform.id);
+                let filter = ReleaseFilter {
+                    platform_id,
+                    ..ReleaseFilter::default()
+                };
+                self.0.store.releases(&filter).await?
+            }
+            None => Vec::new(),
+        };
+        let proposal = Proposal {
+            version: version.as_ref(),
+            image: &image,
+            own_id,
+        };
+        questions.extend(questions_about_version(proposal, &others));
+        let (accepted, questions) = questions.into_iter().partition(|question| {
+            question.can_be_accepted() && wishes.accept.iter().any(|code| code == question.code())
+        });
+        let newest = known.and_then(|known| known.newest());
+        Ok(ReportCard {
+            newest: newest.map(|newest| newest.version.to_string()),
+            platform: known
+                .map(|k| k.platform.name.to_string())
+                .or_else(|| platform.clone()),
+            platform_id: known.map(|known| known.platform.id),
+            info,
+            image,
+            version,
+            questions,
+            accepted,
+        })
+    }
+}
+
+/// The platform that was wished for, else the one that the file names.
+fn name_platform(
+    info: &ImageInfo,
+    wished: Option<&str>,
+    questions: &mut Vec<Question>,
+) -> Result<Option<String>, Error> {
+    if let Some(wished) = wished {
+        let name: PlatformName = wished.parse()?;
+        return Ok(Some(name.to_string()));
+    }
+    Ok(match info.platform() {
+        Found::One(mention) => Some(mention.name.clone()),
+        Found::Several(mentions) => {
+            let names = mentions
+                .iter()
+                .map(|mention| mention.name.clone())
+                .collect();
+            questions.push(Question::PlatformAmbiguous(names));
+            None
+        }
+        Found::Nothing => {
+            let own = own_name(info).and_then(|name| name.parse::<PlatformName>().ok());
+            if own.is_none() {
+                questions.push(Question::PlatformMissing);
+            }
+            own.map(|name| name.to_string())
+        }
+    })
+}
+
+/// The version that was wished for, else the one that the file names.
+fn name_version(
+    info: &ImageInfo,
+    image: &Image,
+    platform: Option<&str>,
+    wished: Option<&str>,
+    questions: &mut Vec<Question>,
+) -> Option<FirmwareVersion> {
+    if let Some(wished) = wished {
+        return Some(FirmwareVersion::read(wished));
+    }
+    match info.version(platform, Some(&image.file_name)) {
+        Found::One(candidate) => Some(FirmwareVersion::read(&candidate.text)),
+        Found::Several(candidates) => {
+            let texts = candidates
+                .iter()
+                .map(|candidate| candidate.text.clone())
+                .collect();
+            questions.push(Question::VersionAmbiguous(texts));
+            None
+        }
+        Found::Nothing => {
+            questions.push(Question::VersionMissing);
+            None
+        }
+    }
+}
+
+/// What the file calls itself: in a marker, or in a genuine application description.
+fn own_name(info: &ImageInfo) -> Option<&str> {
+    let marked = info
+        .markers
+        .iter()
+        .find_map(|marker| marker.name.as_deref());
+    marked.or_else(|| {
+        info.descriptor
+            .as_ref()
+            .and_then(|descriptor| descriptor.own_name())
+    })
+}

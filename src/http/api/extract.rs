@@ -1,0 +1,157 @@
+//! What handlers take out of a request; whatever cannot be taken is a problem with a sentence.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Multipart, Request};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde_json::error::Category;
+
+use super::problem::{Problem, sentence};
+
+/// Bytes of a JSON body, or of a form field that is no file.
+pub(super) const TEXT_LIMIT: usize = 64 << 10;
+
+/// The one who asks, as the log names them: the address.
+#[derive(Debug, Clone)]
+pub(super) struct Actor(pub(super) String);
+
+impl<S: Sync> FromRequestParts<S> for Actor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
+        Ok(Self(address.unwrap_or_else(|| "the API".to_owned())))
+    }
+}
+
+/// A segment of the path.
+#[derive(Debug)]
+pub(super) struct Segment<T>(pub(super) T);
+
+impl<S, T> FromRequestParts<S> for Segment<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned + Send,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
+        let unknown = |_| Problem::not_found("thing; the path cannot be read");
+        path.map(|axum::extract::Path(value)| Self(value))
+            .map_err(unknown)
+    }
+}
+
+/// A JSON body.
+#[derive(Debug)]
+pub(super) struct Body<T>(pub(super) T);
+
+impl<S, T> FromRequest<S> for Body<T>
+where
+    S: Send + Sync,
+    T: DeserializeOwned,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        if content_type(&request).is_some_and(|kind| !is_json(&kind)) {
+            let detail = "Send JSON, with the header Content-Type: application/json.";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "not_json", detail));
+        }
+        let body = Limited::new(request.into_body(), TEXT_LIMIT)
+            .collect()
+            .await;
+        let bytes = body.map_err(|error| unread(error.as_ref()))?.to_bytes();
+        if bytes.trim_ascii().is_empty() {
+            return Err(invalid_json("The body is empty; send a JSON object."));
+        }
+        serde_json::from_slice(&bytes)
+            .map(Self)
+            .map_err(|error| misread(&error))
+    }
+}
+
+fn content_type(request: &Request) -> Option<String> {
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)?
+        .to_str()
+        .unwrap_or_default();
+    Some(
+        kind.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+    )
+}
+
+fn is_json(kind: &str) -> bool {
+    kind == "application/json" || kind.ends_with("+json")
+}
+
+fn invalid_json(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", detail)
+}
+
+fn unread(error: &(dyn std::error::Error + 'static)) -> Problem {
+    if error.is::<LengthLimitError>() {
+        let detail = "The JSON is larger than 64 KiB, the most that is taken.";
+        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+    }
+    invalid_json("The body was cut before its end.")
+}
+
+fn misread(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    match error.classify() {
+        Category::Data if text.starts_with("unknown field") => {
+            Problem::new(StatusCode::BAD_REQUEST, "unknown_field", sentence(&text))
+        }
+        Category::Data => invalid_json(format!("The JSON does not fit: {text}.")),
+        Category::Syntax | Category::Eof | Category::Io => {
+            invalid_json(format!("The body is not JSON: {text}."))
+        }
+    }
+}
+
+/// A member that may be missing, but not null: null would say "remove it", which means nothing.
+pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+/// A form with files.
+#[derive(Debug)]
+pub(super) struct Form(pub(super) Multipart);
+
+impl<S: Send + Sync> FromRequest<S> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if content_type(&request).as_deref() != Some("multipart/form-data") {
+            let detail = "Send the file as a form: curl -F file=@firmware.bin …";
+            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            return Err(Problem::new(status, "not_multipart", detail));
+        }
+        let boundless = |_| {
+            let detail = "The Content-Type of the form has no boundary.";
+            Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", detail)
+        };
+        Multipart::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(boundless)
+    }
+}

@@ -1,0 +1,224 @@
+//! A device, as it is shown.
+
+use serde::Serialize;
+
+use crate::app::{App, Explanation};
+use crate::domain::chip::Family;
+use crate::domain::device::{Attempt, Device, Outcome};
+use crate::domain::release::Published;
+use crate::domain::report::Report;
+use crate::domain::update::{Decision, NoUpdate};
+use crate::http::api::problem::Problem;
+use crate::http::api::time;
+
+/// A device, as it is shown.
+#[derive(Debug, Serialize)]
+pub(super) struct DeviceView {
+    mac: String,
+    name: String,
+    platform: Option<String>,
+    approval: &'static str,
+    version: Option<String>,
+    running: Option<ReleaseRef>,
+    first_seen: String,
+    last_seen: Option<String>,
+    checkins: u64,
+    address: Option<String>,
+    last_outcome: Option<OutcomeView>,
+    last_attempt: Option<AttemptView>,
+    hold: Option<Hold>,
+    report: Option<SaidView>,
+}
+
+/// A release, in short.
+#[derive(Debug, Serialize)]
+struct ReleaseRef {
+    id: i64,
+    platform: Option<String>,
+    version: String,
+}
+
+/// What the last check-in came to.
+#[derive(Debug, Serialize)]
+struct OutcomeView {
+    status: u16,
+    code: String,
+    text: String,
+}
+
+/// The latest try to update it.
+#[derive(Debug, Serialize)]
+struct AttemptView {
+    release: Option<i64>,
+    version: String,
+    state: &'static str,
+    offered_at: String,
+    ended_at: Option<String>,
+    settled_at: Option<String>,
+    bytes: u64,
+    size: u64,
+    milliseconds: Option<u64>,
+}
+
+/// Why a release is not offered to it any more, until a person says "try again".
+#[derive(Debug, Serialize)]
+struct Hold {
+    code: &'static str,
+    text: String,
+}
+
+/// What it said last.
+#[derive(Debug, Serialize)]
+struct SaidView {
+    family: &'static str,
+    mode: &'static str,
+    dev: Option<String>,
+    version: Option<String>,
+    sketch_md5: Option<String>,
+    sketch_sha256: Option<String>,
+    sketch_size: Option<u32>,
+    free_space: Option<u32>,
+    chip_size: Option<u32>,
+    sdk: Option<String>,
+}
+
+/// What a device would get right now, and why.
+#[derive(Debug, Serialize)]
+pub(super) struct DecisionView {
+    decision: &'static str,
+    text: String,
+    status: u16,
+    platform: Option<String>,
+    release: Option<ReleaseRef>,
+    reasons: Vec<ReasonView>,
+}
+
+#[derive(Debug, Serialize)]
+struct ReasonView {
+    code: &'static str,
+    text: String,
+    ok: bool,
+}
+
+impl DeviceView {
+    pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
+        let attempts = app.store().attempts(device.id, 1).await?;
+        let explanation = app.explain(device.mac);
+        let running = explanation
+            .as_ref()
+            .and_then(|explained| explained.running.as_deref());
+        let report = device.report.as_ref();
+        Ok(Self {
+            mac: device.mac.to_string(),
+            platform: device.platform,
+            approval: device.approval.word(),
+            version: report
+                .and_then(|report| report.version.as_deref())
+                .map(str::to_owned),
+            running: running.map(|release| ReleaseRef::of(app, release)),
+            first_seen: time::text(device.first_seen),
+            last_seen: device.last_seen.map(time::text),
+            checkins: device.checkins,
+            address: device.address.map(|address| address.to_string()),
+            last_outcome: device.outcome.map(OutcomeView::from),
+            last_attempt: attempts.into_iter().next().map(AttemptView::from),
+            hold: explanation
+                .as_ref()
+                .and_then(|explained| hold(&explained.decision)),
+            report: report.map(SaidView::from),
+            name: device.name,
+        })
+    }
+}
+
+fn hold(decision: &Decision) -> Option<Hold> {
+    let held = matches!(decision, Decision::NoUpdate(NoUpdate::Stopped { .. }));
+    held.then(|| Hold {
+        code: decision.code(),
+        text: decision.text(),
+    })
+}
+
+impl DecisionView {
+    pub(super) fn of(app: &App, explanation: Explanation) -> Self {
+        let Explanation {
+            decision,
+            reasons,
+            release,
+            status,
+            platform,
+            running: _,
+        } = explanation;
+        let reasons = reasons.into_iter();
+        Self {
+            decision: decision.code(),
+            text: decision.text(),
+            status,
+            platform,
+            release: release.map(|release| ReleaseRef::of(app, &release)),
+            reasons: reasons
+                .map(|reason| ReasonView {
+                    code: reason.code,
+                    text: reason.text,
+                    ok: reason.ok,
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ReleaseRef {
+    fn of(app: &App, release: &Published) -> Self {
+        let shelf = app.shelf();
+        let platform = shelf.platform_by_id(release.platform_id);
+        Self {
+            id: release.id,
+            platform: platform.map(|entry| entry.platform.name.to_string()),
+            version: release.version.to_string(),
+        }
+    }
+}
+
+impl From<Outcome> for OutcomeView {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { status, code, text } = outcome;
+        Self { status, code, text }
+    }
+}
+
+impl From<Attempt> for AttemptView {
+    fn from(attempt: Attempt) -> Self {
+        Self {
+            release: attempt.release_id,
+            version: attempt.version,
+            state: attempt.state.word(),
+            offered_at: time::text(attempt.offered_at),
+            ended_at: attempt.ended_at.map(time::text),
+            settled_at: attempt.settled_at.map(time::text),
+            bytes: attempt.bytes,
+            size: attempt.size,
+            milliseconds: attempt.millis,
+        }
+    }
+}
+
+impl From<&Report> for SaidView {
+    fn from(report: &Report) -> Self {
+        let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
+        Self {
+            family: match report.family {
+                Family::Esp8266 => "esp8266",
+                Family::Esp32 => "esp32",
+            },
+            mode: report.mode.word(),
+            dev: text(&report.dev),
+            version: text(&report.version),
+            sketch_md5: report.sketch_md5.map(|digest| digest.to_string()),
+            sketch_sha256: report.sketch_sha256.map(|digest| digest.to_string()),
+            sketch_size: report.sketch_size,
+            free_space: report.free_space,
+            chip_size: report.chip_size,
+            sdk: text(&report.sdk),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Devices.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::device::{DecisionView, DeviceView};
+use crate::app::{App, DeviceChange, Error, NewApproval, Whitelisted};
+use crate::domain::device::{Approval, Device};
+use crate::domain::mac::MacAddr;
+use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::http::api::page::{List, Page, Paging};
+use crate::http::api::problem::Problem;
+use crate::store::DeviceFilter;
+
+/// The words of a device's standing.
+const APPROVALS: &str = "“pending”, “approved”, “ignored” or “blocked”";
+
+/// Which devices a list shows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Filter {
+    q: Option<String>,
+    platform: Option<String>,
+    approval: Option<String>,
+}
+
+/// Which devices of a platform a list shows.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlatformFilter {
+    q: Option<String>,
+    approval: Option<String>,
+}
+
+/// `GET /api/v1/devices`
+pub(super) async fn list(
+    State(app): State<App>,
+    List { filter, paging }: List<Filter>,
+) -> Result<Page<DeviceView>, Problem> {
+    page(&app, filter, paging).await
+}
+
+/// `GET /api/v1/platforms/{name}/devices`
+pub(super) async fn of_platform(
+    State(app): State<App>,
+    Segment(name): Segment<String>,
+    List { filter, paging }: List<PlatformFilter>,
+) -> Result<Page<DeviceView>, Problem> {
+    let PlatformFilter { q, approval } = filter;
+    page(
+        &app,
+        Filter {
+            q,
+            platform: Some(name),
+            approval,
+        },
+        paging,
+    )
+    .await
+}
+
+async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceView>, Problem> {
+    let platform_id = |name: String| {
+        let shelf = app.shelf();
+        let found = shelf.platform(&name).map(|entry| entry.platform.id);
+        found.ok_or_else(|| Problem::not_found("platform"))
+    };
+    let approval = |word: String| {
+        let expected = || Problem::query(format!("approval is “{word}”; expected {APPROVALS}."));
+        Approval::read(&word).ok_or_else(expected)
+    };
+    let filter = DeviceFilter {
+        query: filter.q.filter(|text| !text.trim().is_empty()),
+        platform_id: filter.platform.map(platform_id).transpose()?,
+        approval: filter.approval.map(approval).transpose()?,
+        after: paging.after()?,
+        limit: paging.rows(),
+        ..DeviceFilter::default()
+    };
+    let devices = app.store().devices(&filter).await?;
+    let page = paging.page(devices, |device| device.id.to_string());
+    page.try_map(|device| DeviceView::of(app, device)).await
+}
+
+/// A device that is to be approved ("whitelisted").
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(super) struct New {
+    mac: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default, rename = "move")]
+    take_over: bool,
+}
+
+/// `POST /api/v1/platforms/{name}/devices`
+pub(super) async fn approve(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Segment(platform): Segment<String>,
+    Body(New {
+        mac,
+        name,
+        take_over,
+    }): Body<New>,
+) -> Result<Response, Problem> {
+    let new = NewApproval {
+        mac,
+        name,
+        take_over,
+        via: "api",
+    };
+    let (mac, became) = app.whitelist(&platform, &new, &actor).await?;
+    let view = DeviceView::of(&app, find(&app, mac).await?).await?;
+    let location = [(LOCATION, format!("/api/v1/devices/{}", mac.hex()))];
+    let status = match became {
+        Whitelisted::Added | Whitelisted::Approved => StatusCode::CREATED,
+        Whitelisted::Moved => StatusCode::OK,
+    };
+    Ok((status, location, Json(view)).into_response())
+}
+
+async fn find(app: &App, mac: MacAddr) -> Result<Device, Problem> {
+    app.store()
+        .device(mac)
+        .await?
+        .ok_or_else(|| Problem::not_found("device"))
+}
+
+fn read_mac(text: &str) -> Result<MacAddr, Problem> {
+    Ok(text.parse().map_err(Error::Mac)?)
+}
+
+/// `GET /api/v1/devices/{mac}`
+pub(super) async fn show(
+    State(app): State<App>,
+    Segment(mac): Segment<String>,
+) -> Result<Json<DeviceView>, Problem> {
+    let device = find(&app, read_mac(&mac)?).await?;
+    Ok(Json(DeviceView::of(&app, device).await?))
+}
+
+/// What is to be different about a device.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a JSON object")]
+pub(super) struct Change {
+    #[serde(default, deserialize_with = "present")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    approval: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    platform: Option<String>,
+    #[serde(default)]
+    try_again: bool,
+}
+
+/// `PATCH /api/v1/devices/{mac}`
+pub(super) async fn change(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Segment(mac): Segment<String>,
+    Body(change): Body<Change>,
+) -> Result<Json<DeviceView>, Problem> {
+    let mac = read_mac(&mac)?;
+    let Change {
+        name,
+        approval,
+        platform,
+        try_again,
+    } = change;
+    let approval = approval.map(|word| {
+        Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
+    });
+    let change = DeviceChange {
+        name,
+        approval: approval.transpose()?,
+        platform,
+    };
+    let device = app.change_device(mac, &change, &actor).await?;
+    if try_again {
+        app.try_again(mac, &actor).await?;
+    }
+    Ok(Json(DeviceView::of(&app, device).await?))
+}
+
+/// `DELETE /api/v1/devices/{mac}`
+pub(super) async fn delete(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Segment(mac): Segment<String>,
+) -> Result<StatusCode, Problem> {
+    app.remove_device(read_mac(&mac)?, &actor).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /api/v1/devices/{mac}/decision`
+pub(super) async fn decision(
+    State(app): State<App>,
+    Segment(mac): Segment<String>,
+) -> Result<Json<DecisionView>, Problem> {
+    let device = find(&app, read_mac(&mac)?).await?;
+    let explanation = app.explain(device.mac).ok_or_else(|| {
+        let detail = "The device has not asked yet, so there is nothing to decide.";
+        Problem::new(StatusCode::NOT_FOUND, "never_asked", detail)
+    })?;
+    Ok(Json(DecisionView::of(&app, explanation)))
+}

@@ -1,0 +1,338 @@
+//! A file is uploaded: it is streamed to disk while it arrives, and what is to be done with it is
+//! decided after the last field, because fields may come after the file.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::multipart::{Field, Multipart, MultipartError};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::releases::{ImageView, ReleaseView};
+use super::report::ReportView;
+use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
+use crate::domain::release::Release;
+use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
+use crate::http::api::problem::Problem;
+
+/// The questions that a person may answer with "do it anyway".
+const ACCEPTABLE: &[&str] = &[
+    "platform_unknown",
+    "version_unreadable",
+    "version_not_higher",
+    "other_family",
+    "identical",
+];
+/// Characters of an unknown field's name that are repeated.
+const NAME_SHOWN: usize = 40;
+
+/// A release that came out of an upload, with its report card.
+#[derive(Debug, Serialize)]
+struct UploadedView {
+    #[serde(flatten)]
+    release: ReleaseView,
+    report: ReportView,
+}
+
+/// What would come out of an upload.
+#[derive(Debug, Serialize)]
+struct DryRunView {
+    id: Option<i64>,
+    platform: Option<String>,
+    version: Option<String>,
+    state: Option<&'static str>,
+    images: [ImageView; 1],
+    report: ReportView,
+}
+
+/// `POST /api/v1/releases`
+pub(super) async fn create(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Form(form): Form,
+) -> Result<Response, Problem> {
+    let mut upload = Upload::default();
+    let uploaded = upload.receive(&app, form, &actor).await;
+    uploaded.map(answer).map_err(|Refused { error, problem }| {
+        app.upload_refused(upload.title(), &error, &actor);
+        problem
+    })
+}
+
+fn answer(uploaded: Uploaded) -> Response {
+    match uploaded {
+        Uploaded::Published(release, card) | Uploaded::Draft(release, card) => {
+            let location = [(LOCATION, format!("/api/v1/releases/{}", release.id))];
+            (
+                StatusCode::CREATED,
+                location,
+                release_answer(*release, &card),
+            )
+                .into_response()
+        }
+        Uploaded::Existing(release, card) => release_answer(*release, &card).into_response(),
+        Uploaded::Looked(card) => dry_run_answer(*card).into_response(),
+    }
+}
+
+fn release_answer(release: Release, card: &ReportCard) -> Json<UploadedView> {
+    Json(UploadedView {
+        release: release.into(),
+        report: ReportView::of(card),
+    })
+}
+
+fn dry_run_answer(card: ReportCard) -> Json<DryRunView> {
+    Json(DryRunView {
+        id: None,
+        state: None,
+        report: ReportView::of(&card),
+        platform: card.platform,
+        version: card.version.map(|version| version.to_string()),
+        images: [card.image.into()],
+    })
+}
+
+/// An upload that is refused: for the log and for the one who sent it.
+#[derive(Debug)]
+struct Refused {
+    error: Error,
+    problem: Problem,
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        // The log gets its cause where the refusal is recorded.
+        let problem = Problem::of(&error);
+        Self { error, problem }
+    }
+}
+
+impl Refused {
+    /// A request that is at fault itself.
+    fn request(error: Error, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            error,
+            problem: Problem::new(StatusCode::BAD_REQUEST, code, detail),
+        }
+    }
+
+    /// The form broke off, or is none.
+    fn broken(error: &MultipartError) -> Self {
+        tracing::debug!(
+            error = error as &dyn std::error::Error,
+            "an upload form broke off"
+        );
+        if error.status() != StatusCode::BAD_REQUEST {
+            return Error::Cut.into();
+        }
+        let detail = "The form is not well-formed multipart/form-data, or ended too early; \
+                      nothing was kept.";
+        Self::request(Error::Cut, "malformed_multipart", detail)
+    }
+}
+
+/// The form, as far as it has arrived.
+#[derive(Debug, Default)]
+struct Upload {
+    file_name: String,
+    file: Option<Accepted>,
+    wishes: Wishes,
+}
+
+impl Upload {
+    /// What the event log calls it.
+    fn title(&self) -> &str {
+        if self.file_name.is_empty() {
+            "a file"
+        } else {
+            &self.file_name
+        }
+    }
+
+    async fn receive(
+        &mut self,
+        app: &App,
+        mut form: Multipart,
+        actor: &str,
+    ) -> Result<Uploaded, Refused> {
+        loop {
+            let field = form
+                .next_field()
+                .await
+                .map_err(|error| Refused::broken(&error))?;
+            let Some(field) = field else { break };
+            match field.name().unwrap_or_default() {
+                "file" => self.take(app, field).await?,
+                "platform" => self.wishes.platform = text("platform", field).await?,
+                "version" => self.wishes.version = text("version", field).await?,
+                "notes" => self.wishes.notes = text("notes", field).await?,
+                "channel" => check_channel(text("channel", field).await?)?,
+                "publish" => self.wishes.publish = flag("publish", field).await?,
+                "dry_run" => self.wishes.dry_run = flag("dry_run", field).await?,
+                "accept" => self.accept(text("accept", field).await?)?,
+                other => return Err(unknown(other)),
+            }
+        }
+        let file = self.file.take().ok_or(Error::NoFile)?;
+        Ok(app.accept(file, &self.wishes, actor).await?)
+    }
+
+    /// Writes the file as it arrives.
+    async fn take(&mut self, app: &App, mut field: Field<'_>) -> Result<(), Refused> {
+        if !self.file_name.is_empty() {
+            let detail = "Send one file a request; this form holds a second one.";
+            return Err(Refused::request(
+                Error::State("two files in one form"),
+                "several_files",
+                detail,
+            ));
+        }
+        let name = field.file_name().unwrap_or_default();
+        if name.is_empty() {
+            return Err(Error::NoFile.into());
+        }
+        name.clone_into(&mut self.file_name);
+        let mut receiving = app.receive(&self.file_name).await?;
+        while let Some(chunk) = field.chunk().await.map_err(|_| Error::Cut)? {
+            receiving.write(&chunk).await?;
+        }
+        self.file = Some(receiving.finish().await?);
+        Ok(())
+    }
+
+    fn accept(&mut self, codes: Option<String>) -> Result<(), Error> {
+        for code in codes.iter().flat_map(|codes| codes.split([',', ' '])) {
+            if !code.is_empty() {
+                check_code(code)?;
+                self.wishes.accept.push(code.to_owned());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a question of this code can be answered with "do it anyway".
+pub(super) fn check_code(code: &str) -> Result<(), Error> {
+    if ACCEPTABLE.contains(&code) {
+        return Ok(());
+    }
+    let expected =
+        "platform_unknown, version_unreadable, version_not_higher, other_family or identical";
+    let value = code.chars().take(NAME_SHOWN).collect();
+    Err(Error::Value {
+        field: "accept",
+        value,
+        expected,
+    })
+}
+
+fn check_channel(channel: Option<String>) -> Result<(), Error> {
+    match channel {
+        Some(value) if value != "stable" => {
+            let expected = "“stable”, the only channel that there is yet";
+            Err(Error::Value {
+                field: "channel",
+                value,
+                expected,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn unknown(name: &str) -> Refused {
+    let name: String = name.chars().take(NAME_SHOWN).collect();
+    let expected = "file, platform, version, channel, notes, publish, dry_run or accept";
+    let detail = format!("The form has a field “{name}”; expected {expected}.");
+    let error = Error::Value {
+        field: "the name of a form field",
+        value: name,
+        expected,
+    };
+    Refused::request(error, "unknown_field", detail)
+}
+
+/// Reads a field that is no file; `None` where it is empty.
+async fn text(name: &'static str, mut field: Field<'_>) -> Result<Option<String>, Refused> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field
+        .chunk()
+        .await
+        .map_err(|error| Refused::broken(&error))?
+    {
+        if bytes.len() + chunk.len() > TEXT_LIMIT {
+            let detail = format!("The field “{name}” is larger than 64 KiB.");
+            let error = Error::State("a field of the form is larger than 64 KiB");
+            let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+            return Err(Refused { error, problem });
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    let text = String::from_utf8(bytes).map_err(|_| {
+        let detail = format!("The field “{name}” is not UTF-8 text.");
+        Refused::request(
+            Error::State("a field of the form is no text"),
+            "malformed_multipart",
+            detail,
+        )
+    })?;
+    Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+}
+
+async fn flag(field: &'static str, part: Field<'_>) -> Result<bool, Refused> {
+    let text = text(field, part).await?.unwrap_or_default();
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "" | "false" | "0" | "no" | "off" => Ok(false),
+        _ => {
+            let value = text.chars().take(NAME_SHOWN).collect();
+            Err(Error::Value {
+                field,
+                value,
+                expected: "true or false",
+            }
+            .into())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::chip::Chip;
+    use crate::domain::release::Question;
+
+    #[test]
+    fn exactly_the_questions_that_can_be_accepted_have_a_code() {
+        let text = String::new;
+        let questions = [
+            Question::PlatformMissing,
+            Question::PlatformUnknown(text()),
+            Question::PlatformAmbiguous(Vec::new()),
+            Question::VersionMissing,
+            Question::VersionAmbiguous(Vec::new()),
+            Question::VersionUnreadable(text()),
+            Question::VersionExists(text()),
+            Question::VersionNotHigher {
+                offered: text(),
+                newest: text(),
+            },
+            Question::OtherFamily {
+                offered: Chip::Esp32,
+                newest: Chip::Esp8266,
+            },
+            Question::Identical {
+                release_id: 1,
+                title: text(),
+            },
+        ];
+        for question in questions {
+            assert_eq!(
+                check_code(question.code()).is_ok(),
+                question.can_be_accepted()
+            );
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What counts as a download, what an attempt comes to, and the loop stop.
+
+use espalier::domain::device::AttemptState;
+use espalier::domain::event::Kind;
+
+use crate::support::{CHASE, FakeDevice, Firmware, Released, TestApp, mac};
+
+const OLD: &str = "/update?dev=chase&ver=v1.0.1";
+const NEW: &str = "/update?dev=chase&ver=v1.0.2";
+
+async fn stocked(size: usize) -> (TestApp, Released) {
+    let app = TestApp::start().await;
+    let sketch = Firmware::esp8266().of("chase", "v1.0.2").size(size);
+    let mut released = app.platform("chase").releasing("v1.0.2", sketch).approving(CHASE).await;
+    (app, released.remove(0))
+}
+
+#[tokio::test]
+async fn a_completed_download_counts_once_and_is_confirmed_by_the_next_check_in() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    device.asks(&app, OLD).await.is_firmware(&released.bytes);
+    app.until_attempt(CHASE, AttemptState::Delivered).await;
+    let counters = app.counters(&released).await;
+    assert_eq!((counters.offers, counters.downloads), (1, 1));
+    assert_eq!(counters.bytes, released.bytes.len() as u64);
+    assert_eq!(app.told(Kind::Confirmed).await, <[&str; 0]>::default(), "no proof yet");
+    device.running(&released).asks(&app, NEW).await.is_not_modified();
+    app.until_attempt(CHASE, AttemptState::Confirmed).await;
+    assert_eq!(app.told(Kind::Confirmed).await, ["Came back with v1.0.2."]);
+    let app = app.restarted().await;
+    assert_eq!(app.counters(&released).await.downloads, 1);
+    assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::Confirmed);
+}
+
+#[tokio::test]
+async fn a_download_that_is_left_or_reset_is_aborted() {
+    let (app, released) = stocked(600_000).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for (read, reset) in [(0, false), (100_000, false), (0, true), (100_000, true)] {
+        let (head, mut client) = device.begins(&app, OLD).await;
+        assert_eq!(head.status, 200, "aborted downloads do not stop the offers");
+        client.read_exactly(read).await;
+        if reset {
+            client.reset();
+        } else {
+            drop(client);
+        }
+        app.until_attempt(CHASE, AttemptState::Aborted).await;
+    }
+    let counters = app.counters(&released).await;
+    assert_eq!((counters.offers, counters.downloads), (4, 0));
+    assert!(counters.bytes >= 200_000, "what was sent is counted: {counters:?}");
+    app.until_told(Kind::Aborted).await;
+    // It gets all of it in the end.
+    device.asks(&app, OLD).await.is_firmware(&released.bytes);
+    app.until_attempt(CHASE, AttemptState::Delivered).await;
+    assert_eq!(app.counters(&released).await.downloads, 1);
+}
+
+#[tokio::test]
+async fn a_reset_after_the_last_byte_is_no_completed_download() {
+    let (app, released) = stocked(0).await;
+    let (_, mut client) = FakeDevice::esp8266(CHASE).begins(&app, OLD).await;
+    client.read_exactly(released.size()).await;
+    client.reset();
+    app.until_attempt(CHASE, AttemptState::Aborted).await;
+    assert_eq!(app.counters(&released).await.downloads, 0);
+}
+
+#[tokio::test]
+async fn after_two_completed_downloads_without_change_the_release_is_stopped() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for _ in 0..2 {
+        device.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    for _ in 0..3 {
+        device.asks(&app, OLD).await.is_not_modified();
+    }
+    let told = app.told(Kind::Stopped).await;
+    assert!(told.len() == 1 && told[0].contains("2 times"), "{told:?}");
+    assert_eq!(app.told(Kind::NotTaken).await.len(), 2);
+    assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::NotTaken);
+    let explained = app.app.explain(mac(CHASE)).unwrap();
+    assert_eq!((explained.decision.code(), explained.status), ("stopped", 304));
+    assert_eq!(app.device(CHASE).await.unwrap().outcome.unwrap().code, "stopped");
+}
+
+#[tokio::test]
+async fn the_stop_holds_over_a_restart_and_is_lifted_by_a_person() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for _ in 0..2 {
+        device.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    let app = app.restarted().await;
+    device.asks(&app, OLD).await.is_not_modified();
+    let app = app.restarted().await;
+    device.asks(&app, OLD).await.is_not_modified();
+    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    assert_eq!(app.told(Kind::Lifted).await.len(), 1);
+    let app = app.restarted().await;
+    for _ in 0..2 {
+        device.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    device.asks(&app, OLD).await.is_not_modified();
+}
+
+#[tokio::test]
+async fn a_new_release_is_offered_in_spite_of_the_stop_of_the_old_one() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for _ in 0..2 {
+        device.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    device.asks(&app, OLD).await.is_not_modified();
+    let newer = app.release("chase", "v1.0.3", Firmware::esp8266().of("chase", "v1.0.3")).await;
+    device.asks(&app, OLD).await.is_firmware(&newer.bytes);
+}
+
+#[tokio::test]
+async fn a_device_that_changed_in_between_is_not_going_round_in_circles() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for version in ["v1.0.0", "v1.0.1", "v0.9.0", "v0.9.1"] {
+        let answer = device.polls(&app, "chase", version).await;
+        answer.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    assert_eq!(app.told(Kind::Stopped).await, <[&str; 0]>::default());
+}
+
+// T31: a release whose sketch reports another version than it was published as.
+#[tokio::test]
+async fn a_release_that_never_reports_its_version_ends_in_the_stop() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE).with_md5("00000000000000000000000000000001");
+    device.asks(&app, OLD).await.is_firmware(&released.bytes);
+    app.until_attempt(CHASE, AttemptState::Delivered).await;
+    let flashed = FakeDevice::esp8266(CHASE).with_md5("00000000000000000000000000000002");
+    let mut offers = 1;
+    for _ in 0..6 {
+        if flashed.asks(&app, OLD).await.status == 304 {
+            break;
+        }
+        offers += 1;
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    assert!(offers <= 3, "{offers} offers");
+    flashed.asks(&app, OLD).await.is_not_modified();
+}
+
+#[tokio::test]
+async fn files_by_their_address_are_attempts_too() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for target in ["/chase_1_0_2.bin", "/chase/chase_1_0_2.bin"] {
+        device.asks(&app, target).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    assert_eq!(app.counters(&released).await.downloads, 2);
+    device.asks(&app, "/chase_1_0_2.bin").await.is_not_modified();
+    assert_eq!(app.told(Kind::Stopped).await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_unchanged_304_makes_no_event_but_is_seen() {
+    let (app, _) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    device.asks(&app, NEW).await.is_not_modified();
+    let before = app.events().await.len();
+    for _ in 0..5 {
+        app.clock.advance(60);
+        device.asks(&app, NEW).await.is_not_modified();
+    }
+    assert_eq!(app.events().await.len(), before);
+    let seen = app.device(CHASE).await.unwrap();
+    assert_eq!((seen.checkins, seen.last_seen), (6, Some(app.app.now())));
+    let hours = app.app.store().checkins_per_hour(None, 0).await.unwrap();
+    assert_eq!(hours.iter().map(|hour| hour.count).sum::<i64>(), 6);
+    let app = app.restarted().await;
+    let seen = app.device(CHASE).await.unwrap();
+    assert_eq!((seen.checkins, seen.last_seen), (6, Some(app.app.now())));
+}
