@@ -8,8 +8,8 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 RUN sed -i -E '/^\[\[(test|bench)\]\]/,/^$/d' Cargo.toml \
  && mkdir src \
- && echo 'fn main() {}' > src/main.rs \
- && touch src/lib.rs \
+ && printf '//! Nothing yet.\n' | tee src/lib.rs > src/main.rs \
+ && echo 'fn main() {}' >> src/main.rs \
  && cargo build --release --locked \
  && rm -r src
 

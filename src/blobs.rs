@@ -120,13 +120,8 @@ impl Blobs {
         std::fs::create_dir_all(&incoming)?;
         sync_folder(data)?;
         let mut options = OptionsBuilder::new();
-        options
-            .estimated_items_capacity(256)
-            .weight_capacity(cache_bytes)
-            .shards(1);
-        let options = options
-            .build()
-            .map_err(|_| io::Error::other("the cache has no size"))?;
+        options.estimated_items_capacity(256).weight_capacity(cache_bytes).shards(1);
+        let options = options.build().map_err(|_| io::Error::other("the cache has no size"))?;
         let cache = Cache::with_options(
             options,
             Size,
@@ -153,18 +148,8 @@ impl Blobs {
     pub async fn receive(&self, name: u64, limit: u64) -> Result<Incoming, BlobError> {
         let path = TemporaryPath(self.incoming.join(format!("{name}.part")));
         let mut options = tokio::fs::OpenOptions::new();
-        let file = options
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path.0)
-            .await?;
-        Ok(Incoming {
-            file: BufWriter::with_capacity(1 << 20, file),
-            path,
-            size: 0,
-            limit,
-        })
+        let file = options.read(true).write(true).create_new(true).open(&path.0).await?;
+        Ok(Incoming { file: BufWriter::with_capacity(1 << 20, file), path, size: 0, limit })
     }
 
     /// Puts a file that arrived into its place, durably.
@@ -190,12 +175,10 @@ impl Blobs {
     pub async fn read(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(&sha256);
         let load = async {
-            let bytes = tokio::fs::read(path)
-                .await
-                .map_err(|error| match error.kind() {
-                    io::ErrorKind::NotFound => BlobError::Missing(sha256),
-                    _ => BlobError::Io(error),
-                })?;
+            let bytes = tokio::fs::read(path).await.map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => BlobError::Missing(sha256),
+                _ => BlobError::Io(error),
+            })?;
             if bytes.len() as u64 == size {
                 Ok(Bytes::from(bytes))
             } else {
@@ -261,35 +244,32 @@ impl Incoming {
             if bytes.len() as u64 != size {
                 return Err(io::Error::other("the file changed while it arrived"));
             }
-            let md5 = Md5(Md5Hasher::digest(&bytes).into());
-            let sha256 = Sha256(Sha256Hasher::digest(&bytes).into());
-            Ok(Arrived {
-                path,
-                bytes: Bytes::from(bytes),
-                md5,
-                sha256,
-            })
+            let (md5, sha256) = digests(&bytes);
+            Ok(Arrived { path, bytes: Bytes::from(bytes), md5, sha256 })
         })
         .await
     }
 }
 
+/// Both digests, each on a processor of its own.
+fn digests(bytes: &[u8]) -> (Md5, Sha256) {
+    std::thread::scope(|scope| {
+        let sha256 = scope.spawn(|| Sha256(Sha256Hasher::digest(bytes).into()));
+        let md5 = Md5(Md5Hasher::digest(bytes).into());
+        // The thread cannot panic; if it could not run, this one does its work.
+        let sha256 = sha256.join().unwrap_or_else(|_| Sha256(Sha256Hasher::digest(bytes).into()));
+        (md5, sha256)
+    })
+}
+
 /// The digest that a file's name states.
 fn file_digest(path: &Path) -> Option<Sha256> {
-    path.file_name()?
-        .to_str()?
-        .strip_suffix(".bin")?
-        .parse()
-        .ok()
+    path.file_name()?.to_str()?.strip_suffix(".bin")?.parse().ok()
 }
 
 /// Makes the entries of a folder durable.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        std::fs::File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { std::fs::File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 async fn blocking<T: Send + 'static>(

@@ -35,14 +35,10 @@ pub fn run(line: CommandLine) -> ExitCode {
 /// Serves until the process is told to stop.
 fn serve(options: &Serve) -> Result<(), String> {
     start_log(options);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
-        let server = Server::start(options)
-            .await
-            .map_err(|error| error.to_string())?;
+        let server = Server::start(options).await.map_err(|error| error.to_string())?;
         for line in server.greeting() {
             let _ = writeln!(io::stdout(), "{line}");
         }
@@ -82,9 +78,7 @@ fn start_log(options: &Serve) {
         format!("{directives},sqlx=warn,hyper=info")
     };
     let filter = EnvFilter::try_new(directives).unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     // A second start in one process (tests) keeps the first log.
     let _ = match options.log_format {
         LogFormat::Text => log.with_ansi(io::stderr().is_terminal()).try_init(),
@@ -104,16 +98,10 @@ fn healthcheck(options: &Healthcheck) -> Result<(), String> {
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
     stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
-    stream
-        .write_all(b"GET /readyz HTTP/1.0\r\n\r\n")
-        .map_err(failed)?;
+    stream.write_all(b"GET /readyz HTTP/1.0\r\n\r\n").map_err(failed)?;
     let mut answer = Vec::new();
     stream.take(4096).read_to_end(&mut answer).map_err(failed)?;
     let first = String::from_utf8_lossy(&answer);
     let first = first.lines().next().unwrap_or_default();
-    if first.contains(" 200 ") {
-        Ok(())
-    } else {
-        Err(format!("{address} answers {first}"))
-    }
+    if first.contains(" 200 ") { Ok(()) } else { Err(format!("{address} answers {first}")) }
 }

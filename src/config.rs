@@ -37,13 +37,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Healthcheck {
     /// The port to ask on; of several, the first
-    #[arg(
-        short,
-        long,
-        env = "ESPALIER_PORT",
-        value_delimiter = ',',
-        default_value = "8000"
-    )]
+    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000")]
     pub port: Vec<u16>,
     /// The address to ask; an unspecified one means this machine
     #[arg(short, long, env = "ESPALIER_BIND", default_value = "127.0.0.1")]
@@ -54,13 +48,7 @@ pub struct Healthcheck {
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
     /// Port to listen on; repeatable, so that sketches of older servers find theirs
-    #[arg(
-        short,
-        long,
-        env = "ESPALIER_PORT",
-        value_delimiter = ',',
-        default_value = "8000"
-    )]
+    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000")]
     pub port: Vec<u16>,
     /// Address to listen on
     #[arg(short, long, env = "ESPALIER_BIND", default_value = "0.0.0.0")]
@@ -75,12 +63,7 @@ pub struct Serve {
     #[arg(short, long, env = "ESPALIER_LOG", default_value = "info")]
     pub log: LogLevel,
     /// How to write the log
-    #[arg(
-        long,
-        env = "ESPALIER_LOG_FORMAT",
-        default_value = "text",
-        ignore_case = true
-    )]
+    #[arg(long, env = "ESPALIER_LOG_FORMAT", default_value = "text", ignore_case = true)]
     pub log_format: LogFormat,
     /// Largest image that may be uploaded, like 32MiB
     #[arg(long, env = "ESPALIER_MAX_UPLOAD", default_value = "32MiB")]
@@ -95,12 +78,7 @@ pub struct Serve {
     #[arg(long, env = "ESPALIER_TZ")]
     pub tz: Option<TimeZone>,
     /// Who may change things: none (anyone who reaches the server)
-    #[arg(
-        long,
-        env = "ESPALIER_AUTH",
-        default_value = "none",
-        ignore_case = true
-    )]
+    #[arg(long, env = "ESPALIER_AUTH", default_value = "none", ignore_case = true)]
     pub auth: Auth,
 }
 
@@ -150,11 +128,9 @@ impl FromStr for LogLevel {
                 return if valid {
                     Ok(Self(directives.to_owned()))
                 } else {
-                    Err(
-                        "expected DEBUG, INFO, WARNING, ERROR or CRITICAL in any case, or \
+                    Err("expected DEBUG, INFO, WARNING, ERROR or CRITICAL in any case, or \
                          tracing directives like espalier=debug,sqlx=warn"
-                            .to_owned(),
-                    )
+                        .to_owned())
                 };
             }
         };
@@ -172,9 +148,7 @@ impl FromStr for ByteSize {
     /// Reads `33554432`, `32MiB`, `32 MB`, `32M`, `512k`: units are powers of 1024.
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        let split = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
             "" | "b" => 1,
@@ -183,13 +157,8 @@ impl FromStr for ByteSize {
             "g" | "gb" | "gib" => 1 << 30,
             _ => return Err("expected a size like 32MiB, 512KiB or a number of bytes".to_owned()),
         };
-        let bytes = number
-            .parse::<u64>()
-            .ok()
-            .and_then(|number| number.checked_mul(factor));
-        bytes
-            .map(Self)
-            .ok_or_else(|| "expected a size like 32MiB or a number of bytes".to_owned())
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
+        bytes.map(Self).ok_or_else(|| "expected a size like 32MiB or a number of bytes".to_owned())
     }
 }
 
@@ -210,9 +179,7 @@ impl FromStr for PublicUrl {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let url = text.trim().trim_end_matches('/');
-        let host = url
-            .strip_prefix("http://")
-            .or_else(|| url.strip_prefix("https://"));
+        let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '\'' | '<' | '>' | '\\');
         match host {
             Some(host) if !host.is_empty() && host.len() < 200 && host.chars().all(plain) => {
@@ -256,8 +223,7 @@ impl FromStr for TimeZone {
             return Ok(Self::utc());
         }
         let zone = jiff::tz::TimeZone::get(name);
-        zone.map(Self)
-            .map_err(|_| "expected a time zone like Europe/Berlin or UTC".to_owned())
+        zone.map(Self).map_err(|_| "expected a time zone like Europe/Berlin or UTC".to_owned())
     }
 }
 
@@ -281,13 +247,9 @@ mod tests {
 
     #[test]
     fn sizes_are_read_with_and_without_units() {
-        for (text, bytes) in [
-            ("0", 0),
-            ("512", 512),
-            ("1k", 1024),
-            ("32 MiB", 32 << 20),
-            ("64MB", 64 << 20),
-        ] {
+        for (text, bytes) in
+            [("0", 0), ("512", 512), ("1k", 1024), ("32 MiB", 32 << 20), ("64MB", 64 << 20)]
+        {
             assert_eq!(text.parse::<ByteSize>().unwrap().0, bytes, "{text}");
         }
         for text in ["", "MiB", "-1", "1.5M", "99999999999G"] {
@@ -312,23 +274,14 @@ mod tests {
     fn a_public_url_has_a_scheme_and_a_host() {
         let url: PublicUrl = "http://192.168.1.10:8000/".parse().unwrap();
         assert_eq!(url.as_str(), "http://192.168.1.10:8000");
-        for text in [
-            "192.168.1.10:8000",
-            "http://",
-            "ftp://x",
-            "http://a b",
-            "http://x\"y",
-        ] {
+        for text in ["192.168.1.10:8000", "http://", "ftp://x", "http://a b", "http://x\"y"] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn zones_are_known_by_their_names() {
-        assert_eq!(
-            "Europe/Berlin".parse::<TimeZone>().unwrap().name(),
-            "Europe/Berlin"
-        );
+        assert_eq!("Europe/Berlin".parse::<TimeZone>().unwrap().name(), "Europe/Berlin");
         assert_eq!("utc".parse::<TimeZone>().unwrap().name(), "UTC");
         assert!("Middle/Earth".parse::<TimeZone>().is_err());
     }

@@ -98,11 +98,7 @@ impl Server {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|source| StartError::Listen { address, source })?);
         }
-        Ok(Self {
-            app,
-            listeners,
-            _lock: lock,
-        })
+        Ok(Self { app, listeners, _lock: lock })
     }
 
     /// The program, for what else drives it.
@@ -114,10 +110,7 @@ impl Server {
     /// The addresses that are listened on.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners
-            .iter()
-            .filter_map(|listener| listener.local_addr().ok())
-            .collect()
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
 
     /// Lines that tell a person where to go.
@@ -134,16 +127,12 @@ impl Server {
         }
         let mut lines = Vec::new();
         if let Some(url) = public {
-            lines.push(format!(
-                "Open {url} in a browser; sketches ask {url}/update"
-            ));
+            lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
         }
         for address in self.addresses() {
             for host in hosts(address.ip()) {
                 let url = format!("http://{}", SocketAddr::new(host, address.port()));
-                lines.push(format!(
-                    "Open {url} in a browser; sketches ask {url}/update"
-                ));
+                lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
             }
         }
         lines
@@ -151,11 +140,7 @@ impl Server {
 
     /// Serves until `stop`; then running downloads finish (bounded) and everything is written.
     pub async fn run(self, stop: CancellationToken) {
-        let Self {
-            app,
-            listeners,
-            _lock,
-        } = self;
+        let Self { app, listeners, _lock } = self;
         jobs::start(&app, &stop);
         let router = http::router(app.clone());
         http::wire::serve(listeners, router, WireSettings::default(), stop).await;
@@ -165,10 +150,7 @@ impl Server {
 
 /// Makes the data folder and takes its lock.
 fn lock(folder: &Path) -> Result<File, StartError> {
-    let failed = |source| StartError::Data {
-        folder: folder.to_owned(),
-        source,
-    };
+    let failed = |source| StartError::Data { folder: folder.to_owned(), source };
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut options = std::fs::OpenOptions::new();
     let options = options.create(true).write(true).truncate(false);
@@ -182,18 +164,12 @@ fn lock(folder: &Path) -> Result<File, StartError> {
 
 /// The real place of the catalog folder.
 fn catalog_folder(folder: &Path) -> Result<PathBuf, StartError> {
-    let failed = |source| StartError::Catalog {
-        folder: folder.to_owned(),
-        source,
-    };
+    let failed = |source| StartError::Catalog { folder: folder.to_owned(), source };
     let real = folder.canonicalize().map_err(failed)?;
     if real.is_dir() {
         Ok(real)
     } else {
-        Err(failed(io::Error::new(
-            io::ErrorKind::NotADirectory,
-            "it is not a folder",
-        )))
+        Err(failed(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")))
     }
 }
 

@@ -55,8 +55,7 @@ pub async fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option
     let status = text.split(' ').nth(1)?.parse().ok()?;
     let length = text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.trim().parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
     });
     let length = length.unwrap_or(0);
     let mut have = buffer.len() - head;

@@ -8,11 +8,7 @@
     clippy::print_stdout,
     reason = "a benchmark ends at the first fault"
 )]
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "figures are printed with three digits"
-)]
-#![expect(missing_docs, reason = "a benchmark has no users")]
+#![expect(clippy::cast_precision_loss, reason = "figures are printed with three digits")]
 
 mod load;
 mod rows;
@@ -24,13 +20,8 @@ fn main() {
         return;
     }
     // Cargo passes `--bench`; the rest are words that rows are chosen by.
-    let words: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| !word.starts_with('-'))
-        .collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(rows::run(&words));
 }

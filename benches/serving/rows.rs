@@ -16,10 +16,7 @@ const ROUNDS: usize = 5;
 
 pub async fn run(words: &[String]) {
     let wanted = |row: &str| words.is_empty() || words.iter().any(|word| row.contains(word));
-    println!(
-        "{:<52} {:>12} {:>12} {:>7}",
-        "row", "espalier", "bare axum", "ratio"
-    );
+    println!("{:<52} {:>12} {:>12} {:>7}", "row", "espalier", "bare axum", "ratio");
     if wanted("start idle") {
         start_and_idle();
     }
@@ -41,10 +38,7 @@ fn line(row: &str, ours: &mut [f64], theirs: &mut [f64], unit: &str) {
         figures[figures.len() / 2]
     };
     let (ours, theirs) = (middle(ours), middle(theirs));
-    println!(
-        "{row:<52} {ours:>9.2} {unit} {theirs:>9.2} {unit} {:>7.3}",
-        ours / theirs
-    );
+    println!("{row:<52} {ours:>9.2} {unit} {theirs:>9.2} {unit} {:>7.3}", ours / theirs);
 }
 
 /// Server CPU per request in microseconds.
@@ -109,24 +103,9 @@ async fn serving(wanted: &impl Fn(&str) -> bool) {
 
 async fn polls(ours: &Process, bare: &Process, devices: u64) {
     let rows = [
-        (
-            Manner::KeepAlive,
-            32,
-            60_000,
-            "poll → 304, keep-alive, 32 connections",
-        ),
-        (
-            Manner::KeepAlive,
-            256,
-            60_000,
-            "poll → 304, keep-alive, 256 connections",
-        ),
-        (
-            Manner::Fresh,
-            32,
-            20_000,
-            "poll → 304, a new HTTP/1.0 connection each",
-        ),
+        (Manner::KeepAlive, 32, 60_000, "poll → 304, keep-alive, 32 connections"),
+        (Manner::KeepAlive, 256, 60_000, "poll → 304, keep-alive, 256 connections"),
+        (Manner::Fresh, 32, 20_000, "poll → 304, a new HTTP/1.0 connection each"),
     ];
     for (manner, connections, count, row) in rows {
         let make = move |number: u64| {
@@ -142,16 +121,13 @@ async fn polls(ours: &Process, bare: &Process, devices: u64) {
 }
 
 async fn downloads(ours: &Process, bare: &Process) {
-    for (mib, path) in [
-        (1_u64, "/update?dev=one&ver=v0.0.1"),
-        (4, "/update?dev=four&ver=v0.0.1"),
-    ] {
+    for (mib, path) in [(1_u64, "/update?dev=one&ver=v0.0.1"), (4, "/update?dev=four&ver=v0.0.1")] {
         for clients in [32_usize, 1] {
             let count = if clients == 1 { 60 } else { 200 };
             let bare_path = format!("/{mib}");
             // Devices beyond those that poll; each asks but once a run, so none is stopped.
             let (mut a, mut b) = (Vec::new(), Vec::new());
-            let mut first = mib * 100_000 + clients as u64 * 10_000;
+            let mut first = mib * 1_000_000 + clients as u64 * 10_000;
             for _ in 0..ROUNDS {
                 let base = first;
                 first += count;
@@ -212,22 +188,13 @@ async fn slow_devices() {
     seed(folder.path(), 10).await;
     let (ours, _) = servers::espalier(folder.path(), None);
     let bare = servers::bare(bare_folder.path());
-    let make = |number: u64| {
-        load::request(
-            "/update?dev=chase&ver=v1.0.0",
-            Manner::KeepAlive,
-            number % 10,
-        )
-    };
+    let make =
+        |number: u64| load::request("/update?dev=chase&ver=v1.0.0", Manner::KeepAlive, number % 10);
     let before = ours.memory();
     let mut held = Vec::new();
     for number in 0..1_000 {
         let mut stream = TcpStream::connect(ours.address).await.unwrap();
-        let bytes = load::request(
-            "/update?dev=one&ver=v0.0.1",
-            Manner::Fresh,
-            2 << 32 | number,
-        );
+        let bytes = load::request("/update?dev=one&ver=v0.0.1", Manner::Fresh, 2 << 32 | number);
         stream.write_all(&bytes).await.unwrap();
         let mut start = [0_u8; 4096];
         stream.read_exact(&mut start).await.unwrap();
@@ -238,16 +205,8 @@ async fn slow_devices() {
         a.push(cpu_per_request(&ours, 32, 30_000, Manner::KeepAlive, 304, make).await);
         b.push(cpu_per_request(&bare, 32, 30_000, Manner::KeepAlive, 304, make).await);
     }
-    line(
-        "poll while 1,000 slow devices download",
-        &mut a,
-        &mut b,
-        "µs",
-    );
-    println!(
-        "memory with 1,000 slow downloads: {} KiB (before: {before} KiB)",
-        ours.memory()
-    );
+    line("poll while 1,000 slow devices download", &mut a, &mut b, "µs");
+    println!("memory with 1,000 slow downloads: {} KiB (before: {before} KiB)", ours.memory());
 }
 
 async fn upload() {
@@ -300,10 +259,7 @@ fn inspection() {
         std::hint::black_box(info.is_ok());
     }
     took.sort_by(f64::total_cmp);
-    println!(
-        "inspection of 16 MiB, 50 platforms: {:.0} MB/s",
-        16.0 * 1.048_576 / took[2]
-    );
+    println!("inspection of 16 MiB, 50 platforms: {:.0} MB/s", 16.0 * 1.048_576 / took[2]);
 }
 
 /// Something that begins like firmware and holds text as firmware does.
@@ -311,9 +267,7 @@ fn image(size: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut bytes: Vec<u8> = Vec::with_capacity(size);
     while bytes.len() < size {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         bytes.extend_from_slice(&state.to_le_bytes());
         if bytes.len() % 4096 == 0 {
             bytes.extend_from_slice(b"\0connecting to %s failed, retry %d\n\0platform7 1.2.3 \0");
@@ -326,11 +280,7 @@ fn image(size: usize) -> Vec<u8> {
 
 /// Fills a data folder: 50 platforms, approved devices of `chase`, releases of 1 and 4 MiB.
 async fn seed(folder: &Path, devices: u64) {
-    drop(
-        espalier::store::Store::open(&folder.join("espalier.db"))
-            .await
-            .unwrap(),
-    );
+    drop(espalier::store::Store::open(&folder.join("espalier.db")).await.unwrap());
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("espalier.db"));
     let mut connection = options.connect().await.unwrap();
     std::fs::create_dir_all(folder.join("firmware")).unwrap();
@@ -343,11 +293,10 @@ async fn seed(folder: &Path, devices: u64) {
             _ => format!("platform{id}"),
         };
         let insert = "INSERT INTO platforms (id, name, key, admission, created_at) VALUES ($1, $2, $2, $3, 0)";
-        let admission = if id == 1 { "approved" } else { "any" };
         sqlx::query(insert)
             .bind(id)
             .bind(name)
-            .bind(admission)
+            .bind("approved")
             .execute(&mut connection)
             .await
             .unwrap();
@@ -355,23 +304,31 @@ async fn seed(folder: &Path, devices: u64) {
             seed_release(folder, id, &mut connection).await;
         }
     }
-    let all: Vec<u64> = (0..devices).collect();
-    for chunk in all.chunks(5_000) {
+    // Those that poll, those that download 1 and 4 MiB, and those that download slowly.
+    let downloading = |mib: u64| {
+        let clients = [1_u64, 32].into_iter();
+        clients.flat_map(move |clients| {
+            let first = 1 << 32 | (mib * 1_000_000 + clients * 10_000);
+            first..first + 1_500
+        })
+    };
+    seed_devices(&mut connection, 1, (0..devices).collect()).await;
+    seed_devices(&mut connection, 2, downloading(1).chain(2 << 32..(2 << 32) + 1_000).collect())
+        .await;
+    seed_devices(&mut connection, 3, downloading(4).collect()).await;
+    sqlx::query("COMMIT").execute(&mut connection).await.unwrap();
+}
+
+async fn seed_devices(connection: &mut sqlx::SqliteConnection, platform: i64, devices: Vec<u64>) {
+    for chunk in devices.chunks(5_000) {
         let mut query =
             QueryBuilder::new("INSERT INTO devices (mac, approval, platform_id, first_seen) ");
         query.push_values(chunk, |mut row, device| {
             let mac = load::mac(*device).replace(':', "").to_lowercase();
-            row.push_bind(mac)
-                .push_bind("approved")
-                .push_bind(1_i64)
-                .push_bind(0_i64);
+            row.push_bind(mac).push_bind("approved").push_bind(platform).push_bind(0_i64);
         });
-        query.build().execute(&mut connection).await.unwrap();
+        query.build().execute(&mut *connection).await.unwrap();
     }
-    sqlx::query("COMMIT")
-        .execute(&mut connection)
-        .await
-        .unwrap();
 }
 
 async fn seed_release(folder: &Path, id: i64, connection: &mut sqlx::SqliteConnection) {
@@ -379,19 +336,10 @@ async fn seed_release(folder: &Path, id: i64, connection: &mut sqlx::SqliteConne
     let size = if id == 3 { 4 << 20 } else { 1 << 20 };
     let mut bytes = image(size);
     bytes[200] = u8::try_from(id).unwrap();
-    let hex = |digest: &[u8]| {
-        digest
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
+    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let sha256 = hex(&sha2::Sha256::digest(&bytes));
     let md5 = hex(&md5::Md5::digest(&bytes));
-    std::fs::write(
-        folder.join("firmware").join(format!("{sha256}.bin")),
-        &bytes,
-    )
-    .unwrap();
+    std::fs::write(folder.join("firmware").join(format!("{sha256}.bin")), &bytes).unwrap();
     sqlx::query(
         "INSERT INTO releases (id, platform_id, version, version_key, state, created_at, published_at)
          VALUES ($1, $1, 'v1.0.0', '1.0.0.0', 'published', 0, 0)",

@@ -32,12 +32,7 @@ impl Process {
     /// User and system time that the process used so far.
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap()
-            .split_whitespace()
-            .collect();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
         let ticks: u64 = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
         // USER_HZ is 100 on every Linux that Rust's standard library supports.
         Duration::from_millis(ticks * 10)
@@ -46,29 +41,19 @@ impl Process {
     /// Resident memory in KiB.
     pub fn memory(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 fn wait_for(address: SocketAddr) -> Duration {
     let began = Instant::now();
     while std::net::TcpStream::connect(address).is_err() {
-        assert!(
-            began.elapsed() < Duration::from_secs(60),
-            "{address} does not answer"
-        );
+        assert!(began.elapsed() < Duration::from_secs(60), "{address} does not answer");
         std::thread::sleep(Duration::from_millis(1));
     }
     began.elapsed()
@@ -78,15 +63,7 @@ fn wait_for(address: SocketAddr) -> Duration {
 pub fn espalier(data: &Path, catalog: Option<&Path>) -> (Process, Duration) {
     let port = free_port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_espalier"));
-    command.args([
-        "--bind",
-        "127.0.0.1",
-        "--log",
-        "error",
-        "--port",
-        &port.to_string(),
-        "--data",
-    ]);
+    command.args(["--bind", "127.0.0.1", "--log", "error", "--port", &port.to_string(), "--data"]);
     command.arg(data).stdout(Stdio::null());
     if let Some(catalog) = catalog {
         command.arg("--catalog").arg(catalog);
@@ -100,23 +77,15 @@ pub fn espalier(data: &Path, catalog: Option<&Path>) -> (Process, Duration) {
 /// Starts the bare server.
 pub fn bare(folder: &Path) -> Process {
     let port_file = folder.join("port");
-    let child = Command::new(std::env::current_exe().unwrap())
-        .env(BARE, &port_file)
-        .spawn();
-    let mut process = Process {
-        child: child.unwrap(),
-        address: ([127, 0, 0, 1], 0).into(),
-    };
+    let child = Command::new(std::env::current_exe().unwrap()).env(BARE, &port_file).spawn();
+    let mut process = Process { child: child.unwrap(), address: ([127, 0, 0, 1], 0).into() };
     let began = Instant::now();
     let port = loop {
         let text = std::fs::read_to_string(&port_file).unwrap_or_default();
         if let Some(port) = text.strip_suffix('\n') {
             break port.parse().unwrap();
         }
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "the bare server does not start"
-        );
+        assert!(began.elapsed() < Duration::from_secs(10), "the bare server does not start");
         std::thread::sleep(Duration::from_millis(2));
     };
     process.address.set_port(port);
@@ -125,14 +94,9 @@ pub fn bare(folder: &Path) -> Process {
 
 /// Axum as it comes: one route that answers 304, one that sends bytes, one with a ready list.
 pub fn serve_bare(port_file: &Path) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .unwrap();
+        let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut file = std::fs::File::create(port_file).unwrap();
         writeln!(file, "{port}").unwrap();
@@ -157,10 +121,5 @@ pub fn serve_bare(port_file: &Path) {
 /// A fresh folder for one run, in memory where the machine has such a place.
 pub fn folder() -> tempfile::TempDir {
     let memory = PathBuf::from("/dev/shm");
-    if memory.is_dir() {
-        tempfile::tempdir_in(memory)
-    } else {
-        tempfile::tempdir()
-    }
-    .unwrap()
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
 }

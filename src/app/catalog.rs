@@ -60,12 +60,7 @@ pub struct Entry {
 impl Entry {
     /// A folder.
     pub(super) const fn directory(name: String) -> Self {
-        Self {
-            name,
-            kind: EntryKind::Directory,
-            modified: 0,
-            size: 0,
-        }
+        Self { name, kind: EntryKind::Directory, modified: 0, size: 0 }
     }
 
     /// Whether AutoConnect can show the name and ask for it: it neither escapes nor encodes.
@@ -143,16 +138,10 @@ struct Made {
 
 /// The parts of a path, without empty ones and `.`.
 fn segments(path: &str) -> Result<Vec<String>, CatalogError> {
-    let parts = path
-        .split('/')
-        .filter(|part| !part.is_empty() && *part != ".");
+    let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
     let parts: Vec<String> = parts.map(ToOwned::to_owned).collect();
     let leads_out = |part: &String| part == ".." || part.contains(['\\', '\0']);
-    if parts.iter().any(leads_out) {
-        Err(CatalogError::Traversal)
-    } else {
-        Ok(parts)
-    }
+    if parts.iter().any(leads_out) { Err(CatalogError::Traversal) } else { Ok(parts) }
 }
 
 impl App {
@@ -168,12 +157,7 @@ impl App {
         let key = (segments(path)?, family);
         let shelf = self.shelf();
         {
-            let made = self
-                .0
-                .lists
-                .made
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let made = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
             let still_good = |made: &&Made| {
                 let no_folder = self.0.limits.catalog.is_none();
                 Arc::ptr_eq(&made.shelf, &shelf) && (no_folder || made.at.elapsed() < FRESH)
@@ -183,17 +167,8 @@ impl App {
             }
         }
         let catalog = Arc::new(self.make_catalog(&key.0, family, &shelf).await?);
-        let made = Made {
-            shelf,
-            at: Instant::now(),
-            catalog: Arc::clone(&catalog),
-        };
-        let mut lists = self
-            .0
-            .lists
-            .made
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let made = Made { shelf, at: Instant::now(), catalog: Arc::clone(&catalog) };
+        let mut lists = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
         if lists.len() >= REMEMBERED {
             lists.clear();
         }
@@ -209,9 +184,7 @@ impl App {
     ) -> Result<Catalog, CatalogError> {
         let released = match path {
             [] => Some(root_entries(shelf, family)),
-            [name] => shelf
-                .platform(name)
-                .map(|platform| all_entries(platform, family)),
+            [name] => shelf.platform(name).map(|platform| all_entries(platform, family)),
             _ => None,
         };
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
@@ -228,10 +201,7 @@ impl App {
             Err(error) => return Err(error),
         }
         let entries = entries.into_values().filter(Entry::is_speakable).collect();
-        Ok(Catalog {
-            entries,
-            drawn: OnceLock::new(),
-        })
+        Ok(Catalog { entries, drawn: OnceLock::new() })
     }
 
     async fn list_folder(
@@ -244,16 +214,19 @@ impl App {
         };
         let (app, path) = (self.clone(), path.to_vec());
         let list = move || app.0.lists.folder.list(&root, &path, family);
-        tokio::task::spawn_blocking(list)
-            .await
-            .map_err(io::Error::other)?
+        tokio::task::spawn_blocking(list).await.map_err(io::Error::other)?
     }
 
-    /// What a decoded path ending in `.bin` leads to. The folder wins over releases.
+    /// What a decoded path ending in `.bin` leads to, for a device of this family. The folder wins
+    /// over releases.
     ///
     /// # Errors
     /// [`CatalogError`] where the path leads out of the folder or that cannot be read.
-    pub async fn file_target(&self, path: &str) -> Result<FileTarget, CatalogError> {
+    pub async fn file_target(
+        &self,
+        path: &str,
+        family: Family,
+    ) -> Result<FileTarget, CatalogError> {
         let path = segments(path)?;
         if let Some(root) = self.0.limits.catalog.clone() {
             let path = path.clone();
@@ -264,20 +237,11 @@ impl App {
         }
         let shelf = self.shelf();
         let release = match path.as_slice() {
-            [name] => shelf.file(name),
-            [platform, name] => {
-                let platform = shelf
-                    .platform(platform)
-                    .map(|platform| platform.platform.id);
-                shelf
-                    .file(name)
-                    .filter(|release| Some(release.platform_id) == platform)
-            }
+            [name] => shelf.file(name, family),
+            [platform, name] => shelf.file_of(platform, name, family),
             _ => None,
         };
-        Ok(release.map_or(FileTarget::Missing, |release| {
-            FileTarget::Release(Arc::clone(release))
-        }))
+        Ok(release.map_or(FileTarget::Missing, |release| FileTarget::Release(Arc::clone(release))))
     }
 }
 
@@ -299,22 +263,14 @@ fn root_entries(shelf: &Shelf, family: Option<Family>) -> Vec<Entry> {
 
 /// All published releases of a platform.
 fn all_entries(platform: &ShelfPlatform, family: Option<Family>) -> Vec<Entry> {
-    platform
-        .published
-        .iter()
-        .map(|release| entry(platform, release, family))
-        .collect()
+    platform.published.iter().map(|release| entry(platform, release, family)).collect()
 }
 
 fn entry(platform: &ShelfPlatform, release: &Published, family: Option<Family>) -> Entry {
     let fits = family.is_none_or(|family| release.image.is_for(family));
     Entry {
         name: file_name(platform.platform.name.as_str(), &release.version),
-        kind: if fits {
-            EntryKind::Bin
-        } else {
-            EntryKind::File
-        },
+        kind: if fits { EntryKind::Bin } else { EntryKind::File },
         modified: release.published_at,
         size: release.image.size,
     }

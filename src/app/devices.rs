@@ -59,11 +59,7 @@ impl App {
         let mac: MacAddr = new.mac.parse()?;
         let name = device_name(&new.name)?;
         let _changing = self.0.changing.lock().await;
-        let entry = self
-            .shelf()
-            .platform(platform)
-            .cloned()
-            .ok_or(Error::NotFound("platform"))?;
+        let entry = self.shelf().platform(platform).cloned().ok_or(Error::NotFound("platform"))?;
         let platform = &entry.platform;
         let _recording = self.0.recording.lock().await;
         let Some(device) = self.0.store.device(mac).await? else {
@@ -75,25 +71,14 @@ impl App {
             let same = device.platform_id == Some(platform.id);
             if same || !new.take_over {
                 let platform = device.platform.unwrap_or_default();
-                return Err(Error::AlreadyApproved {
-                    mac,
-                    platform,
-                    same,
-                });
+                return Err(Error::AlreadyApproved { mac, platform, same });
             }
         }
         self.approve(&device, platform, new.via, actor).await?;
         if !name.is_empty() {
             self.0.store.rename_device(device.id, &name).await?;
         }
-        Ok((
-            mac,
-            if was_approved {
-                Whitelisted::Moved
-            } else {
-                Whitelisted::Approved
-            },
-        ))
+        Ok((mac, if was_approved { Whitelisted::Moved } else { Whitelisted::Approved }))
     }
 
     async fn add_device(
@@ -106,19 +91,9 @@ impl App {
     ) -> Result<(), Error> {
         let now = self.now();
         let (approval, platform_id) = (Approval::Approved, Some(platform.id));
-        let device = NewDevice {
-            mac,
-            name,
-            approval,
-            platform_id,
-            via,
-            news: None,
-            now,
-        };
+        let device = NewDevice { mac, name, approval, platform_id, via, news: None, now };
         let id = self.0.store.insert_device(&device).await?;
-        self.0
-            .fleet
-            .insert(mac, Live::new(id, approval, platform_id));
+        self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
         let text = format!("Approved for {}.", platform.name);
         let event = Event::new(now, Kind::Approved, text).of(mac).by(actor);
         self.record(event.on(Some(platform.name.as_str()))).await
@@ -133,22 +108,15 @@ impl App {
         actor: &str,
     ) -> Result<(), Error> {
         let (now, approved) = (self.now(), Approval::Approved);
-        self.0
-            .store
-            .set_approval(device.id, approved, Some(platform.id), via, now)
-            .await?;
-        self.0
-            .fleet
-            .set_approval(device.mac, approved, Some(platform.id));
+        self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
+        self.0.fleet.set_approval(device.mac, approved, Some(platform.id));
         let text = match &device.platform {
             Some(was) if device.approval == approved => {
                 format!("Moved from {was} to {}.", platform.name)
             }
             _ => format!("Approved for {}.", platform.name),
         };
-        let event = Event::new(now, Kind::Approved, text)
-            .of(device.mac)
-            .by(actor);
+        let event = Event::new(now, Kind::Approved, text).of(device.mac).by(actor);
         self.record(event.on(Some(platform.name.as_str()))).await
     }
 
@@ -165,48 +133,50 @@ impl App {
     ) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         self.flush().await?;
-        let device = self
-            .0
-            .store
-            .device(mac)
-            .await?
-            .ok_or(Error::NotFound("device"))?;
-        if let Some(name) = &change.name {
-            self.rename(&device, name, actor).await?;
-        }
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let approval = match (&change.platform, change.approval) {
             (_, Some(approval)) => Some(approval),
             (Some(_), None) => Some(device.approval),
             (None, None) => None,
         };
-        match approval {
-            None => {}
-            Some(Approval::Approved) => {
-                let wanted = change.platform.as_deref().or(device.platform.as_deref());
-                let asked = device
-                    .report
-                    .as_ref()
-                    .and_then(|report| report.dev.as_deref());
-                let name = wanted.or(asked).ok_or(Error::NoPlatformChosen)?;
-                let entry = self.shelf().platform(name).cloned();
-                let platform = match (entry, wanted) {
-                    (Some(entry), _) => entry,
-                    (None, Some(_)) => return Err(Error::NotFound("platform")),
-                    (None, None) => return Err(Error::NoPlatformChosen),
-                };
-                let same = device.platform_id == Some(platform.platform.id);
+        // All that can be refused comes before the first change.
+        let platform = match approval {
+            Some(Approval::Approved) => Some(self.destination(&device, change)?),
+            _ => None,
+        };
+        if let Some(name) = &change.platform
+            && self.shelf().platform(name).is_none()
+        {
+            return Err(Error::NotFound("platform"));
+        }
+        if let Some(name) = &change.name {
+            self.rename(&device, name, actor).await?;
+        }
+        match (approval, platform) {
+            (None, _) => {}
+            (Some(_), Some(platform)) => {
+                let same = device.platform_id == Some(platform.id);
                 if !(same && device.approval == Approval::Approved) {
-                    self.approve(&device, &platform.platform, "inbox", actor)
-                        .await?;
+                    self.approve(&device, &platform, "inbox", actor).await?;
                 }
             }
-            Some(approval) => self.set_aside(&device, approval, change, actor).await?,
+            (Some(approval), None) => self.set_aside(&device, approval, change, actor).await?,
         }
-        self.0
-            .store
-            .device(mac)
-            .await?
-            .ok_or(Error::NotFound("device"))
+        self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))
+    }
+
+    /// The platform for which a device is to be approved: the one wished for, else its own, else
+    /// the one that it asked for.
+    fn destination(&self, device: &Device, change: &DeviceChange) -> Result<Platform, Error> {
+        let wanted = change.platform.as_deref().or(device.platform.as_deref());
+        let asked = device.report.as_ref().and_then(|report| report.dev.as_deref());
+        let name = wanted.or(asked).ok_or(Error::NoPlatformChosen)?;
+        let entry = self.shelf().platform(name).cloned();
+        match (entry, wanted) {
+            (Some(entry), _) => Ok(entry.platform.clone()),
+            (None, Some(_)) => Err(Error::NotFound("platform")),
+            (None, None) => Err(Error::NoPlatformChosen),
+        }
     }
 
     async fn rename(&self, device: &Device, name: &str, actor: &str) -> Result<(), Error> {
@@ -220,9 +190,7 @@ impl App {
         } else {
             format!("It is called {name} now.")
         };
-        let event = Event::new(self.now(), Kind::DeviceEdited, text)
-            .of(device.mac)
-            .by(actor);
+        let event = Event::new(self.now(), Kind::DeviceEdited, text).of(device.mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await
     }
 
@@ -245,10 +213,7 @@ impl App {
             return Ok(());
         }
         let now = self.now();
-        self.0
-            .store
-            .set_approval(device.id, approval, platform_id, "", now)
-            .await?;
+        self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
         let (kind, text) = match approval {
             Approval::Ignored => (Kind::Ignored, "Ignored: it gets nothing, quietly."),
@@ -268,18 +233,11 @@ impl App {
     pub async fn remove_device(&self, mac: MacAddr, actor: &str) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         let _recording = self.0.recording.lock().await;
-        let device = self
-            .0
-            .store
-            .device(mac)
-            .await?
-            .ok_or(Error::NotFound("device"))?;
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         self.0.store.delete_device(device.id).await?;
         self.0.fleet.remove(mac);
         let text = format!("{} was removed.", device.title());
-        let event = Event::new(self.now(), Kind::DeviceRemoved, text)
-            .of(mac)
-            .by(actor);
+        let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await?;
         Ok(device)
     }
@@ -290,17 +248,9 @@ impl App {
     /// [`Error::NotFound`].
     pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
-        let device = self
-            .0
-            .store
-            .device(mac)
-            .await?
-            .ok_or(Error::NotFound("device"))?;
+        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
-        self.0
-            .store
-            .settle_attempt(device.id, None, true, now)
-            .await?;
+        self.0.store.settle_attempt(device.id, None, true, now).await?;
         self.0.fleet.with(mac, |live| {
             if let Some(attempt) = &mut live.attempt {
                 attempt.deliveries = 0;

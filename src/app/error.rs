@@ -101,10 +101,9 @@ impl Error {
             Self::TooLarge { .. } => "too_large",
             Self::Cut => "cut",
             Self::NoFile => "no_file",
-            Self::Questions(card) => card
-                .questions
-                .first()
-                .map_or("open_questions", |question| question.code()),
+            Self::Questions(card) => {
+                card.questions.first().map_or("open_questions", |question| question.code())
+            }
             Self::State(_) => "wrong_state",
             Self::DiskFull => "disk_full",
             Self::Store(_) | Self::Blob(_) => "internal",

@@ -56,9 +56,7 @@ impl App {
                 device: Some(standing(live, &shelf)),
                 running: running.map(AsRef::as_ref),
                 release: release.map(AsRef::as_ref),
-                foreign: platform
-                    .and_then(|p| p.newest())
-                    .map(|newest| newest.image.chip),
+                foreign: platform.and_then(|p| p.newest()).map(|newest| newest.image.chip),
                 deliveries: deliveries(live, release, false),
             };
             let mut reasons = Reasons::default();

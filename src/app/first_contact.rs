@@ -25,19 +25,11 @@ impl App {
             return Ok(());
         }
         let platform = match &poll.wanted {
-            Wanted::Newest => poll
-                .report
-                .dev
-                .as_deref()
-                .and_then(|dev| shelf.platform(dev)),
+            Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
             Wanted::File(release) => shelf.platform_by_id(release.platform_id),
         };
         let open = platform.filter(|p| p.platform.admission == Admission::Any);
-        let approval = if open.is_some() {
-            Approval::Approved
-        } else {
-            Approval::Pending
-        };
+        let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
         if approval == Approval::Pending {
             self.forget_stalest_pending().await?;
         }
@@ -45,18 +37,9 @@ impl App {
         if let (None, Some(platform)) = (&report.dev, platform) {
             report.dev = Some(platform.platform.name.as_str().into());
         }
-        let outcome = Outcome {
-            status: 0,
-            code: String::new(),
-            text: String::new(),
-        };
+        let outcome = Outcome { status: 0, code: String::new(), text: String::new() };
         let address = Some(poll.address);
-        let news = News {
-            report,
-            address,
-            host: poll.host.clone(),
-            outcome,
-        };
+        let news = News { report, address, host: poll.host.clone(), outcome };
         let platform_id = open.map(|platform| platform.platform.id);
         let device = NewDevice {
             mac,
@@ -68,9 +51,7 @@ impl App {
             now,
         };
         let id = self.0.store.insert_device(&device).await?;
-        self.0
-            .fleet
-            .insert(mac, Live::new(id, approval, platform_id));
+        self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
         let name = platform.map(|platform| platform.platform.name.as_str());
         let asked = name.or(poll.report.dev.as_deref());
         let text = match (asked, approval) {
@@ -95,17 +76,11 @@ impl App {
     ) -> Result<(), Error> {
         let (id, name) = (platform.platform.id, platform.platform.name.as_str());
         let approved = Approval::Approved;
-        self.0
-            .store
-            .set_approval(device_id, approved, Some(id), "open", now)
-            .await?;
+        self.0.store.set_approval(device_id, approved, Some(id), "open", now).await?;
         self.0.fleet.set_approval(mac, approved, Some(id));
         let text = format!("Approved for {name}, which is open to any device.");
         self.record_later(
-            Event::new(now, Kind::Approved, text)
-                .of(mac)
-                .on(Some(name))
-                .by("server"),
+            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by("server"),
         );
         Ok(())
     }

@@ -81,10 +81,7 @@ impl Live {
             address: device.address,
             last_seen: device.last_seen.unwrap_or(0),
             checkins: device.checkins,
-            outcome: device
-                .outcome
-                .map(|outcome| outcome.code.into())
-                .unwrap_or_default(),
+            outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -105,10 +102,7 @@ impl Shard {
         }
         let (platform, hour) = (live.platform_id.unwrap_or(0), now - now.rem_euclid(3600));
         let hours = &mut self.hours;
-        match hours
-            .iter_mut()
-            .find(|(p, h, _)| (*p, *h) == (platform, hour))
-        {
+        match hours.iter_mut().find(|(p, h, _)| (*p, *h) == (platform, hour)) {
             Some((_, _, count)) => *count += 1,
             None => hours.push((platform, hour, 1)),
         }
@@ -124,10 +118,7 @@ impl Fleet {
             events: Mutex::default(),
         };
         let mut attempts = store.last_attempts().await?;
-        let mut filter = DeviceFilter {
-            limit: PAGE,
-            ..DeviceFilter::default()
-        };
+        let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
             let Some(last) = devices.last() else { break };
@@ -143,9 +134,7 @@ impl Fleet {
     /// The part of the fleet that a device belongs to, locked.
     pub(super) fn shard(&self, mac: MacAddr) -> MutexGuard<'_, Shard> {
         let index = usize::try_from(self.hasher.hash_one(mac) % SHARDS as u64).unwrap_or(0);
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works on one device.
@@ -204,10 +193,7 @@ impl Fleet {
 
     /// Keeps an event for the next batch.
     pub(super) fn record_later(&self, event: Event) {
-        self.events
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(event);
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
 
     /// Puts back what could not be written; of the events only the latest `events_kept`.
@@ -216,7 +202,7 @@ impl Fleet {
             let mut shard = self.shard(seen.mac);
             let shard = &mut *shard;
             let Some(live) = shard.devices.get_mut(&seen.mac) else { continue };
-            live.news = live.news.take().or(seen.news.map(Box::new));
+            live.news = live.news.take().or(seen.news);
             if !live.dirty {
                 live.dirty = true;
                 shard.dirty.push(seen.mac);
@@ -247,7 +233,7 @@ impl Fleet {
                         device_id: live.id,
                         last_seen: live.last_seen,
                         checkins: live.checkins,
-                        news: live.news.take().map(|news| *news),
+                        news: live.news.take(),
                     });
                 }
             }
@@ -256,6 +242,8 @@ impl Fleet {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         batch.events = std::mem::take(&mut events);
         batch.merge_hours();
+        // In the order of the table, so that its pages are touched one after the other.
+        batch.seen.sort_unstable_by_key(|seen| seen.device_id);
         batch
     }
 }

@@ -64,30 +64,22 @@ impl Folder {
                 entries.push(Entry::directory(name));
                 continue;
             }
+            if !data.is_file() {
+                // Reading a pipe would never end.
+                continue;
+            }
             let (size, modified) = (data.len(), modified(&data));
             let own = self.kind(&entry.path(), &name, size, modified);
             let fits = own.is_some_and(|own| family.is_none_or(|family| family == own));
-            let kind = if fits {
-                EntryKind::Bin
-            } else {
-                EntryKind::File
-            };
-            entries.push(Entry {
-                name,
-                kind,
-                modified,
-                size,
-            });
+            let kind = if fits { EntryKind::Bin } else { EntryKind::File };
+            entries.push(Entry { name, kind, modified, size });
         }
         Ok(entries)
     }
 
     /// The family of chips that a file is for, if it is firmware.
     fn kind(&self, path: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Family> {
-        if Path::new(name)
-            .extension()
-            .is_none_or(|extension| extension != "bin")
-        {
+        if Path::new(name).extension().is_none_or(|extension| extension != "bin") {
             return None;
         }
         let stamp = (size, modified);
@@ -108,9 +100,7 @@ impl Folder {
 /// The family of chips that an image is for, if it is one.
 fn family_of(bytes: &[u8]) -> Option<Family> {
     let names: [&str; 0] = [];
-    inspect(bytes, &KnownNames::new(names))
-        .ok()
-        .map(|info| info.chip.family())
+    inspect(bytes, &KnownNames::new(names)).ok().map(|info| info.chip.family())
 }
 
 /// Reads a file beneath the root; `None` where there is none.
@@ -126,36 +116,19 @@ pub(super) fn read(root: &Path, segments: &[String]) -> io::Result<Option<Folder
     let md5 = Md5(Md5Hasher::digest(&bytes).into());
     let family = family_of(&bytes);
     let name = segments.last().cloned().unwrap_or_default();
-    Ok(Some(FolderFile {
-        bytes: Bytes::from(bytes),
-        md5,
-        name,
-        family,
-    }))
+    Ok(Some(FolderFile { bytes: Bytes::from(bytes), md5, name, family }))
 }
 
 /// The real place of a path, which must lie beneath the real root.
 fn beneath(root: &Path, segments: &[String]) -> Result<PathBuf, CatalogError> {
     let root = root.canonicalize()?;
-    let path = segments
-        .iter()
-        .fold(root.clone(), |path, segment| path.join(segment));
+    let path = segments.iter().fold(root.clone(), |path, segment| path.join(segment));
     let path = path.canonicalize()?;
-    if path.starts_with(&root) {
-        Ok(path)
-    } else {
-        Err(CatalogError::Traversal)
-    }
+    if path.starts_with(&root) { Ok(path) } else { Err(CatalogError::Traversal) }
 }
 
 fn modified(data: &std::fs::Metadata) -> Timestamp {
     let since = |time: SystemTime| time.duration_since(UNIX_EPOCH).ok();
-    let seconds = data
-        .modified()
-        .ok()
-        .and_then(since)
-        .map(|age| age.as_secs());
-    seconds
-        .and_then(|seconds| i64::try_from(seconds).ok())
-        .unwrap_or(0)
+    let seconds = data.modified().ok().and_then(since).map(|age| age.as_secs());
+    seconds.and_then(|seconds| i64::try_from(seconds).ok()).unwrap_or(0)
 }

@@ -68,12 +68,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            max_upload: 32 << 20,
-            catalog: None,
-            public_url: None,
-            time_zone: None,
-        }
+        Self { max_upload: 32 << 20, catalog: None, public_url: None, time_zone: None }
     }
 }
 
@@ -94,6 +89,8 @@ struct Inner {
     changing: Mutex<()>,
     /// Held while a new device is recorded, so that it is recorded once.
     recording: Mutex<()>,
+    /// Held from judging a file to publishing it, so that the judgement still holds then.
+    accepting: Mutex<()>,
     unknown: UnknownCallers,
     uploads: AtomicU64,
     lists: Lists,
@@ -114,10 +111,7 @@ impl App {
         let now = clock.now();
         let cut = store.end_cut_attempts(now).await?;
         if cut > 0 {
-            tracing::info!(
-                attempts = cut,
-                "downloads that the last stop cut are marked aborted"
-            );
+            tracing::info!(attempts = cut, "downloads that the last stop cut are marked aborted");
         }
         let settings = Settings::load(&store, &limits).await?;
         let shelf = Shelf::load(&store).await?;
@@ -132,6 +126,7 @@ impl App {
             settings: RwLock::new(Arc::new(settings)),
             changing: Mutex::default(),
             recording: Mutex::default(),
+            accepting: Mutex::default(),
             unknown: UnknownCallers::default(),
             uploads: AtomicU64::new(0),
             lists: Lists::default(),
@@ -167,13 +162,7 @@ impl App {
     /// The settings right now.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(
-            &self
-                .0
-                .settings
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Work that goes on behind an answer; a stop waits for it.

@@ -32,13 +32,7 @@ impl App {
         let platform = platform.unwrap_or_default();
         let version = release.version.to_string();
         let file_name = file_name(platform, &release.version);
-        let mut firmware = Firmware {
-            bytes,
-            md5: image.md5,
-            version,
-            file_name,
-            flight: None,
-        };
+        let mut firmware = Firmware { bytes, md5: image.md5, version, file_name, flight: None };
         if poll.only_looks {
             return Answer::Firmware(firmware);
         }
@@ -75,15 +69,9 @@ impl App {
             }));
             live.in_flight = Some(Arc::clone(&flight));
         });
-        let from = poll
-            .report
-            .version
-            .as_deref()
-            .unwrap_or("an unknown version");
+        let from = poll.report.version.as_deref().unwrap_or("an unknown version");
         let text = format!("Got {} offered; it runs {from}.", flight.title);
-        let event = Event::new(now, Kind::Offered, text)
-            .of(mac)
-            .about(release.id);
+        let event = Event::new(now, Kind::Offered, text).of(mac).about(release.id);
         self.record_later(event.on(Some(platform)).by(poll.address.to_string()));
         firmware.flight = Some(flight);
         Answer::Firmware(firmware)

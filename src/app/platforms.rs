@@ -24,11 +24,7 @@ fn described(text: &str) -> Result<String, Error> {
     let text = text.trim();
     if text.chars().count() > DESCRIPTION_LIMIT {
         let value = format!("{} characters long", text.chars().count());
-        return Err(Error::Value {
-            field: "the description",
-            value,
-            expected: "at most 2000",
-        });
+        return Err(Error::Value { field: "the description", value, expected: "at most 2000" });
     }
     Ok(text.to_owned())
 }
@@ -49,11 +45,7 @@ impl App {
         let description = described(description)?;
         let _changing = self.0.changing.lock().await;
         let now = self.now();
-        let created = self
-            .0
-            .store
-            .create_platform(&name, &description, admission, now)
-            .await;
+        let created = self.0.store.create_platform(&name, &description, admission, now).await;
         if let Err(StoreError::Conflict) = created {
             return Err(Error::PlatformExists(name.to_string()));
         }
@@ -62,13 +54,7 @@ impl App {
         let text = format!("The platform {name} was created.");
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
         self.record(event.by(actor)).await?;
-        Ok(Platform {
-            id,
-            name,
-            description,
-            admission,
-            created_at: now,
-        })
+        Ok(Platform { id, name, description, admission, created_at: now })
     }
 
     /// Renames or describes a platform, or opens it to any device.
@@ -82,11 +68,7 @@ impl App {
         actor: &str,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
-        let was = self
-            .shelf()
-            .platform(name)
-            .cloned()
-            .ok_or(Error::NotFound("platform"))?;
+        let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
         let was = &was.platform;
         let mut platform = was.clone();
         if let Some(name) = &change.name {
@@ -101,11 +83,7 @@ impl App {
         if platform == *was {
             return Ok(platform);
         }
-        let saved = self
-            .0
-            .store
-            .save_platform(&platform, was.name.as_str())
-            .await;
+        let saved = self.0.store.save_platform(&platform, was.name.as_str()).await;
         if let Err(StoreError::Conflict) = saved {
             return Err(Error::PlatformExists(platform.name.to_string()));
         }
@@ -121,8 +99,7 @@ impl App {
             };
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
-        self.record(event.on(Some(platform.name.as_str())).by(actor))
-            .await?;
+        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
         Ok(platform)
     }
 
@@ -133,11 +110,7 @@ impl App {
     pub async fn delete_platform(&self, name: &str, actor: &str) -> Result<Platform, Error> {
         let platform = {
             let _changing = self.0.changing.lock().await;
-            let entry = self
-                .shelf()
-                .platform(name)
-                .cloned()
-                .ok_or(Error::NotFound("platform"))?;
+            let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
             let platform = entry.platform.clone();
             // Reports that are not written yet name the platform too.
             self.flush().await?;
@@ -148,8 +121,7 @@ impl App {
         };
         let text = format!("The platform {} was deleted.", platform.name);
         let event = Event::new(self.now(), Kind::PlatformDeleted, text);
-        self.record(event.on(Some(platform.name.as_str())).by(actor))
-            .await?;
+        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
         self.sweep().await?;
         Ok(platform)
     }

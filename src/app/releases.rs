@@ -27,53 +27,39 @@ impl App {
         change: &ReleaseChange,
         actor: &str,
     ) -> Result<Release, Error> {
-        let release = self
-            .0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("release"))?;
+        let mut release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         if release.state == ReleaseState::Draft {
             return match change.state {
                 Some(ReleaseState::Published) => {
                     self.publish_draft(id, &change.wishes, actor).await
                 }
-                Some(ReleaseState::Withdrawn) => Err(Error::State(
-                    "a draft cannot be withdrawn; delete it instead",
-                )),
+                Some(ReleaseState::Withdrawn) => {
+                    Err(Error::State("a draft cannot be withdrawn; delete it instead"))
+                }
                 Some(ReleaseState::Draft) | None => {
                     self.save_draft(id, &change.wishes).await?;
-                    self.0
-                        .store
-                        .release(id)
-                        .await?
-                        .ok_or(Error::NotFound("draft"))
+                    self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))
                 }
             };
+        }
+        if change.state == Some(ReleaseState::Draft) {
+            return Err(Error::State("a release cannot become a draft again"));
         }
         if let Some(notes) = &change.wishes.notes
             && *notes != release.notes
         {
             self.0.store.save_notes(id, notes).await?;
+            release.notes.clone_from(notes);
             let text = format!("The notes of {} were changed.", release.title());
-            let event = Event::new(self.now(), Kind::ReleaseEdited, text)
-                .about(id)
-                .by(actor);
+            let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
             self.record(event.on(release.platform.as_deref())).await?;
         }
         match change.state {
-            None => {}
-            Some(ReleaseState::Draft) => {
-                return Err(Error::State("a release cannot become a draft again"));
-            }
+            None | Some(ReleaseState::Draft) => {}
             Some(ReleaseState::Withdrawn) => self.withdraw(&release, actor).await?,
             Some(ReleaseState::Published) => self.publish_again(&release, actor).await?,
         }
-        self.0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("release"))
+        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
     async fn withdraw(&self, release: &Release, actor: &str) -> Result<(), Error> {
@@ -83,13 +69,8 @@ impl App {
         let _changing = self.0.changing.lock().await;
         self.0.store.withdraw_release(release.id).await?;
         self.restock().await?;
-        let text = format!(
-            "{} was withdrawn; nobody gets it any more.",
-            release.title()
-        );
-        let event = Event::new(self.now(), Kind::Withdrawn, text)
-            .about(release.id)
-            .by(actor);
+        let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
+        let event = Event::new(self.now(), Kind::Withdrawn, text).about(release.id).by(actor);
         self.record(event.on(release.platform.as_deref())).await
     }
 
@@ -102,10 +83,7 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.0
-            .store
-            .publish_release(id, platform_id, version, &release.notes, now)
-            .await?;
+        self.0.store.publish_release(id, platform_id, version, &release.notes, now).await?;
         self.restock().await?;
         let text = format!("{} was published again.", release.title());
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
@@ -119,12 +97,7 @@ impl App {
     pub async fn delete_release(&self, id: i64, actor: &str) -> Result<Release, Error> {
         let release = {
             let _changing = self.0.changing.lock().await;
-            let release = self
-                .0
-                .store
-                .release(id)
-                .await?
-                .ok_or(Error::NotFound("release"))?;
+            let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
             self.0.store.delete_release(id).await?;
             self.restock().await?;
             release
@@ -135,9 +108,7 @@ impl App {
                 format!("{} was deleted.", release.title())
             }
         };
-        let event = Event::new(self.now(), Kind::ReleaseDeleted, text)
-            .about(id)
-            .by(actor);
+        let event = Event::new(self.now(), Kind::ReleaseDeleted, text).about(id).by(actor);
         self.record(event.on(release.platform.as_deref())).await?;
         self.sweep().await?;
         Ok(release)
@@ -148,17 +119,8 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
     pub async fn release_file(&self, id: i64) -> Result<(Release, Bytes), Error> {
-        let release = self
-            .0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("release"))?;
-        let bytes = self
-            .0
-            .blobs
-            .read(release.image.sha256, release.image.size)
-            .await?;
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+        let bytes = self.0.blobs.read(release.image.sha256, release.image.size).await?;
         Ok((release, bytes))
     }
 }

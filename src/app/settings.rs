@@ -30,9 +30,7 @@ impl PendingAnswer {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Refuse, Self::Quiet]
-            .into_iter()
-            .find(|value| value.word() == word)
+        [Self::Refuse, Self::Quiet].into_iter().find(|value| value.word() == word)
     }
 }
 
@@ -68,12 +66,7 @@ impl Settings {
     pub(super) async fn load(store: &Store, limits: &Limits) -> Result<Self, Error> {
         let saved = store.settings().await?;
         let default = Self::default();
-        let read = |key: &str| {
-            saved
-                .get(key)
-                .map(String::as_str)
-                .filter(|text| !text.is_empty())
-        };
+        let read = |key: &str| saved.get(key).map(String::as_str).filter(|text| !text.is_empty());
         let number = |key: &str| read(key).and_then(|text| text.parse().ok());
         Ok(Self {
             retention_days: number("retention_days").unwrap_or(default.retention_days),
@@ -101,34 +94,16 @@ impl App {
     /// [`Error::Value`] where a number is out of its bounds.
     pub async fn save_settings(&self, new: Settings, actor: &str) -> Result<(), Error> {
         let bounds = [
-            (
-                "retention in days",
-                new.retention_days,
-                1..=3650,
-                "a number from 1 to 3650",
-            ),
-            (
-                "pending devices",
-                new.pending_limit,
-                1..=100_000,
-                "a number from 1 to 100000",
-            ),
+            ("retention in days", new.retention_days, 1..=3650, "a number from 1 to 3650"),
+            ("pending devices", new.pending_limit, 1..=100_000, "a number from 1 to 100000"),
         ];
         for (field, value, range, expected) in bounds {
             if !range.contains(&value) {
-                return Err(Error::Value {
-                    field,
-                    value: value.to_string(),
-                    expected,
-                });
+                return Err(Error::Value { field, value: value.to_string(), expected });
             }
         }
         let _changing = self.0.changing.lock().await;
-        let url = new
-            .public_url
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let url = new.public_url.as_ref().map(ToString::to_string).unwrap_or_default();
         let mut values = vec![
             ("retention_days", new.retention_days.to_string()),
             ("pending_answer", new.pending_answer.word().to_owned()),
@@ -142,11 +117,7 @@ impl App {
         }
         self.0.store.save_settings(&values).await?;
         let settings = Settings::load(&self.0.store, &self.0.limits).await?;
-        *self
-            .0
-            .settings
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.record(Event::new(self.now(), Kind::Settings, "The settings were changed.").by(actor))
             .await
     }

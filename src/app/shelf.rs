@@ -37,9 +37,7 @@ impl ShelfPlatform {
     /// The newest published release for a family of chips.
     #[must_use]
     pub fn newest_for(&self, family: Family) -> Option<&Arc<Published>> {
-        self.published
-            .iter()
-            .find(|release| release.image.is_for(family))
+        self.published.iter().find(|release| release.image.is_for(family))
     }
 
     /// The newest published release, whatever its chip.
@@ -68,30 +66,20 @@ impl Shelf {
             let on_offer = Arc::new(on_offer);
             shelf.recognise(&on_offer);
             if state == ReleaseState::Published {
-                published
-                    .entry(on_offer.platform_id)
-                    .or_default()
-                    .push(on_offer);
+                published.entry(on_offer.platform_id).or_default().push(on_offer);
             }
         }
-        shelf.known = Arc::new(KnownNames::new(
-            platforms.iter().map(|platform| platform.name.as_str()),
-        ));
+        shelf.known =
+            Arc::new(KnownNames::new(platforms.iter().map(|platform| platform.name.as_str())));
         for platform in platforms {
             let mut published = published.remove(&platform.id).unwrap_or_default();
             published.sort_by(|a, b| b.version.cmp(&a.version).then(b.id.cmp(&a.id)));
             for release in &published {
                 let name = file_name(platform.name.as_str(), &release.version);
-                shelf
-                    .by_file
-                    .entry(name)
-                    .or_insert_with(|| Arc::clone(release));
+                shelf.by_file.entry(name).or_insert_with(|| Arc::clone(release));
             }
             let (id, key) = (platform.id, platform.name.key());
-            let platform = Arc::new(ShelfPlatform {
-                platform,
-                published,
-            });
+            let platform = Arc::new(ShelfPlatform { platform, published });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
@@ -100,13 +88,9 @@ impl Shelf {
 
     /// Makes an image known by its digests; of several releases of one file the latest counts.
     fn recognise(&mut self, release: &Arc<Published>) {
-        self.by_md5
-            .entry(release.image.md5)
-            .or_insert_with(|| Arc::clone(release));
+        self.by_md5.entry(release.image.md5).or_insert_with(|| Arc::clone(release));
         if let Some(appended) = release.image.appended_sha256 {
-            self.by_appended
-                .entry(appended)
-                .or_insert_with(|| Arc::clone(release));
+            self.by_appended.entry(appended).or_insert_with(|| Arc::clone(release));
         }
     }
 
@@ -136,25 +120,36 @@ impl Shelf {
         platforms
     }
 
-    /// The published release whose file has this name; `<platform>.bin` is the newest one.
+    /// The published release whose file has this name; `<platform>.bin` is the newest one that a
+    /// device of this family can take.
     #[must_use]
-    pub fn file(&self, name: &str) -> Option<&Arc<Published>> {
+    pub fn file(&self, name: &str, family: Family) -> Option<&Arc<Published>> {
         let name = name.to_ascii_lowercase();
         self.by_file.get(&name).or_else(|| {
             let platform = self.by_key.get(name.strip_suffix(".bin")?)?;
-            platform.newest()
+            platform.newest_for(family).or(platform.newest())
         })
+    }
+
+    /// The same in the folder of one platform, where the name cannot be that of another's file
+    /// (`sensor` 2.1.0 and `sensor_2` 1.0 are both `sensor_2_1_0.bin`).
+    #[must_use]
+    pub fn file_of(&self, platform: &str, name: &str, family: Family) -> Option<&Arc<Published>> {
+        let platform = self.platform(platform)?;
+        let (id, key) = (platform.platform.id, platform.platform.name.key());
+        let own = |release: &&Arc<Published>| release.platform_id == id;
+        let named = |release: &&Arc<Published>| {
+            file_name(&key, &release.version).eq_ignore_ascii_case(name)
+        };
+        let found = self.file(name, family).filter(own);
+        found.or_else(|| platform.published.iter().find(named))
     }
 
     /// The release, published or withdrawn, whose image the device runs.
     #[must_use]
     pub fn running(&self, report: &Report) -> Option<&Arc<Published>> {
         let by_md5 = report.sketch_md5.and_then(|md5| self.by_md5.get(&md5));
-        by_md5.or_else(|| {
-            report
-                .sketch_sha256
-                .and_then(|sha256| self.by_appended.get(&sha256))
-        })
+        by_md5.or_else(|| report.sketch_sha256.and_then(|sha256| self.by_appended.get(&sha256)))
     }
 
     /// The platforms' names, ready to be looked for in an image.

@@ -43,9 +43,7 @@ impl InFlight {
     /// Bytes that the connection took so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.progress
-            .get()
-            .map_or(0, |progress| progress.load(Ordering::Relaxed))
+        self.progress.get().map_or(0, |progress| progress.load(Ordering::Relaxed))
     }
 
     /// Whether all bytes were taken, but the end is not recorded yet.
@@ -78,11 +76,7 @@ impl App {
 
     async fn transfer_ended(&self, flight: &InFlight, end: TransferEnd) {
         let now = self.now();
-        let state = if end.completed {
-            AttemptState::Delivered
-        } else {
-            AttemptState::Aborted
-        };
+        let state = if end.completed { AttemptState::Delivered } else { AttemptState::Aborted };
         self.0.fleet.with(flight.mac, |live| {
             if let Some(attempt) = &mut live.attempt
                 && attempt.release_id == Some(flight.release_id)
@@ -92,11 +86,7 @@ impl App {
                     attempt.state = state;
                 }
             }
-            if live
-                .in_flight
-                .as_ref()
-                .is_some_and(|own| own.attempt_id == flight.attempt_id)
-            {
+            if live.in_flight.as_ref().is_some_and(|own| own.attempt_id == flight.attempt_id) {
                 live.in_flight = None;
             }
         });
@@ -116,10 +106,8 @@ impl App {
         }
         let seconds = end.elapsed.as_secs_f64();
         let (kind, text) = if end.completed {
-            let text = format!(
-                "Took all {} bytes of {} in {seconds:.1} s.",
-                end.bytes, flight.title
-            );
+            let text =
+                format!("Took all {} bytes of {} in {seconds:.1} s.", end.bytes, flight.title);
             (Kind::Delivered, text)
         } else {
             let percent = end.bytes.saturating_mul(100) / flight.size.max(1);
@@ -127,9 +115,7 @@ impl App {
             let text = format!("The download of {title} ended at {percent} % ({bytes} bytes).");
             (Kind::Aborted, text)
         };
-        let event = Event::new(now, kind, text)
-            .of(flight.mac)
-            .about(flight.release_id);
+        let event = Event::new(now, kind, text).of(flight.mac).about(flight.release_id);
         self.record_later(event.on(Some(flight.platform.as_str())));
     }
 }

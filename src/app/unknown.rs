@@ -21,10 +21,7 @@ impl UnknownCallers {
     /// Whether this finding is worth a line now.
     fn is_news(&self, address: IpAddr, code: &'static str, now: Timestamp) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen
-            .get(&(address, code))
-            .is_some_and(|at| now - at < QUIET)
-        {
+        if seen.get(&(address, code)).is_some_and(|at| now - at < QUIET) {
             return false;
         }
         if seen.len() >= LIMIT {

@@ -52,10 +52,7 @@ impl App {
         let in_use = async { Ok::<_, Error>(self.0.store.files_in_use().await?) };
         let removed = self.0.blobs.sweep(in_use).await?;
         if removed > 0 {
-            tracing::info!(
-                files = removed,
-                "firmware files that nothing points at were removed"
-            );
+            tracing::info!(files = removed, "firmware files that nothing points at were removed");
         }
         Ok(())
     }

@@ -92,10 +92,7 @@ impl Chip {
     /// The chip with this number in the header of an ESP32-family image.
     #[must_use]
     pub fn from_chip_id(id: u16) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|chip| chip.chip_id() == Some(id))
+        Self::ALL.iter().copied().find(|chip| chip.chip_id() == Some(id))
     }
 
     /// Where in the flash memory this chip expects its boot loader.
@@ -126,10 +123,7 @@ impl FromStr for Chip {
     fn from_str(text: &str) -> Result<Self, UnknownChip> {
         let wanted = text.trim();
         let is = |name: &str| name.eq_ignore_ascii_case(wanted);
-        let found = Self::ALL
-            .iter()
-            .copied()
-            .find(|chip| is(chip.name()) || is(chip.slug()));
+        let found = Self::ALL.iter().copied().find(|chip| is(chip.name()) || is(chip.slug()));
         found.ok_or_else(|| UnknownChip(text.to_owned()))
     }
 }
@@ -145,11 +139,8 @@ mod tests {
                 assert_eq!(Chip::from_chip_id(id), Some(chip));
             }
             for spelling in [chip.name(), chip.slug()] {
-                for text in [
-                    spelling.to_owned(),
-                    spelling.to_lowercase(),
-                    spelling.to_uppercase(),
-                ] {
+                for text in [spelling.to_owned(), spelling.to_lowercase(), spelling.to_uppercase()]
+                {
                     assert_eq!(text.parse(), Ok(chip), "{text}");
                 }
             }
@@ -168,10 +159,8 @@ mod tests {
 
     #[test]
     fn only_the_esp8266_is_of_its_family() {
-        let alone: Vec<_> = Chip::ALL
-            .iter()
-            .filter(|chip| chip.family() == Family::Esp8266)
-            .collect();
+        let alone: Vec<_> =
+            Chip::ALL.iter().filter(|chip| chip.family() == Family::Esp8266).collect();
         assert_eq!(alone, [&Chip::Esp8266]);
     }
 }

@@ -76,11 +76,7 @@ impl Device {
     /// What to call it: its name, else its address.
     #[must_use]
     pub fn title(&self) -> String {
-        if self.name.is_empty() {
-            self.mac.to_string()
-        } else {
-            self.name.clone()
-        }
+        if self.name.is_empty() { self.mac.to_string() } else { self.name.clone() }
     }
 }
 

@@ -137,16 +137,7 @@ impl Event {
     pub fn new(at: Timestamp, kind: Kind, text: impl Into<String>) -> Self {
         let text = text.into();
         let actor = String::new();
-        Self {
-            id: 0,
-            at,
-            kind,
-            text,
-            mac: None,
-            platform: None,
-            release_id: None,
-            actor,
-        }
+        Self { id: 0, at, kind, text, mac: None, platform: None, release_id: None, actor }
     }
 
     /// The same about a device.

@@ -54,12 +54,10 @@ impl MacAddr {
     /// Twelve lower-case hexadecimal digits without separators, as used in URLs and the database.
     #[must_use]
     pub fn hex(self) -> String {
-        self.0
-            .iter()
-            .fold(String::with_capacity(12), |mut hex, byte| {
-                let _ = write!(hex, "{byte:02x}");
-                hex
-            })
+        self.0.iter().fold(String::with_capacity(12), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// Whether the address was made up locally (bit 1 of the first byte) instead of being
@@ -80,26 +78,17 @@ impl FromStr for MacAddr {
         let mut bytes = [0_u8; 6];
         let mut digits = 0_usize;
         for found in text.chars() {
-            if let Some(value) = found
-                .to_digit(16)
-                .and_then(|value| u8::try_from(value).ok())
-            {
+            if let Some(value) = found.to_digit(16).and_then(|value| u8::try_from(value).ok()) {
                 if let Some(byte) = bytes.get_mut(digits / 2) {
                     *byte = (*byte << 4) | value;
                 }
                 digits += 1;
             } else if !matches!(found, ':' | '-' | '.' | '_' | ' ' | '\t' | '\r' | '\n') {
-                return Err(MacError::Character {
-                    text: shown(),
-                    found,
-                });
+                return Err(MacError::Character { text: shown(), found });
             }
         }
         if digits != 12 {
-            return Err(MacError::Length {
-                text: shown(),
-                digits,
-            });
+            return Err(MacError::Length { text: shown(), digits });
         }
         if bytes == [0; 6] || bytes == [0xFF; 6] {
             return Err(MacError::Nobody { text: shown() });
@@ -162,17 +151,7 @@ mod tests {
 
     #[test]
     fn a_made_up_address_is_told_from_an_assigned_one() {
-        assert!(
-            !"18:FE:AA:AA:AA:AA"
-                .parse::<MacAddr>()
-                .unwrap()
-                .is_locally_administered()
-        );
-        assert!(
-            "1A:FE:AA:AA:AA:AA"
-                .parse::<MacAddr>()
-                .unwrap()
-                .is_locally_administered()
-        );
+        assert!(!"18:FE:AA:AA:AA:AA".parse::<MacAddr>().unwrap().is_locally_administered());
+        assert!("1A:FE:AA:AA:AA:AA".parse::<MacAddr>().unwrap().is_locally_administered());
     }
 }

@@ -110,30 +110,19 @@ impl FromStr for PlatformName {
         };
         let length = name.chars().count();
         if length > PLATFORM_LIMIT {
-            return Err(NameError::TooLong {
-                length,
-                limit: PLATFORM_LIMIT,
-            });
+            return Err(NameError::TooLong { length, limit: PLATFORM_LIMIT });
         }
         let allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '+' | '-');
         if let Some(found) = name.chars().find(|c| !allowed(c)) {
             let name = name.to_owned();
-            return Err(NameError::Character {
-                name,
-                found,
-                allowed: PLATFORM_CHARACTERS,
-            });
+            return Err(NameError::Character { name, found, allowed: PLATFORM_CHARACTERS });
         }
         if !first.is_ascii_alphanumeric() {
-            return Err(NameError::Start {
-                name: name.to_owned(),
-            });
+            return Err(NameError::Start { name: name.to_owned() });
         }
         let key = name.to_ascii_lowercase();
         if RESERVED.contains(&key.as_str()) || key.rsplit('.').next() == Some("bin") {
-            return Err(NameError::Reserved {
-                name: name.to_owned(),
-            });
+            return Err(NameError::Reserved { name: name.to_owned() });
         }
         Ok(Self(name.to_owned()))
     }
@@ -169,18 +158,11 @@ impl FromStr for DeviceName {
         }
         let length = name.chars().count();
         if length > DEVICE_LIMIT {
-            return Err(NameError::TooLong {
-                length,
-                limit: DEVICE_LIMIT,
-            });
+            return Err(NameError::TooLong { length, limit: DEVICE_LIMIT });
         }
         if let Some(found) = name.chars().find(|c| c.is_control()) {
             let name = name.replace(char::is_control, "·");
-            return Err(NameError::Character {
-                name,
-                found,
-                allowed: DEVICE_CHARACTERS,
-            });
+            return Err(NameError::Character { name, found, allowed: DEVICE_CHARACTERS });
         }
         Ok(Self(name.to_owned()))
     }
@@ -198,14 +180,7 @@ mod tests {
 
     #[test]
     fn words_are_platform_names() {
-        for name in [
-            "chase",
-            "Marshall",
-            "a+b",
-            "esp32.v2",
-            "0",
-            "light_switch-3",
-        ] {
+        for name in ["chase", "Marshall", "a+b", "esp32.v2", "0", "light_switch-3"] {
             assert_eq!(name.parse::<PlatformName>().unwrap().as_str(), name);
         }
         assert_eq!("Chase".parse::<PlatformName>().unwrap().key(), "chase");
@@ -233,10 +208,7 @@ mod tests {
 
     #[test]
     fn device_names_are_short_lines() {
-        assert_eq!(
-            " Attic – left ".parse::<DeviceName>().unwrap().as_str(),
-            "Attic – left"
-        );
+        assert_eq!(" Attic – left ".parse::<DeviceName>().unwrap().as_str(), "Attic – left");
         assert!("a\nb".parse::<DeviceName>().is_err());
         assert!("x".repeat(61).parse::<DeviceName>().is_err());
         assert_eq!("".parse::<DeviceName>().unwrap_err(), NameError::Empty);

@@ -26,9 +26,7 @@ impl Admission {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Approved, Self::Any]
-            .into_iter()
-            .find(|value| value.word() == word)
+        [Self::Approved, Self::Any].into_iter().find(|value| value.word() == word)
     }
 }
 

@@ -30,9 +30,7 @@ impl ReleaseState {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Draft, Self::Published, Self::Withdrawn]
-            .into_iter()
-            .find(|v| v.word() == word)
+        [Self::Draft, Self::Published, Self::Withdrawn].into_iter().find(|v| v.word() == word)
     }
 }
 
@@ -131,11 +129,7 @@ pub struct Published {
 /// The name of a release's file: `<platform in lower case>_<1_0_2>.bin`.
 #[must_use]
 pub fn file_name(platform: &str, version: &FirmwareVersion) -> String {
-    format!(
-        "{}_{}.bin",
-        platform.to_ascii_lowercase(),
-        version.file_part()
-    )
+    format!("{}_{}.bin", platform.to_ascii_lowercase(), version.file_part())
 }
 
 /// Something that keeps a draft from being published without a person's word.
@@ -268,17 +262,12 @@ pub struct Proposal<'a> {
 #[must_use]
 pub fn questions_about_version(proposal: Proposal<'_>, others: &[Release]) -> Vec<Question> {
     let others = || {
-        let settled = others
-            .iter()
-            .filter(|other| other.state != ReleaseState::Draft);
+        let settled = others.iter().filter(|other| other.state != ReleaseState::Draft);
         settled.filter(|other| Some(other.id) != proposal.own_id)
     };
     let mut questions = Vec::new();
     if let Some(same) = others().find(|other| other.image.sha256 == proposal.image.sha256) {
-        questions.push(Question::Identical {
-            release_id: same.id,
-            title: same.title(),
-        });
+        questions.push(Question::Identical { release_id: same.id, title: same.title() });
     }
     let Some(version) = proposal.version else {
         return questions;

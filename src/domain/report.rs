@@ -28,11 +28,7 @@ impl Mode {
             Some(word) => {
                 let known = ["spiffs", "littlefs", "fatfs", "flashfs"];
                 let matches = known.iter().any(|known| word.eq_ignore_ascii_case(known));
-                if matches {
-                    Self::FileSystem
-                } else {
-                    Self::Unknown
-                }
+                if matches { Self::FileSystem } else { Self::Unknown }
             }
         }
     }

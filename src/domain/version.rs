@@ -41,10 +41,7 @@ impl FirmwareVersion {
     #[must_use]
     pub fn read(text: &str) -> Self {
         let text = text.trim();
-        Self {
-            text: text.to_owned(),
-            order: read_order(text),
-        }
+        Self { text: text.to_owned(), order: read_order(text) }
     }
 
     /// The version as it was found or reported, without spaces around it.
@@ -91,23 +88,13 @@ impl FirmwareVersion {
     #[must_use]
     pub fn file_part(&self) -> String {
         let bare = strip_v(&self.text).unwrap_or(&self.text);
-        bare.chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .take(48)
-            .collect()
+        bare.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).take(48).collect()
     }
 }
 
 impl Numbers {
     fn key(&self) -> String {
-        let Self {
-            major,
-            minor,
-            patch,
-            fourth,
-            pre,
-            commits,
-        } = self;
+        let Self { major, minor, patch, fourth, pre, commits } = self;
         let mut key = format!("{major}.{minor}.{patch}.{fourth}");
         if !pre.is_empty() {
             key.push('-');
@@ -123,8 +110,7 @@ impl Numbers {
 
 /// The text behind a leading `v` or `V` that stands before a digit.
 fn strip_v(text: &str) -> Option<&str> {
-    text.strip_prefix(['v', 'V'])
-        .filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    text.strip_prefix(['v', 'V']).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 fn read_order(text: &str) -> Order {
@@ -140,18 +126,12 @@ fn read_order(text: &str) -> Order {
         return Order::Unreadable(text.to_owned());
     };
     let stepping = variant.is_some_and(|v| v.ends_with("minimal") || v.ends_with("safeboot"));
-    if stepping {
-        Order::SteppingStone(numbers)
-    } else {
-        Order::Readable(numbers)
-    }
+    if stepping { Order::SteppingStone(numbers) } else { Order::Readable(numbers) }
 }
 
 fn read_numbers(text: &str) -> Option<Numbers> {
     let text = text.strip_suffix("-dirty").unwrap_or(text);
-    let text = text
-        .split_once('+')
-        .map_or(text, |(version, _build)| version);
+    let text = text.split_once('+').map_or(text, |(version, _build)| version);
     let text = text.strip_suffix("-dirty").unwrap_or(text);
     let (dotted, suffix) = match text.split_once('-') {
         Some((dotted, suffix)) => (dotted, Some(suffix)),
@@ -169,21 +149,11 @@ fn read_numbers(text: &str) -> Option<Numbers> {
         None => (Prerelease::EMPTY, 0),
         Some(suffix) => match read_commits(suffix) {
             Some(commits) => (Prerelease::EMPTY, commits),
-            None => (
-                Prerelease::new(suffix).ok().filter(|pre| !pre.is_empty())?,
-                0,
-            ),
+            None => (Prerelease::new(suffix).ok().filter(|pre| !pre.is_empty())?, 0),
         },
     };
     let [major, minor, patch, fourth] = parts;
-    Some(Numbers {
-        major,
-        minor,
-        patch,
-        fourth,
-        pre,
-        commits,
-    })
+    Some(Numbers { major, minor, patch, fourth, pre, commits })
 }
 
 /// The number of commits in a git description: `5` or `5-gabc1234`.
@@ -253,16 +223,8 @@ mod tests {
             &["2024.06.01", "2024.6.1"],
             &["1.2.3", "1.2.3+build", "1.2.3-dirty", "1.2.3+abc-dirty"],
             &["1.2.3-5", "1.2.3-5-gabc1234", "1.2.3-5-gabc1234-dirty"],
-            &[
-                "14.4.1(release-tasmota)",
-                "14.4.1",
-                "14.4.1(85cff52-tasmota)",
-            ],
-            &[
-                "14.4.1(minimal)",
-                "14.4.1(release-minimal)",
-                "14.4.1(safeboot)",
-            ],
+            &["14.4.1(release-tasmota)", "14.4.1", "14.4.1(85cff52-tasmota)"],
+            &["14.4.1(minimal)", "14.4.1(release-minimal)", "14.4.1(safeboot)"],
         ] {
             for other in same {
                 assert_eq!(read(same[0]), read(other));
@@ -336,11 +298,7 @@ mod tests {
             ("spring", "v1.0.0", false),
             ("14.4.1", "14.4.1(minimal)", true),
         ] {
-            assert_eq!(
-                read(release).is_newer_than(&read(reported)),
-                newer,
-                "{release} {reported}"
-            );
+            assert_eq!(read(release).is_newer_than(&read(reported)), newer, "{release} {reported}");
         }
     }
 

@@ -47,12 +47,7 @@ impl Asset {
             text
         });
         let (stem, extension) = name.split_once('.').unwrap_or((name, "bin"));
-        Self {
-            name,
-            content_type,
-            body,
-            url: format!("/static/{stem}.{hash}.{extension}"),
-        }
+        Self { name, content_type, body, url: format!("/static/{stem}.{hash}.{extension}") }
     }
 
     fn answer(&self, cache: &'static str) -> Response {
@@ -64,23 +59,16 @@ impl Asset {
 /// The address of an embedded file, `/static/<stem>.<hash>.<extension>`.
 #[must_use]
 pub fn url(name: &str) -> &'static str {
-    ASSETS
-        .iter()
-        .find(|asset| asset.name == name)
-        .map_or("", |asset| asset.url.as_str())
+    ASSETS.iter().find(|asset| asset.name == name).map_or("", |asset| asset.url.as_str())
 }
 
 /// The routes of the embedded files.
 pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new()
-        .route("/static/{file}", get(file))
-        .route("/favicon.ico", get(favicon))
+    Router::new().route("/static/{file}", get(file)).route("/favicon.ico", get(favicon))
 }
 
 async fn file(Path(file): Path<String>) -> Response {
-    let asset = ASSETS
-        .iter()
-        .find(|asset| asset.url.strip_prefix("/static/") == Some(&file));
+    let asset = ASSETS.iter().find(|asset| asset.url.strip_prefix("/static/") == Some(&file));
     asset.map_or_else(
         || (StatusCode::NOT_FOUND, "There is no such file.\n").into_response(),
         |asset| asset.answer("public, max-age=31536000, immutable"),
@@ -107,11 +95,7 @@ mod tests {
             let (stem, extension) = asset.name.split_once('.').unwrap();
             assert!(url.starts_with(&format!("/static/{stem}.")), "{url}");
             assert!(url.ends_with(extension), "{url}");
-            assert_eq!(
-                url.len(),
-                "/static/.".len() + asset.name.len() + 16,
-                "{url}"
-            );
+            assert_eq!(url.len(), "/static/.".len() + asset.name.len() + 16, "{url}");
         }
         assert_eq!(url("nothing.css"), "");
     }
@@ -122,9 +106,6 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::NOT_FOUND);
         let current = url("app.css").strip_prefix("/static/").unwrap().to_owned();
         let answer = file(Path(current)).await;
-        assert_eq!(
-            answer.headers()[CACHE_CONTROL],
-            "public, max-age=31536000, immutable"
-        );
+        assert_eq!(answer.headers()[CACHE_CONTROL], "public, max-age=31536000, immutable");
     }
 }

@@ -33,9 +33,7 @@ pub fn secure(headers: &mut HeaderMap) {
         (X_FRAME_OPTIONS, "DENY"),
         (REFERRER_POLICY, "same-origin"),
     ] {
-        headers
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
 }
 
@@ -67,10 +65,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else {
         return false;
     };
-    let origin = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.parse::<Uri>().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     match (origin.as_ref().and_then(Uri::authority), host) {
         (Some(origin), Some(host)) => !origin.as_str().eq_ignore_ascii_case(host),
@@ -85,10 +80,7 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         let named = |name| HeaderName::from_static(name);
-        pairs
-            .iter()
-            .map(|(n, value)| (named(n), HeaderValue::from_static(value)))
-            .collect()
+        pairs.iter().map(|(n, value)| (named(n), HeaderValue::from_static(value))).collect()
     }
 
     #[test]

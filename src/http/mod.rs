@@ -28,13 +28,13 @@ pub fn router(app: App) -> Router {
         .merge(assets::router())
         .layer(middleware::from_fn(layers::same_origin))
         .layer(middleware::from_fn(layers::security_headers))
-        .layer(middleware::from_fn(name_caller));
+        .layer(middleware::from_fn(name_caller))
+        .layer(CatchPanicLayer::new());
     Router::new()
         .merge(people)
         .merge(device::router())
         .merge(probes::router())
         .fallback(fallback)
-        .layer(CatchPanicLayer::new())
         .with_state(app)
 }
 
@@ -48,11 +48,7 @@ async fn fallback(State(app): State<App>, request: Request) -> Response {
 
 /// Passes the address of the connection on in the form that extractors expect.
 async fn name_caller(mut request: Request, next: Next) -> Response {
-    if let Some(peer) = request
-        .extensions()
-        .get::<Connection>()
-        .map(Connection::peer)
-    {
+    if let Some(peer) = request.extensions().get::<Connection>().map(Connection::peer) {
         request.extensions_mut().insert(ConnectInfo(peer));
     }
     next.run(request).await

@@ -9,9 +9,7 @@ use crate::app::App;
 
 /// The probes.
 pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/healthz", get(lives))
-        .route("/readyz", get(works))
+    Router::new().route("/healthz", get(lives)).route("/readyz", get(works))
 }
 
 async fn lives() -> &'static str {
@@ -24,10 +22,7 @@ async fn works(State(app): State<App>) -> (StatusCode, &'static str) {
         Err(error) => {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, "the database does not answer");
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "the database does not answer\n",
-            )
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
         }
     }
 }

@@ -14,16 +14,8 @@ const TIDY: Duration = Duration::from_mins(10);
 
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
-    spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move {
-        app.flush().await
-    });
-    spawn(
-        app,
-        stop,
-        "tidy",
-        TIDY,
-        |app| async move { app.tidy().await },
-    );
+    spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
+    spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
 }
 
 /// Runs `work` at once and then every `period`, until `stop`.

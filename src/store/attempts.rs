@@ -136,11 +136,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn record_transfer(&self, ended: EndedAttempt) -> Result<(), StoreError> {
-        let state = if ended.completed {
-            AttemptState::Delivered
-        } else {
-            AttemptState::Aborted
-        };
+        let state = if ended.completed { AttemptState::Delivered } else { AttemptState::Aborted };
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "UPDATE attempts
@@ -232,22 +228,8 @@ impl Store {
         let last = |row: LastRow| {
             let state = state(&row.state)?;
             let deliveries = u32::try_from(row.deliveries).unwrap_or(u32::MAX);
-            let LastRow {
-                id,
-                release_id,
-                version,
-                ..
-            } = row;
-            Ok((
-                row.device_id,
-                LastAttempt {
-                    id,
-                    release_id,
-                    version,
-                    state,
-                    deliveries,
-                },
-            ))
+            let LastRow { id, release_id, version, .. } = row;
+            Ok((row.device_id, LastAttempt { id, release_id, version, state, deliveries }))
         };
         rows.into_iter().map(last).collect()
     }

@@ -24,7 +24,7 @@ pub struct Seen {
     /// All its check-ins so far.
     pub checkins: u64,
     /// What it said and what it came to, where that changed.
-    pub news: Option<News>,
+    pub news: Option<Box<News>>,
 }
 
 /// What a device said and what it came to.
@@ -91,8 +91,8 @@ pub struct VersionCount {
     pub devices: u64,
 }
 
-/// Rows in one statement: below SQLite's limit of bound values.
-const ROWS_AT_ONCE: usize = 5_000;
+/// Rows in one statement: always as many, so that the statement is prepared but once.
+const ROWS_AT_ONCE: usize = 256;
 
 impl Store {
     /// Writes a batch in one transaction.
@@ -101,8 +101,12 @@ impl Store {
     /// Where the database fails; then nothing of it is written.
     pub async fn write_behind(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
-        for rows in batch.seen.chunks(ROWS_AT_ONCE) {
+        let (full, rest) = batch.seen.as_chunks::<ROWS_AT_ONCE>();
+        for rows in full {
             write_presence(&mut transaction, rows).await?;
+        }
+        for seen in rest {
+            write_presence_row(&mut transaction, seen).await?;
         }
         for seen in &batch.seen {
             if let Some(news) = &seen.news {
@@ -167,11 +171,7 @@ impl Store {
         .await?;
         let count = |(platform_id, version, devices)| {
             let devices = unsigned(devices);
-            VersionCount {
-                platform_id,
-                version,
-                devices,
-            }
+            VersionCount { platform_id, version, devices }
         };
         Ok(rows.into_iter().map(count).collect())
     }
@@ -179,24 +179,17 @@ impl Store {
 
 async fn write_presence(
     connection: &mut SqliteConnection,
-    rows: &[Seen],
+    rows: &[Seen; ROWS_AT_ONCE],
 ) -> Result<(), StoreError> {
     let mut query = QueryBuilder::new("INSERT INTO presence (device_id, last_seen, checkins) ");
     query.push_values(rows, |mut row, seen| {
-        row.push_bind(seen.device_id)
-            .push_bind(seen.last_seen)
-            .push_bind(signed(seen.checkins));
+        row.push_bind(seen.device_id).push_bind(seen.last_seen).push_bind(signed(seen.checkins));
     });
     query.push(
         " ON CONFLICT (device_id)
           DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
     );
-    match query
-        .build()
-        .execute(&mut *connection)
-        .await
-        .map_err(StoreError::from)
-    {
+    match query.build().execute(&mut *connection).await.map_err(StoreError::from) {
         Ok(_) => Ok(()),
         Err(error) => {
             // A device that was removed meanwhile breaks the reference: write the others singly.

@@ -64,16 +64,9 @@ impl DeviceSort {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        [
-            Self::Id,
-            Self::Name,
-            Self::Mac,
-            Self::Platform,
-            Self::Version,
-            Self::Seen,
-        ]
-        .into_iter()
-        .find(|sort| sort.word() == word)
+        [Self::Id, Self::Name, Self::Mac, Self::Platform, Self::Version, Self::Seen]
+            .into_iter()
+            .find(|sort| sort.word() == word)
     }
 }
 
@@ -140,14 +133,8 @@ impl DeviceRow {
             mode: Mode::read(self.mode.as_deref()),
             dev: text(&self.asked_for),
             version: text(&self.version),
-            sketch_md5: self
-                .sketch_md5
-                .as_deref()
-                .and_then(|text| text.parse().ok()),
-            sketch_sha256: self
-                .sketch_sha256
-                .as_deref()
-                .and_then(|text| text.parse().ok()),
+            sketch_md5: self.sketch_md5.as_deref().and_then(|text| text.parse().ok()),
+            sketch_sha256: self.sketch_sha256.as_deref().and_then(|text| text.parse().ok()),
             free_space: size(self.free_space),
             sketch_size: size(self.sketch_size),
             chip_size: size(self.chip_size),
@@ -165,10 +152,7 @@ impl TryFrom<DeviceRow> for Device {
         let approval =
             Approval::read(&row.approval).ok_or_else(|| wrong("approval", &row.approval))?;
         let outcome = row.outcome.clone().map(|code| Outcome {
-            status: row
-                .status
-                .and_then(|status| u16::try_from(status).ok())
-                .unwrap_or(0),
+            status: row.status.and_then(|status| u16::try_from(status).ok()).unwrap_or(0),
             code,
             text: row.outcome_text.clone().unwrap_or_default(),
         });
@@ -224,12 +208,7 @@ impl Store {
               LIMIT $8 OFFSET $9",
         )
         .bind(filter.query.as_deref().map(like))
-        .bind(
-            filter
-                .query
-                .as_deref()
-                .map(|text| like(&text.replace([':', '-'], ""))),
-        )
+        .bind(filter.query.as_deref().map(|text| like(&text.replace([':', '-'], ""))))
         .bind(filter.platform_id)
         .bind(filter.approval.map(Approval::word))
         .bind(&filter.outcome)
@@ -360,10 +339,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn delete_device(&self, id: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM devices WHERE id = $1")
-            .bind(id)
-            .execute(&self.write)
-            .await?;
+        sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&self.write).await?;
         Ok(())
     }
 
@@ -383,8 +359,7 @@ impl Store {
         .fetch_optional(&self.read)
         .await?;
         let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
-        mac.map(|text| text.parse().map_err(|_| wrong(text)))
-            .transpose()
+        mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
 }
 

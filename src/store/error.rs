@@ -34,11 +34,7 @@ impl StoreError {
         column: &'static str,
         value: impl Into<String>,
     ) -> Self {
-        Self::Inconsistent {
-            table,
-            column,
-            value: value.into(),
-        }
+        Self::Inconsistent { table, column, value: value.into() }
     }
 }
 

@@ -47,28 +47,9 @@ impl TryFrom<EventRow> for Event {
         let wrong = |column, value: &str| StoreError::inconsistent("events", column, value);
         let kind = Kind::read(&row.kind).ok_or_else(|| wrong("kind", &row.kind))?;
         let mac = row.mac.as_deref();
-        let mac = mac
-            .map(|text| text.parse().map_err(|_| wrong("mac", text)))
-            .transpose()?;
-        let EventRow {
-            id,
-            at,
-            text,
-            platform,
-            release_id,
-            actor,
-            ..
-        } = row;
-        Ok(Self {
-            id,
-            at,
-            kind,
-            text,
-            mac,
-            platform,
-            release_id,
-            actor,
-        })
+        let mac = mac.map(|text| text.parse().map_err(|_| wrong("mac", text))).transpose()?;
+        let EventRow { id, at, text, platform, release_id, actor, .. } = row;
+        Ok(Self { id, at, kind, text, mac, platform, release_id, actor })
     }
 }
 
@@ -137,9 +118,9 @@ impl Store {
               WHERE offered_at < $1
                 AND (counts = 0 OR state NOT IN ('delivered', 'not_taken'))",
         )
-            .bind(before)
-            .execute(&mut *transaction)
-            .await?;
+        .bind(before)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(events.rows_affected())
     }

@@ -59,10 +59,7 @@ impl Store {
     pub async fn in_memory() -> Result<Self, StoreError> {
         let write = pool(1).connect_with(options().in_memory(true)).await?;
         sqlx::migrate!().run(&write).await?;
-        Ok(Self {
-            read: write.clone(),
-            write,
-        })
+        Ok(Self { read: write.clone(), write })
     }
 
     /// Asks the database for an answer, for the readiness probe.

@@ -46,19 +46,8 @@ impl TryFrom<PlatformRow> for Platform {
         let name: PlatformName = row.name.parse().map_err(|_| wrong("name", &row.name))?;
         let admission =
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
-        let PlatformRow {
-            id,
-            description,
-            created_at,
-            ..
-        } = row;
-        Ok(Self {
-            id,
-            name,
-            description,
-            admission,
-            created_at,
-        })
+        let PlatformRow { id, description, created_at, .. } = row;
+        Ok(Self { id, name, description, admission, created_at })
     }
 }
 
@@ -97,12 +86,7 @@ impl Store {
         let summary = |row: SummaryRow| {
             let (devices, pending) = (unsigned(row.devices), unsigned(row.pending));
             let releases = unsigned(row.releases);
-            Ok(PlatformSummary {
-                platform: row.platform.try_into()?,
-                devices,
-                pending,
-                releases,
-            })
+            Ok(PlatformSummary { platform: row.platform.try_into()?, devices, pending, releases })
         };
         rows.into_iter().map(summary).collect()
     }

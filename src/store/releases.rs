@@ -70,10 +70,7 @@ impl TryFrom<ReleaseRow> for Release {
         let wrong = |column, value: &str| StoreError::inconsistent("releases", column, value);
         let appended = row.appended_sha256.as_deref();
         let image = Image {
-            sha256: row
-                .sha256
-                .parse()
-                .map_err(|_| wrong("sha256", &row.sha256))?,
+            sha256: row.sha256.parse().map_err(|_| wrong("sha256", &row.sha256))?,
             md5: row.md5.parse().map_err(|_| wrong("md5", &row.md5))?,
             size: unsigned(row.size),
             chip: row.chip.parse().map_err(|_| wrong("chip", &row.chip))?,
@@ -296,10 +293,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn delete_release(&self, id: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM releases WHERE id = $1")
-            .bind(id)
-            .execute(&self.write)
-            .await?;
+        sqlx::query("DELETE FROM releases WHERE id = $1").bind(id).execute(&self.write).await?;
         Ok(())
     }
 
@@ -323,12 +317,10 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn files_in_use(&self) -> Result<HashSet<Sha256>, StoreError> {
-        let names: Vec<String> = sqlx::query_scalar("SELECT DISTINCT sha256 FROM images")
-            .fetch_all(&self.write)
-            .await?;
+        let names: Vec<String> =
+            sqlx::query_scalar("SELECT DISTINCT sha256 FROM images").fetch_all(&self.write).await?;
         let digest = |name: String| {
-            name.parse()
-                .map_err(|_| StoreError::inconsistent("images", "sha256", name))
+            name.parse().map_err(|_| StoreError::inconsistent("images", "sha256", name))
         };
         names.into_iter().map(digest).collect()
     }

@@ -10,9 +10,8 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn settings(&self) -> Result<HashMap<String, String>, StoreError> {
-        let rows: Vec<(String, String)> = sqlx::query_as("SELECT key, value FROM settings")
-            .fetch_all(&self.read)
-            .await?;
+        let rows: Vec<(String, String)> =
+            sqlx::query_as("SELECT key, value FROM settings").fetch_all(&self.read).await?;
         Ok(rows.into_iter().collect())
     }
 

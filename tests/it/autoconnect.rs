@@ -4,7 +4,9 @@ use espalier::domain::chip::Chip;
 use espalier::domain::device::Approval;
 
 use crate::support::catalog::{entries, kind, names, shown};
-use crate::support::{Answer, CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, exchange};
+use crate::support::{
+    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, exchange,
+};
 
 const ESP8266: &str = "ESP8266HTTPClient";
 const ESP32: &str = "ESP32HTTPClient";
@@ -147,8 +149,17 @@ async fn names_that_the_parser_cannot_hold_are_left_out_and_the_others_stay() {
 async fn names_that_cannot_be_asked_for_are_left_out() {
     let x = sketch("x");
     let odd = [
-        "grün.bin", "my file.bin", "a\"b.bin", "a<b.bin", "a&b.bin", "a%b.bin", "a?b.bin",
-        "a#b.bin", "a'b.bin", "a\\b.bin", "a\nb.bin",
+        "grün.bin",
+        "my file.bin",
+        "a\"b.bin",
+        "a<b.bin",
+        "a&b.bin",
+        "a%b.bin",
+        "a?b.bin",
+        "a#b.bin",
+        "a'b.bin",
+        "a\\b.bin",
+        "a\nb.bin",
     ];
     let mut files: Vec<(&str, &[u8])> = odd.iter().map(|name| (*name, &x[..])).collect();
     files.push(("fine-1.0_x+y.bin", &x));
@@ -179,7 +190,9 @@ async fn each_family_sees_its_own_images() {
     assert_eq!(names(&esp8266.body), ["chase_1_0_0.bin", "old.bin"]);
     let esp32 = list_as(&app, ".", ESP32).await;
     assert_eq!(names(&esp32.body), ["c3.bin", "new.bin", "skye_2_0_0.bin"]);
-    for (answer, others) in [(&esp8266, ["new.bin", "c3.bin"]), (&esp32, ["old.bin", "littlefs.bin"])] {
+    for (answer, others) in
+        [(&esp8266, ["new.bin", "c3.bin"]), (&esp32, ["old.bin", "littlefs.bin"])]
+    {
         for other in others {
             assert_eq!(kind(&answer.body, other).as_deref(), Some("file"), "{other}");
         }
@@ -361,4 +374,63 @@ async fn a_file_that_was_replaced_is_sent_with_its_new_digest() {
     let two = sketch("number two");
     std::fs::write(app.catalog().join("x.bin"), &two).unwrap();
     device.asks(&app, "/x.bin").await.is_firmware(&two);
+}
+
+// `sensor` 2.1.0 and `sensor_2` 1.0 would be files of one name.
+#[tokio::test]
+async fn two_releases_with_files_of_one_name_are_both_in_their_platforms_folder() {
+    let app = TestApp::start().await;
+    let one = app.platform("sensor").released("v2.1.0").approving(CHASE).await;
+    let two = app.platform("sensor_2").released("v1.0").approving(MARSHALL).await;
+    for (mac, folder, released) in [(CHASE, "sensor", &one[0]), (MARSHALL, "sensor_2", &two[0])] {
+        assert_eq!(names(&list(&app, folder).await.body), ["sensor_2_1_0.bin"]);
+        let device = FakeDevice::esp8266(mac);
+        let target = format!("/{folder}/sensor_2_1_0.bin");
+        device.asks(&app, &target).await.is_firmware(&released.bytes);
+    }
+}
+
+// `/chase.bin` is the newest one that the asking device can take.
+#[tokio::test]
+async fn the_short_address_of_a_platform_leads_each_family_to_its_own() {
+    let app = TestApp::start().await;
+    let released = app
+        .platform("chase")
+        .released("v1.0.0")
+        .releasing("v1.0.1", Firmware::esp32().of("chase", "v1.0.1"))
+        .approving(CHASE)
+        .approving(SKYE)
+        .await;
+    let (old, new) = (FakeDevice::esp8266(CHASE), FakeDevice::esp32(SKYE));
+    old.asks(&app, "/chase.bin").await.is_firmware(&released[0].bytes);
+    new.asks(&app, "/chase.bin").await.is_firmware(&released[1].bytes);
+}
+
+// Reading a pipe would never end, and hold everybody up.
+#[tokio::test]
+async fn what_is_no_regular_file_is_not_read() {
+    let app = TestApp::plan().with_catalog(&[("x.bin", &sketch("x"))]).start().await;
+    let pipe = app.catalog().join("pipe.bin");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    std::os::unix::fs::symlink("loop.bin", app.catalog().join("loop.bin")).unwrap();
+    let answer = list(&app, ".").await;
+    assert_eq!(names(&answer.body), ["x.bin"]);
+    let device = FakeDevice::esp8266(CHASE);
+    assert_eq!(device.asks(&app, "/pipe.bin").await.status, 404);
+    let looped = device.asks(&app, "/loop.bin").await.status;
+    assert!(matches!(looped, 403 | 404 | 500), "{looped}");
+}
+
+// The catalog is made anew after every change.
+#[tokio::test]
+async fn a_release_appears_and_disappears_at_once() {
+    let app = TestApp::start().await;
+    assert_eq!(list(&app, ".").await.text(), "[{}]");
+    let released = app.platform("chase").released("v1.0.1").await;
+    assert_eq!(names(&list(&app, ".").await.body), ["chase_1_0_1.bin"]);
+    app.withdraw(&released[0]).await;
+    assert_eq!(list(&app, ".").await.text(), "[{}]");
+    FakeDevice::esp8266(CHASE).asks(&app, "/chase_1_0_1.bin").await;
+    assert!(app.device(CHASE).await.is_none(), "a withdrawn file is missing for everyone");
 }

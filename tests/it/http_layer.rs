@@ -318,10 +318,27 @@ async fn a_device_is_never_redirected_and_never_gets_204() {
         FakeDevice::esp32(SKYE).reporting("v1.0.0"),
     ] {
         for target in [
-            "/update", "/update/", "update", "//update", "/update?", "/update?dev=chase&ver=1.0.2",
-            "/update/?dev=chase", "/Update", "/chase", "/chase/", "/bin/", "/chase_1_0_2.bin",
-            "/chase/chase_1_0_2.bin", "//chase/chase_1_0_2.bin", "/_catalog", "/_catalog/?op=list",
-            "/api/v1/nothing", "/arduino.php", "/esp/update/arduino.php", "/x.bin/", "/x.bin",
+            "/update",
+            "/update/",
+            "update",
+            "//update",
+            "/update?",
+            "/update?dev=chase&ver=1.0.2",
+            "/update/?dev=chase",
+            "/Update",
+            "/chase",
+            "/chase/",
+            "/bin/",
+            "/chase_1_0_2.bin",
+            "/chase/chase_1_0_2.bin",
+            "//chase/chase_1_0_2.bin",
+            "/_catalog",
+            "/_catalog/?op=list",
+            "/api/v1/nothing",
+            "/arduino.php",
+            "/esp/update/arduino.php",
+            "/x.bin/",
+            "/x.bin",
         ] {
             for method in ["GET", "HEAD", "POST"] {
                 let mut client = Client::connect(app.address).await;

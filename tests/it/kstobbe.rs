@@ -155,7 +155,8 @@ async fn a_platform_without_firmware_or_devices_is_no_error() {
 async fn a_lost_file_is_the_servers_fault_and_logged_as_such() {
     let app = TestApp::start().await;
     let released = app.platform("chase").released("v1.0.3").approving(CHASE).await;
-    let path = app.data().join("firmware").join(format!("{}.bin", released[0].release.image.sha256));
+    let path =
+        app.data().join("firmware").join(format!("{}.bin", released[0].release.image.sha256));
     std::fs::remove_file(path).unwrap();
     let answer = FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.0.2").await;
     assert_eq!(answer.status, 500);
@@ -254,4 +255,105 @@ async fn an_ignored_or_blocked_device_gets_nothing() {
         assert_eq!(answer.said(), (400, NOT_WHITELISTED.to_owned()));
         assert_eq!(app.device(CHASE).await.unwrap().approval, approval);
     }
+}
+
+#[tokio::test]
+async fn an_open_platform_does_not_take_over_the_device_of_another() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.3").approving(CHASE).await;
+    app.platform("skye").open().released("v1.0.3").await;
+    let answer = FakeDevice::esp8266(CHASE).polls(&app, "skye", "v1.0.2").await;
+    assert_eq!(answer.said(), (400, NOT_WHITELISTED.to_owned()));
+    assert_eq!(app.device(CHASE).await.unwrap().platform.as_deref(), Some("chase"));
+}
+
+// A platform that is opened later lets in those who wait.
+#[tokio::test]
+async fn a_device_that_waits_is_let_in_when_its_platform_is_opened() {
+    let app = TestApp::start().await;
+    let released = app.platform("chase").released("v1.0.3").await;
+    let device = FakeDevice::esp8266(CHASE);
+    assert_eq!(device.polls(&app, "chase", "v1.0.2").await.status, 400);
+    let admission = Some(espalier::domain::platform::Admission::Any);
+    let change = espalier::app::PlatformChange { admission, ..Default::default() };
+    app.app.change_platform("chase", &change, "a test").await.unwrap();
+    device.polls(&app, "chase", "v1.0.2").await.is_firmware(&released[0].bytes);
+    let app = app.restarted().await;
+    assert_eq!(app.device(CHASE).await.unwrap().approval, Approval::Approved);
+}
+
+#[tokio::test]
+async fn who_waits_can_be_answered_quietly() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.3").await;
+    let mut settings = (*app.app.settings()).clone();
+    settings.pending_answer = espalier::app::PendingAnswer::Quiet;
+    app.app.save_settings(settings, "a test").await.unwrap();
+    let app = app.restarted().await;
+    let device = FakeDevice::esp8266(CHASE);
+    device.polls(&app, "chase", "v1.0.2").await.is_not_modified();
+    assert_eq!(app.device(CHASE).await.unwrap().approval, Approval::Pending);
+    app.set_aside(CHASE, Approval::Blocked).await;
+    assert_eq!(device.polls(&app, "chase", "v1.0.2").await.status, 400, "only who waits");
+}
+
+// A home network has a few dozen devices; somebody's script has thousands of addresses.
+#[tokio::test]
+async fn a_flood_of_strangers_is_bounded_and_approved_devices_stay() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.3").approving(CHASE).await;
+    let mut settings = (*app.app.settings()).clone();
+    settings.pending_limit = 5;
+    app.app.save_settings(settings, "a test").await.unwrap();
+    for number in 0..30 {
+        app.clock.advance(1);
+        let stranger = FakeDevice::esp8266(&format!("18:FE:34:00:03:{number:02X}"));
+        assert_eq!(stranger.polls(&app, "chase", "v1.0.2").await.status, 400);
+    }
+    app.app.flush().await.unwrap();
+    let counts = app.app.store().count_devices().await.unwrap();
+    assert!(counts.contains(&(Approval::Pending, 5)), "{counts:?}");
+    assert!(counts.contains(&(Approval::Approved, 1)), "{counts:?}");
+    assert!(app.device("18:FE:34:00:03:1D").await.is_some(), "the latest one is there");
+    assert!(app.device("18:FE:34:00:03:00").await.is_none(), "the first one is forgotten");
+}
+
+#[tokio::test]
+async fn a_deleted_platform_leaves_devices_that_wait_and_can_be_approved_again() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.3").approving(CHASE).await;
+    app.platform("skye").released("v1.0.3").await;
+    let device = FakeDevice::esp8266(CHASE);
+    device.polls(&app, "chase", "v1.0.3").await.is_not_modified();
+    app.app.delete_platform("chase", "a test").await.unwrap();
+    let answer = device.polls(&app, "chase", "v1.0.3").await;
+    assert_eq!(answer.said(), (400, "Error: Unknown platform.".to_owned()));
+    assert_eq!(app.device(CHASE).await.unwrap().approval, Approval::Pending);
+    app.platform("Chase").released("v1.0.4").await;
+    app.approve(CHASE, "chase").await;
+    assert_eq!(device.polls(&app, "chase", "v1.0.3").await.status, 200);
+}
+
+// What a device writes is somebody else's text.
+#[tokio::test]
+async fn odd_values_are_survived_and_kept_short() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.3").approving(CHASE).await;
+    let long = "x".repeat(5000);
+    for version in [&*long, "%00", "%FF%FE", "%0d%0aX-Evil:%201", "<script>", "1.0'--"] {
+        let answer = FakeDevice::esp8266(CHASE).polls(&app, "chase", version).await;
+        assert!(matches!(answer.status, 200 | 304), "{version}: {}", answer.text());
+        assert_eq!(answer.header("x-evil"), None);
+        let report = app.device(CHASE).await.unwrap().report.unwrap();
+        let kept = report.version.unwrap();
+        assert!(kept.chars().count() <= 64 && !kept.contains(char::is_control), "{kept:?}");
+    }
+    for dev in [&*long, "%00", "%FF", "..%2f..", "<script>"] {
+        let answer = FakeDevice::esp8266(MARSHALL).polls(&app, dev, "v1").await;
+        assert_eq!(answer.status, 400, "{dev}");
+    }
+    let device = FakeDevice::esp8266(SKYE).with_free_space(u64::MAX).with_md5("\u{fc}");
+    let answer =
+        device.with_header("x-ESP8266-version: gr\u{fc}n\u{1}").asks(&app, "/update").await;
+    assert_eq!(answer.status, 400);
 }

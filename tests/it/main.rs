@@ -14,6 +14,7 @@ mod core_protocol;
 mod downloads;
 mod esp32;
 mod http_layer;
+mod interrupted;
 mod kstobbe;
 mod store;
 mod support;

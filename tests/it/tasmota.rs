@@ -12,9 +12,8 @@ async fn a_too_large_image_is_sent_with_its_true_length_so_that_the_two_steps_be
     let minimal = Firmware::esp8266().of("tasmota-minimal", "15.0.0").size(200_000);
     let released = app.platform("tasmota").releasing("15.0.0", whole).approving(CHASE).await;
     let small = app.platform("tasmota-minimal").releasing("15.0.0", minimal).await;
-    let device = FakeDevice::esp8266(CHASE)
-        .reporting("14.4.1(release-tasmota)")
-        .with_free_space(400_000);
+    let device =
+        FakeDevice::esp8266(CHASE).reporting("14.4.1(release-tasmota)").with_free_space(400_000);
 
     // The device sees that it is too large and leaves.
     let (head, client) = device.begins(&app, "/tasmota.bin").await;

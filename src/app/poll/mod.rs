@@ -109,23 +109,39 @@ pub(super) struct Finding {
     pub(super) changed: bool,
 }
 
+impl Finding {
+    /// Whether something must be durable before the answer leaves.
+    fn needs_writing(&self) -> bool {
+        let settles = self.settled.is_some() || self.changed;
+        settles || self.admit || self.decision == Decision::Offer
+    }
+}
+
 impl App {
     /// Answers a check-in.
     pub async fn answer_poll(&self, poll: Poll) -> Answer {
         let shelf = self.shelf();
         let now = self.now();
-        let mut waited = false;
+        let mut look = self.look(&poll, &shelf, now, false);
         loop {
-            match self.look(&poll, &shelf, now, waited) {
-                Look::Decided(finding) => return self.carry_out(&poll, *finding, now).await,
+            match look {
+                Look::Decided(finding) if !finding.needs_writing() => {
+                    return self.answer(&poll, &finding);
+                }
+                // Rare, and large: kept apart so that the usual answer stays small.
+                Look::Decided(finding) => {
+                    return Box::pin(self.carry_out(&poll, *finding, now)).await;
+                }
                 Look::Ending(flight) => {
                     flight.ended().await;
-                    waited = true;
+                    look = self.look(&poll, &shelf, now, true);
                 }
                 Look::Unknown => {
-                    if let Err(error) = self.record_first_contact(&poll, &shelf, now).await {
+                    let recorded = Box::pin(self.record_first_contact(&poll, &shelf, now)).await;
+                    if let Err(error) = recorded {
                         return self.fault(&error, poll.report.mac);
                     }
+                    look = self.look(&poll, &shelf, now, false);
                 }
             }
         }
@@ -157,11 +173,7 @@ impl App {
         let mac = poll.report.mac;
         if finding.settled.is_some() || finding.changed {
             let (id, settled) = (finding.device_id, finding.settled);
-            if let Err(error) = self
-                .0
-                .store
-                .settle_attempt(id, settled, finding.changed, now)
-                .await
+            if let Err(error) = self.0.store.settle_attempt(id, settled, finding.changed, now).await
             {
                 return self.fault(&error.into(), mac);
             }
@@ -172,20 +184,23 @@ impl App {
         {
             return self.fault(&error, mac);
         }
-        let quiet = self.settings().pending_answer == PendingAnswer::Quiet;
         match (&finding.decision, &finding.release) {
             (Decision::Offer, Some(release)) => self.offer(poll, &finding, release, now).await,
-            (Decision::Describe, Some(release)) => Answer::Version {
-                version: release.version.to_string(),
-                md5: release.image.md5,
-            },
+            _ => self.answer(poll, &finding),
+        }
+    }
+
+    /// The answer of a decision that is no offer.
+    fn answer(&self, poll: &Poll, finding: &Finding) -> Answer {
+        match (&finding.decision, &finding.release) {
+            (Decision::Describe, Some(release)) => {
+                Answer::Version { version: release.version.to_string(), md5: release.image.md5 }
+            }
             (Decision::Refuse(refusal), _) => {
+                let quiet = self.settings().pending_answer == PendingAnswer::Quiet;
                 match status(&finding.decision, &poll.wanted, quiet) {
                     304 => Answer::NotModified,
-                    status => Answer::Error {
-                        status,
-                        text: words(refusal),
-                    },
+                    status => Answer::Error { status, text: words(refusal) },
                 }
             }
             _ => Answer::NotModified,
@@ -197,15 +212,8 @@ impl App {
         let cause: &dyn std::error::Error = error;
         tracing::error!(error = cause, device.mac = %mac, "a check-in could not be answered");
         let text = "A check-in could not be answered; the cause is in the server's log.";
-        self.record_later(
-            Event::new(self.now(), Kind::Fault, text)
-                .of(mac)
-                .by("server"),
-        );
-        Answer::Error {
-            status: 500,
-            text: "Error: The server failed.",
-        }
+        self.record_later(Event::new(self.now(), Kind::Fault, text).of(mac).by("server"));
+        Answer::Error { status: 500, text: "Error: The server failed." }
     }
 }
 
@@ -222,10 +230,7 @@ fn find(poll: &Poll, live: &Live, shelf: &Shelf) -> Finding {
         Wanted::Newest => platform.and_then(|platform| platform.newest_for(report.family)),
         Wanted::File(release) => Some(release),
     };
-    let changed = live
-        .report
-        .as_ref()
-        .is_some_and(|earlier| report.runs_other_than(earlier));
+    let changed = live.report.as_ref().is_some_and(|earlier| report.runs_other_than(earlier));
     let reported = report.version.as_deref().map(FirmwareVersion::read);
     let running = shelf.running(report);
     let situation = Situation {
@@ -237,9 +242,7 @@ fn find(poll: &Poll, live: &Live, shelf: &Shelf) -> Finding {
         device: Some(standing(live, shelf)),
         running: running.map(AsRef::as_ref),
         release: release.map(AsRef::as_ref),
-        foreign: platform
-            .and_then(|p| p.newest())
-            .map(|newest| newest.image.chip),
+        foreign: platform.and_then(|p| p.newest()).map(|newest| newest.image.chip),
         deliveries: deliveries(live, release, changed),
     };
     let decision = decide(&situation, &mut NoTrace);
@@ -256,20 +259,13 @@ fn find(poll: &Poll, live: &Live, shelf: &Shelf) -> Finding {
 
 pub(super) fn asked(platform: &ShelfPlatform) -> Asked<'_> {
     let platform = &platform.platform;
-    Asked {
-        id: platform.id,
-        name: platform.name.as_str(),
-        admission: platform.admission,
-    }
+    Asked { id: platform.id, name: platform.name.as_str(), admission: platform.admission }
 }
 
 pub(super) fn standing<'a>(live: &Live, shelf: &'a Shelf) -> Standing<'a> {
     let platform = live.platform_id.and_then(|id| shelf.platform_by_id(id));
     let platform = platform.map(|own| (own.platform.id, own.platform.name.as_str()));
-    Standing {
-        approval: live.approval,
-        platform,
-    }
+    Standing { approval: live.approval, platform }
 }
 
 /// Deliveries of this release that count towards the loop stop.

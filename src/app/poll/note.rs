@@ -40,18 +40,9 @@ pub(super) fn note(
     }
     if new_outcome || new_report || new_address {
         let text = finding.decision.text();
-        let outcome = Outcome {
-            status,
-            code: code.to_owned(),
-            text,
-        };
+        let outcome = Outcome { status, code: code.to_owned(), text };
         let (report, host) = (poll.report.clone(), poll.host.clone());
-        let news = News {
-            report,
-            address: Some(poll.address),
-            host,
-            outcome,
-        };
+        let news = News { report, address: Some(poll.address), host, outcome };
         live.news = Some(Box::new(news));
         live.outcome = code.into();
         live.address = Some(poll.address);
@@ -72,14 +63,9 @@ fn tell(
 ) {
     let event = |kind, text: String| {
         let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
-        let event = Event::new(now, kind, text)
-            .of(poll.report.mac)
-            .by(poll.address.to_string());
+        let event = Event::new(now, kind, text).of(poll.report.mac).by(poll.address.to_string());
         let release = finding.release.as_ref().map(|release| release.id);
-        Event {
-            release_id: release,
-            ..event.on(platform)
-        }
+        Event { release_id: release, ..event.on(platform) }
     };
     if live.approval == Approval::Approved
         && let Some(earlier) = &live.report
@@ -103,17 +89,9 @@ fn tell(
             events.push(event(Kind::Stopped, finding.decision.text()));
         }
         decision if decision.is_withheld() => {
-            let version = finding
-                .release
-                .as_ref()
-                .map(|release| release.version.to_string());
-            let version = version
-                .map(|version| format!("{version}: "))
-                .unwrap_or_default();
-            events.push(event(
-                Kind::Withheld,
-                format!("{version}{}", decision.text()),
-            ));
+            let version = finding.release.as_ref().map(|release| release.version.to_string());
+            let version = version.map(|version| format!("{version}: ")).unwrap_or_default();
+            events.push(event(Kind::Withheld, format!("{version}{}", decision.text())));
         }
         _ => {}
     }
@@ -130,25 +108,15 @@ fn tell_settled(
     let (version, mac) = (&attempt.version, poll.report.mac);
     let (kind, text) = match state {
         AttemptState::Confirmed => (Kind::Confirmed, format!("Came back with {version}.")),
-        AttemptState::NotTaken => (
-            Kind::NotTaken,
-            format!("Took {version}, but came back unchanged."),
-        ),
-        AttemptState::Overtaken => (
-            Kind::Changed,
-            format!("Took {version}, but came back with something else."),
-        ),
+        AttemptState::NotTaken => {
+            (Kind::NotTaken, format!("Took {version}, but came back unchanged."))
+        }
+        AttemptState::Overtaken => {
+            (Kind::Changed, format!("Took {version}, but came back with something else."))
+        }
         AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted => return None,
     };
-    let platform = finding
-        .platform
-        .as_ref()
-        .map(|platform| platform.platform.name.as_str());
-    let event = Event::new(now, kind, text)
-        .of(mac)
-        .by(poll.address.to_string());
-    Some(Event {
-        release_id: attempt.release_id,
-        ..event.on(platform)
-    })
+    let platform = finding.platform.as_ref().map(|platform| platform.platform.name.as_str());
+    let event = Event::new(now, kind, text).of(mac).by(poll.address.to_string());
+    Some(Event { release_id: attempt.release_id, ..event.on(platform) })
 }

@@ -4,7 +4,9 @@ use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
 use crate::domain::image::{Found, ImageInfo};
 use crate::domain::names::PlatformName;
-use crate::domain::release::{Image, Proposal, Question, questions_about_version};
+use crate::domain::release::{
+    Image, Proposal, Question, Release, ReleaseState, questions_about_version,
+};
 use crate::domain::version::FirmwareVersion;
 use crate::store::ReleaseFilter;
 
@@ -19,38 +21,23 @@ impl App {
     ) -> Result<ReportCard, Error> {
         let shelf = self.shelf();
         let mut questions = Vec::new();
-        let wished = wishes
-            .platform
-            .as_deref()
-            .map(str::trim)
-            .filter(|name| !name.is_empty());
+        let wished = wishes.platform.as_deref().map(str::trim).filter(|name| !name.is_empty());
         let platform = name_platform(&info, wished, &mut questions)?;
         let known = platform.as_deref().and_then(|name| shelf.platform(name));
         if let (Some(name), None) = (&platform, known) {
             questions.push(Question::PlatformUnknown(name.clone()));
         }
-        let wished = wishes
-            .version
-            .as_deref()
-            .map(str::trim)
-            .filter(|text| !text.is_empty());
+        let wished = wishes.version.as_deref().map(str::trim).filter(|text| !text.is_empty());
         let version = name_version(&info, &image, platform.as_deref(), wished, &mut questions);
         let others = match known {
             Some(known) => {
                 let platform_id = Some(known.platform.id);
-                let filter = ReleaseFilter {
-                    platform_id,
-                    ..ReleaseFilter::default()
-                };
+                let filter = ReleaseFilter { platform_id, ..ReleaseFilter::default() };
                 self.0.store.releases(&filter).await?
             }
             None => Vec::new(),
         };
-        let proposal = Proposal {
-            version: version.as_ref(),
-            image: &image,
-            own_id,
-        };
+        let proposal = Proposal { version: version.as_ref(), image: &image, own_id };
         questions.extend(questions_about_version(proposal, &others));
         let (accepted, questions) = questions.into_iter().partition(|question| {
             question.can_be_accepted() && wishes.accept.iter().any(|code| code == question.code())
@@ -58,9 +45,7 @@ impl App {
         let newest = known.and_then(|known| known.newest());
         Ok(ReportCard {
             newest: newest.map(|newest| newest.version.to_string()),
-            platform: known
-                .map(|k| k.platform.name.to_string())
-                .or_else(|| platform.clone()),
+            platform: known.map(|k| k.platform.name.to_string()).or_else(|| platform.clone()),
             platform_id: known.map(|known| known.platform.id),
             info,
             image,
@@ -69,6 +54,17 @@ impl App {
             accepted,
         })
     }
+}
+
+/// The release that an upload is already, unless the uploader wants it once more.
+pub(super) fn existing(twins: &[Release], card: &ReportCard, wishes: &Wishes) -> Option<Release> {
+    let again = wishes.accept.iter().any(|code| code == "identical");
+    let mut settled = twins.iter().filter(|twin| twin.state != ReleaseState::Draft);
+    // Whoever names a platform means that one, even where it does not exist yet.
+    let named = wishes.platform.as_deref().is_some_and(|name| !name.trim().is_empty());
+    let any = card.platform_id.is_none() && !named;
+    let same = |twin: &&Release| any || twin.platform_id == card.platform_id;
+    if again { None } else { settled.find(same).cloned() }
 }
 
 /// The platform that was wished for, else the one that the file names.
@@ -84,10 +80,7 @@ fn name_platform(
     Ok(match info.platform() {
         Found::One(mention) => Some(mention.name.clone()),
         Found::Several(mentions) => {
-            let names = mentions
-                .iter()
-                .map(|mention| mention.name.clone())
-                .collect();
+            let names = mentions.iter().map(|mention| mention.name.clone()).collect();
             questions.push(Question::PlatformAmbiguous(names));
             None
         }
@@ -115,10 +108,7 @@ fn name_version(
     match info.version(platform, Some(&image.file_name)) {
         Found::One(candidate) => Some(FirmwareVersion::read(&candidate.text)),
         Found::Several(candidates) => {
-            let texts = candidates
-                .iter()
-                .map(|candidate| candidate.text.clone())
-                .collect();
+            let texts = candidates.iter().map(|candidate| candidate.text.clone()).collect();
             questions.push(Question::VersionAmbiguous(texts));
             None
         }
@@ -131,13 +121,6 @@ fn name_version(
 
 /// What the file calls itself: in a marker, or in a genuine application description.
 fn own_name(info: &ImageInfo) -> Option<&str> {
-    let marked = info
-        .markers
-        .iter()
-        .find_map(|marker| marker.name.as_deref());
-    marked.or_else(|| {
-        info.descriptor
-            .as_ref()
-            .and_then(|descriptor| descriptor.own_name())
-    })
+    let marked = info.markers.iter().find_map(|marker| marker.name.as_deref());
+    marked.or_else(|| info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name()))
 }

@@ -15,6 +15,7 @@ use crate::domain::platform::Admission;
 use crate::domain::release::{Image, Question, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
 use crate::store::{NewDraft, StoreError};
+use judge::existing;
 
 /// Seconds for which a draft is kept.
 const DRAFT_LIFE: i64 = 24 * 3600;
@@ -116,11 +117,7 @@ impl Receiving {
             appended_sha256: info.appended_sha256.map(Sha256),
             file_name: self.file_name,
         };
-        Ok(Accepted {
-            arrived,
-            info,
-            image,
-        })
+        Ok(Accepted { arrived, info, image })
     }
 }
 
@@ -140,11 +137,7 @@ impl App {
     /// [`Error::NotBin`] where its name does not end in `.bin`.
     pub async fn receive(&self, file_name: &str) -> Result<Receiving, Error> {
         let name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
-        let name: String = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(FILE_NAME_LIMIT)
-            .collect();
+        let name: String = name.chars().filter(|c| !c.is_control()).take(FILE_NAME_LIMIT).collect();
         if name.to_ascii_lowercase().ends_with(".bin.gz")
             || name.to_ascii_lowercase().ends_with(".gz")
         {
@@ -154,16 +147,8 @@ impl App {
             return Err(Error::NotBin(name));
         }
         let number = self.0.uploads.fetch_add(1, Ordering::Relaxed);
-        let incoming = self
-            .0
-            .blobs
-            .receive(number, self.0.limits.max_upload)
-            .await?;
-        Ok(Receiving {
-            app: self.clone(),
-            file_name: name,
-            incoming,
-        })
+        let incoming = self.0.blobs.receive(number, self.0.limits.max_upload).await?;
+        Ok(Receiving { app: self.clone(), file_name: name, incoming })
     }
 
     /// Logs an upload that was refused.
@@ -174,7 +159,8 @@ impl App {
             tracing::error!(error, "an upload failed");
             format!("The upload of {file_name} failed; the cause is in the server's log.")
         } else {
-            format!("The upload of {file_name} was refused: {error}.")
+            let error = error.to_string();
+            format!("The upload of {file_name} was refused: {}.", error.trim_end_matches('.'))
         };
         self.record_later(Event::new(self.now(), Kind::UploadRefused, text).by(actor));
     }
@@ -190,11 +176,8 @@ impl App {
         wishes: &Wishes,
         actor: &str,
     ) -> Result<Uploaded, Error> {
-        let Accepted {
-            arrived,
-            info,
-            image,
-        } = upload;
+        let Accepted { arrived, info, image } = upload;
+        let _accepting = self.0.accepting.lock().await;
         let twins = self.twins(image.sha256).await?;
         let card = self.judge(info, image, None, wishes).await?;
         if let Some(twin) = existing(&twins, &card, wishes) {
@@ -208,22 +191,14 @@ impl App {
         }
         let id = self.keep_draft(&arrived, &card, wishes, actor).await?;
         drop(arrived);
-        for twin in twins
-            .iter()
-            .filter(|twin| twin.state == ReleaseState::Draft)
-        {
+        for twin in twins.iter().filter(|twin| twin.state == ReleaseState::Draft) {
             self.0.store.delete_release(twin.id).await?;
         }
         if wishes.publish && card.questions.is_empty() {
             let release = self.publish_judged(id, &card, wishes, actor).await?;
             return Ok(Uploaded::Published(Box::new(release), Box::new(card)));
         }
-        let draft = self
-            .0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("draft"))?;
+        let draft = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
         Ok(Uploaded::Draft(Box::new(draft), Box::new(card)))
     }
 
@@ -248,10 +223,7 @@ impl App {
         let id = self.0.store.insert_draft(&draft).await;
         drop(kept);
         let id = id?;
-        let text = format!(
-            "{} was uploaded ({} bytes).",
-            card.image.file_name, card.image.size
-        );
+        let text = format!("{} was uploaded ({} bytes).", card.image.file_name, card.image.size);
         let event = Event::new(now, Kind::Uploaded, text).about(id).by(actor);
         let platform = card.platform_id.and(card.platform.as_deref());
         self.record(event.on(platform)).await?;
@@ -268,12 +240,7 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
     pub async fn report_card(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
-        let release = self
-            .0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("release"))?;
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         let image = release.image;
         let bytes = self.0.blobs.read(image.sha256, image.size).await?;
         let info = inspect(bytes, self.shelf().known_names()).await??;
@@ -297,6 +264,7 @@ impl App {
         wishes: &Wishes,
         actor: &str,
     ) -> Result<Release, Error> {
+        let _accepting = self.0.accepting.lock().await;
         let card = self.report_card(id, wishes).await?;
         if !card.questions.is_empty() {
             return Err(Error::Questions(Box::new(card)));
@@ -310,10 +278,7 @@ impl App {
     /// [`Error::NotFound`] where there is no such draft.
     pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
         let card = self.report_card(id, wishes).await?;
-        self.0
-            .store
-            .save_draft(id, card.platform_id, card.version.as_ref())
-            .await?;
+        self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
         if let Some(notes) = &wishes.notes {
             self.0.store.save_notes(id, notes).await?;
         }
@@ -332,50 +297,34 @@ impl App {
             return Err(Error::Questions(Box::new(card.clone())));
         };
         if card.platform_id.is_none() {
-            let created = self
-                .create_platform(name, "", Admission::Approved, actor)
-                .await;
+            let created = self.create_platform(name, "", Admission::Approved, actor).await;
             match created {
                 Ok(_) | Err(Error::PlatformExists(_)) => {}
                 Err(error) => return Err(error),
             }
         }
         let _changing = self.0.changing.lock().await;
-        let platform = self
-            .shelf()
-            .platform(name)
-            .cloned()
-            .ok_or(Error::NotFound("platform"))?;
-        let release = self
-            .0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("draft"))?;
+        let platform = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
+        if release.state != ReleaseState::Draft {
+            // Somebody else was faster.
+            return Ok(release);
+        }
         let notes = wishes.notes.as_deref().unwrap_or(&release.notes);
         let now = self.now();
-        let published = self
-            .0
-            .store
-            .publish_release(id, platform.platform.id, version, notes, now)
-            .await;
+        let published =
+            self.0.store.publish_release(id, platform.platform.id, version, notes, now).await;
         if let Err(StoreError::Conflict) = published {
             let mut card = card.clone();
-            card.questions
-                .push(Question::VersionExists(version.to_string()));
+            card.questions.push(Question::VersionExists(version.to_string()));
             return Err(Error::Questions(Box::new(card)));
         }
         published?;
         self.restock().await?;
         let text = format!("{} {version} was published.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(Some(platform.platform.name.as_str())))
-            .await?;
-        self.0
-            .store
-            .release(id)
-            .await?
-            .ok_or(Error::NotFound("release"))
+        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
+        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 }
 
@@ -384,19 +333,5 @@ impl ReportCard {
     #[must_use]
     pub const fn family(&self) -> Family {
         self.image.chip.family()
-    }
-}
-
-/// The release that an upload is already, unless the uploader wants it once more.
-fn existing(twins: &[Release], card: &ReportCard, wishes: &Wishes) -> Option<Release> {
-    let again = wishes.accept.iter().any(|code| code == "identical");
-    let mut settled = twins
-        .iter()
-        .filter(|twin| twin.state != ReleaseState::Draft);
-    let same = |twin: &&Release| card.platform_id.is_none() || twin.platform_id == card.platform_id;
-    if again {
-        None
-    } else {
-        settled.find(same).cloned()
     }
 }

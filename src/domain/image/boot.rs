@@ -22,9 +22,7 @@ pub(super) fn is_bootloader(chip: Chip, bytes: &[u8], walked: &Walk) -> bool {
     // … and what it prints.
     let speaks = || {
         let texts: [&[u8]; 3] = [b"2nd stage bootloader", b"artition table", b"app partition"];
-        texts
-            .iter()
-            .any(|text| memchr::memmem::find(bytes, text).is_some())
+        texts.iter().any(|text| memchr::memmem::find(bytes, text).is_some())
     };
     described || (walked.segments.len() > 2 && walked.segments.iter().all(placed)) || speaks()
 }

@@ -26,18 +26,14 @@ pub(super) fn offset(index: usize) -> u64 {
 
 /// Whether the bytes at an offset are these.
 pub(super) fn holds(bytes: &[u8], at: usize, expected: &[u8]) -> bool {
-    bytes
-        .get(at..)
-        .is_some_and(|rest| rest.starts_with(expected))
+    bytes.get(at..).is_some_and(|rest| rest.starts_with(expected))
 }
 
 /// The text of a field that is padded with zeros, if it is printable ASCII up to there.
 pub(super) fn field_text(field: &[u8]) -> Option<&str> {
     let end = memchr::memchr(0, field).unwrap_or(field.len());
     let text = std::str::from_utf8(field.get(..end)?).ok()?;
-    text.bytes()
-        .all(|b| matches!(b, b' '..=b'~'))
-        .then_some(text)
+    text.bytes().all(|b| matches!(b, b' '..=b'~')).then_some(text)
 }
 
 /// Whether the byte belongs to text: printable ASCII, tabulator or line break.
@@ -56,11 +52,7 @@ pub(super) fn run_around(bytes: &[u8], range: &Range<usize>, reach: usize) -> Ra
     let before = bytes.get(low..range.start).unwrap_or_default();
     let after = bytes.get(range.end..range.end.saturating_add(reach).min(bytes.len()));
     let back = before.iter().rev().take_while(|b| is_text(**b)).count();
-    let forth = after
-        .unwrap_or_default()
-        .iter()
-        .take_while(|b| is_text(**b))
-        .count();
+    let forth = after.unwrap_or_default().iter().take_while(|b| is_text(**b)).count();
     range.start - back..range.end + forth
 }
 
@@ -70,16 +62,7 @@ pub(super) fn context(bytes: &[u8], range: &Range<usize>) -> String {
     let low = range.start.saturating_sub(REACH);
     let high = range.end.saturating_add(REACH).min(bytes.len());
     let shown = bytes.get(low..high).unwrap_or_default();
-    shown
-        .iter()
-        .map(|b| {
-            if matches!(b, b' '..=b'~') {
-                char::from(*b)
-            } else {
-                '·'
-            }
-        })
-        .collect()
+    shown.iter().map(|b| if matches!(b, b' '..=b'~') { char::from(*b) } else { '·' }).collect()
 }
 
 #[cfg(test)]

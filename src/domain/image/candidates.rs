@@ -37,13 +37,7 @@ impl<'a> Collector<'a> {
     /// Prepares for a file in which these names stand.
     pub(super) fn new(bytes: &'a [u8], names: &'a [NameInFile]) -> Self {
         let (groups, by_key, owned) = (Vec::new(), HashMap::new(), HashMap::new());
-        Self {
-            bytes,
-            names,
-            groups,
-            by_key,
-            owned,
-        }
+        Self { bytes, names, groups, by_key, owned }
     }
 
     /// Adds the versions that explicit markers name.
@@ -64,21 +58,11 @@ impl<'a> Collector<'a> {
     pub(super) fn add_descriptor(&mut self, descriptor: &AppDescriptor) {
         let at = |field: usize| DESCRIPTOR_AT + field..DESCRIPTOR_AT + field + 32;
         if let Some(version) = descriptor.own_version() {
-            let why = format!(
-                "the project {:?} describes itself so",
-                descriptor.project_name
-            );
-            let evidence = Evidence {
-                marked: true,
-                ..Evidence::default()
-            };
+            let why = format!("the project {:?} describes itself so", descriptor.project_name);
+            let evidence = Evidence { marked: true, ..Evidence::default() };
             self.add(version, at(0x10), Source::Descriptor, why, evidence);
         } else {
-            self.own(
-                &descriptor.version,
-                at(0x10),
-                "the description of the prebuilt libraries",
-            );
+            self.own(&descriptor.version, at(0x10), "the description of the prebuilt libraries");
         }
         self.own(&descriptor.idf_ver, at(0x70), "the version of ESP-IDF");
     }
@@ -88,31 +72,17 @@ impl<'a> Collector<'a> {
         if let Some(version) = first_in(text).and_then(|shape| text.get(shape.range)) {
             let version = version.to_owned();
             // ESP-IDF calls itself 5.3.2.250210 and v5.3.2 in the same file.
-            let first = core(&version)
-                .splitn(4, '.')
-                .take(3)
-                .collect::<Vec<_>>()
-                .join(".");
+            let first = core(&version).splitn(4, '.').take(3).collect::<Vec<_>>().join(".");
             for key in [key(&version), key(core(&version)), key(&first)] {
                 self.owned.entry(key).or_insert(reason);
             }
-            self.add(
-                &version,
-                at,
-                Source::Library,
-                because(reason),
-                Evidence::default(),
-            );
+            self.add(&version, at, Source::Library, because(reason), Evidence::default());
         }
     }
 
     /// Adds what stands in the rest of the file; a warning if there is too much of it.
     pub(super) fn add_texts(&mut self, described: bool) -> Option<Warning> {
-        let skipped = if described {
-            DESCRIPTOR_AT..DESCRIPTOR_AT + LENGTH
-        } else {
-            0..0
-        };
+        let skipped = if described { DESCRIPTOR_AT..DESCRIPTOR_AT + LENGTH } else { 0..0 };
         let (bytes, mut judged) = (self.bytes, 0);
         scan(bytes, |shape| {
             if !skipped.contains(&shape.range.start) {
@@ -143,26 +113,12 @@ impl<'a> Collector<'a> {
                 if reason.contains("SDK") || reason.contains("library") {
                     self.owned.entry(key(&text)).or_insert(reason);
                 }
-                self.add(
-                    &text,
-                    range,
-                    Source::Library,
-                    because(reason),
-                    Evidence::default(),
-                );
+                self.add(&text, range, Source::Library, because(reason), Evidence::default());
             }
             Verdict::Candidate { score, keyed } => {
                 let tied = relation >= Some(Relation::SameString);
-                let doubt = if !tied && signs::around(self.bytes, &range) {
-                    25
-                } else {
-                    0
-                };
-                let evidence = Evidence {
-                    score: score - doubt,
-                    marked: keyed,
-                    near,
-                };
+                let doubt = if !tied && signs::around(self.bytes, &range) { 25 } else { 0 };
+                let evidence = Evidence { score: score - doubt, marked: keyed, near };
                 self.add(&text, range, Source::Other, String::new(), evidence);
             }
         }
@@ -174,16 +130,9 @@ impl<'a> Collector<'a> {
     fn is_announced(&self, range: &Range<usize>) -> bool {
         let low = range.start.saturating_sub(BARE_REACH);
         let before = self.bytes.get(low..range.start).unwrap_or_default();
-        let cut = before
-            .iter()
-            .rposition(u8::is_ascii_alphabetic)
-            .map_or(0, |at| at + 1);
+        let cut = before.iter().rposition(u8::is_ascii_alphabetic).map_or(0, |at| at + 1);
         let head = before.get(..cut).unwrap_or_default();
-        let letters = head
-            .iter()
-            .rev()
-            .take_while(|b| b.is_ascii_alphabetic())
-            .count();
+        let letters = head.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
         let word = head.get(head.len() - letters..).unwrap_or_default();
         let spaced = before.len() - cut <= 4;
         (spaced && super::shape::is_version_word(word))
@@ -194,17 +143,12 @@ impl<'a> Collector<'a> {
 
     /// How near each name stands to a version.
     fn near(&self, range: &Range<usize>) -> Vec<Near> {
-        let all = self
-            .names
-            .iter()
-            .enumerate()
-            .filter_map(|(platform, name)| {
-                let relations = nearest(&name.places, range);
-                let relation = relations
-                    .filter_map(|place| relation(self.bytes, place, range))
-                    .max()?;
-                Some(Near { platform, relation })
-            });
+        let all = self.names.iter().enumerate().filter_map(|(platform, name)| {
+            let relations = nearest(&name.places, range);
+            let relation =
+                relations.filter_map(|place| relation(self.bytes, place, range)).max()?;
+            Some(Near { platform, relation })
+        });
         all.collect()
     }
 
@@ -240,11 +184,7 @@ impl<'a> Collector<'a> {
             }
             let keys = [key(&candidate.text), key(core(&candidate.text))];
             let owner = keys.iter().find_map(|key| self.owned.get(key));
-            let beside = candidate
-                .evidence
-                .near
-                .iter()
-                .any(|n| n.relation >= Relation::SameString);
+            let beside = candidate.evidence.near.iter().any(|n| n.relation >= Relation::SameString);
             if let Some(reason) = owner.filter(|_| !beside) {
                 candidate.source = Source::Library;
                 candidate.why = because(reason);
@@ -274,10 +214,7 @@ fn merge(group: &mut VersionCandidate, mut new: VersionCandidate) {
     let score = group.evidence.score.max(new.evidence.score);
     let mut near = std::mem::take(&mut group.evidence.near);
     for other in new.evidence.near.drain(..) {
-        match near
-            .iter_mut()
-            .find(|known| known.platform == other.platform)
-        {
+        match near.iter_mut().find(|known| known.platform == other.platform) {
             Some(known) => known.relation = known.relation.max(other.relation),
             None => near.push(other),
         }
@@ -287,11 +224,7 @@ fn merge(group: &mut VersionCandidate, mut new: VersionCandidate) {
         *group = new;
     }
     group.count = count;
-    group.evidence = Evidence {
-        score,
-        marked,
-        near,
-    };
+    group.evidence = Evidence { score, marked, near };
 }
 
 /// The places of a name just before and just behind a range.
@@ -306,11 +239,7 @@ fn nearest<'a>(
 
 /// What lies between two ranges.
 fn gap(one: &Range<usize>, other: &Range<usize>) -> Range<usize> {
-    let (first, second) = if one.start <= other.start {
-        (one, other)
-    } else {
-        (other, one)
-    };
+    let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     first.end.min(second.start)..second.start
 }
 
@@ -319,16 +248,8 @@ fn relation(bytes: &[u8], name: &Range<usize>, version: &Range<usize>) -> Option
     let between = bytes.get(gap.clone()).unwrap_or_default();
     if gap.len() <= 64 {
         if between.iter().all(|b| is_text(*b)) {
-            let beside = if name.start < version.start {
-                is_glue(between)
-            } else {
-                gap.len() <= 2
-            };
-            return Some(if beside {
-                Relation::Beside
-            } else {
-                Relation::SameString
-            });
+            let beside = if name.start < version.start { is_glue(between) } else { gap.len() <= 2 };
+            return Some(if beside { Relation::Beside } else { Relation::SameString });
         }
         if is_next_string(between) {
             return Some(Relation::NextString);

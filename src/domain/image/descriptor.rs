@@ -59,21 +59,11 @@ mod tests {
         for (project, version, idf, own) in [
             ("chase", "v1.2.3", "v5.1.2", Some("v1.2.3")),
             ("chase", "1.2", "v5.1.2", Some("1.2")),
-            (
-                "chase",
-                "v1.2-5-gabc1234",
-                "v5.1.2",
-                Some("v1.2-5-gabc1234"),
-            ),
+            ("chase", "v1.2-5-gabc1234", "v5.1.2", Some("v1.2-5-gabc1234")),
             ("chase", "1", "v5.1.2", None),
             ("chase", "85cff52", "v5.1.2", None),
             ("hello_world", "v5.1.2", "v5.1.2", None),
-            (
-                "arduino-lib-builder",
-                "esp-idf: v4.4.7 38eeba213a",
-                "v4.4.7-dirty",
-                None,
-            ),
+            ("arduino-lib-builder", "esp-idf: v4.4.7 38eeba213a", "v4.4.7-dirty", None),
             ("esp32-arduino-lib-builder", "1.0.6", "v3.3.5", None),
             ("", "", "5.3.2.250210", None),
         ] {

@@ -4,13 +4,13 @@ use crc::{CRC_32_ISO_HDLC, CRC_32_MPEG_2, Crc, Table};
 use sha2::{Digest, Sha256};
 
 use super::bytes::{holds, index, offset, u32_at};
-use super::info::{Check, Signature, SignatureScheme};
+use super::facts::{Check, Signature, SignatureScheme};
 
 static MPEG: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_MPEG_2);
 static GZIP: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISO_HDLC);
 
 /// Where an ESP8266 application of core 2.7.0 or newer keeps its length and CRC.
-const CRC_BLOCK: usize = 0x1010;
+pub(super) const CRC_BLOCK: usize = 0x1010;
 /// The lengths that the signature of an ESP8266 file can have.
 const KEYS: [u32; 4] = [128, 256, 384, 512];
 /// What Arduino's ESP32 core appends when it signs.
@@ -38,20 +38,18 @@ pub(super) fn esp8266_crc(bytes: &[u8], image_len: usize) -> Check {
     if length < CRC_BLOCK + 8 || !fits.contains(&Some(offset(length))) {
         return Check::Absent;
     }
-    let (Some(head), Some(tail)) = (bytes.get(..CRC_BLOCK), bytes.get(CRC_BLOCK + 8..length))
+    let (Some(front), Some(rest)) = (bytes.get(..CRC_BLOCK), bytes.get(CRC_BLOCK + 8..length))
     else {
         return Check::Absent;
     };
     let mut digest = MPEG.digest();
-    digest.update(head);
+    digest.update(front);
     digest.update(&[0; 8]);
-    digest.update(tail);
+    digest.update(rest);
     if digest.finalize() == held {
         return Check::Right;
     }
-    Check::Wrong {
-        offset: offset(CRC_BLOCK + 4),
-    }
+    Check::Wrong { offset: offset(CRC_BLOCK + 4) }
 }
 
 /// Checks the SHA-256 behind an image that ends at `end`.
@@ -60,13 +58,7 @@ pub(super) fn appended_digest(bytes: &[u8], end: usize, held: Option<[u8; 32]>) 
         return Check::Absent;
     };
     let computed: [u8; 32] = Sha256::digest(image).into();
-    if computed == held {
-        Check::Right
-    } else {
-        Check::Wrong {
-            offset: offset(end),
-        }
-    }
+    if computed == held { Check::Right } else { Check::Wrong { offset: offset(end) } }
 }
 
 /// The signature at the end of an ESP8266 file, plain or gzip: its length is the last word.
@@ -98,9 +90,5 @@ pub(super) fn esp32_signature(bytes: &[u8], image_len: usize) -> Option<Signatur
     } else {
         return None;
     };
-    Some(Signature {
-        scheme,
-        offset: offset(start),
-        len: offset(len),
-    })
+    Some(Signature { scheme, offset: offset(start), len: offset(len) })
 }

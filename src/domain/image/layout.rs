@@ -2,8 +2,11 @@
 
 use super::boot::is_bootloader;
 use super::bytes::{holds, offset, u16_at, u32_at};
-use super::info::{Check, Form, Integrity, Revisions, Segment, Severity, Signature, Warning};
-use super::integrity::{appended_digest, esp32_signature, esp8266_crc, esp8266_signature};
+use super::facts::{Check, Form, Integrity, Revisions, Segment, Signature};
+use super::info::{Severity, Warning};
+use super::integrity::{
+    CRC_BLOCK, appended_digest, esp32_signature, esp8266_crc, esp8266_signature,
+};
 use super::partitions::refuse_merged;
 use super::segments::{self, Broken, LONG_HEADER, MAGIC, SHORT_HEADER, Walk, walk};
 use super::unusable::Unusable;
@@ -95,6 +98,10 @@ fn esp8266(form: Form, bytes: &[u8], walked: &Walk) -> Layout {
     let mut layout = walked_layout(Chip::Esp8266, form, walked, walked.end);
     if form == Form::Esp8266Arduino {
         layout.integrity.crc32 = esp8266_crc(bytes, walked.end);
+        if layout.integrity.crc32 != Check::Absent && walked.check.0 == without_block(bytes, walked)
+        {
+            layout.integrity.checksum = Check::Right;
+        }
     } else {
         layout.warnings.push(Warning::new(
             Severity::Doubt,
@@ -111,12 +118,16 @@ fn esp8266(form: Form, bytes: &[u8], walked: &Walk) -> Layout {
     finish(layout, bytes)
 }
 
+/// The check byte as the core's tool makes it: before it writes length and CRC into the image, so
+/// that their eight bytes count as zeros.
+fn without_block(bytes: &[u8], walked: &Walk) -> u8 {
+    let block = bytes.get(CRC_BLOCK..CRC_BLOCK + 8).unwrap_or_default();
+    block.iter().fold(walked.check.1, |sum, byte| sum ^ byte)
+}
+
 fn esp32_app(chip: Chip, bytes: &[u8], walked: &Walk) -> Layout {
     let hashed = bytes.get(23) == Some(&1);
-    let digest = bytes
-        .get(walked.end..)
-        .and_then(|rest| rest.first_chunk::<32>())
-        .copied();
+    let digest = bytes.get(walked.end..).and_then(|rest| rest.first_chunk::<32>()).copied();
     let digest = digest.filter(|_| hashed);
     let end = walked.end + if digest.is_some() { 32 } else { 0 };
     let mut layout = walked_layout(chip, Form::Esp32, walked, end);
@@ -140,9 +151,7 @@ fn walked_layout(chip: Chip, form: Form, walked: &Walk, end: usize) -> Layout {
     let checksum = if walked.is_sound() {
         Check::Right
     } else {
-        Check::Wrong {
-            offset: offset(walked.end - 1),
-        }
+        Check::Wrong { offset: offset(walked.end - 1) }
     };
     let shown = |s: &segments::Segment| Segment {
         address: s.address,
@@ -157,10 +166,7 @@ fn walked_layout(chip: Chip, form: Form, walked: &Walk, end: usize) -> Layout {
         segments: walked.segments.iter().map(shown).collect(),
         appended_sha256: None,
         revisions: None,
-        integrity: Integrity {
-            checksum,
-            ..Integrity::default()
-        },
+        integrity: Integrity { checksum, ..Integrity::default() },
         signature: None,
         warnings: Vec::new(),
     }
@@ -168,24 +174,20 @@ fn walked_layout(chip: Chip, form: Form, walked: &Walk, end: usize) -> Layout {
 
 /// Says in words what is wrong, and what follows the image.
 fn finish(mut layout: Layout, bytes: &[u8]) -> Layout {
-    let Integrity {
-        checksum,
-        sha256,
-        crc32,
-    } = layout.integrity;
-    for (check, code, name) in [
-        (checksum, "wrong_checksum", "check byte"),
-        (sha256, "wrong_sha256", "appended SHA-256"),
-        (crc32, "wrong_crc", "CRC-32"),
+    let Integrity { checksum, sha256, crc32 } = layout.integrity;
+    // An ESP8266 does not look at the CRC when it starts; a changed flash mode alone breaks it.
+    let crc = if checksum == Check::Right { Severity::Doubt } else { Severity::Fatal };
+    for (check, severity, code, name) in [
+        (checksum, Severity::Fatal, "wrong_checksum", "check byte"),
+        (sha256, Severity::Fatal, "wrong_sha256", "appended SHA-256"),
+        (crc32, crc, "wrong_crc", "CRC-32"),
     ] {
         if let Check::Wrong { offset } = check {
             let text = format!(
-                "The {name} at {offset:#x} does not match what the file holds: it is damaged. \
-                 Build or fetch it again."
+                "The {name} at {offset:#x} does not match what the file holds: it is damaged or \
+                 was changed after the build. Build or fetch it again."
             );
-            layout
-                .warnings
-                .push(Warning::new(Severity::Fatal, code, text));
+            layout.warnings.push(Warning::new(severity, code, text));
         }
     }
     let end = layout.image_len.unwrap_or(bytes.len());
@@ -197,9 +199,7 @@ fn finish(mut layout: Layout, bytes: &[u8]) -> Layout {
             (Severity::Doubt, "that do not belong to it")
         };
         let text = format!("Behind the image follow {} bytes {what}.", trailer.len());
-        layout
-            .warnings
-            .push(Warning::new(severity, "trailing_bytes", text));
+        layout.warnings.push(Warning::new(severity, "trailing_bytes", text));
     }
     layout
 }
@@ -211,9 +211,7 @@ fn guess(bytes: &[u8]) -> Layout {
     let boot = u32_at(bytes, 8) == Some(0x4010_F000);
     let esp8266 = boot || bytes.get(ESP8266_APP) == Some(&MAGIC);
     let described = has_descriptor(bytes);
-    let chip = known
-        .filter(|_| (flagged && !esp8266) || described)
-        .unwrap_or(Chip::Esp8266);
+    let chip = known.filter(|_| (flagged && !esp8266) || described).unwrap_or(Chip::Esp8266);
     let text = format!(
         "The segments of this file make no sense, so it may be damaged or no firmware at all; \
          {chip} is a guess."
@@ -238,10 +236,7 @@ fn revisions(bytes: &[u8]) -> Option<Revisions> {
     let full = u16_at(bytes, 15)?;
     let max = u16_at(bytes, 17)?;
     let max = Some(max).filter(|max| !matches!(*max, 0 | u16::MAX));
-    Some(Revisions {
-        min: if full == 0 { major } else { full },
-        max,
-    })
+    Some(Revisions { min: if full == 0 { major } else { full }, max })
 }
 
 /// Whether ESP-IDF's application description is there.
@@ -264,8 +259,5 @@ fn cut_off(bytes: &[u8], segment: &segments::Segment) -> Result<(), Unusable> {
     if expected > BELIEVED || segment.len == 0 {
         return Ok(());
     }
-    Err(Unusable::Truncated {
-        size: offset(bytes.len()),
-        expected,
-    })
+    Err(Unusable::Truncated { size: offset(bytes.len()), expected })
 }

@@ -42,11 +42,8 @@ pub(super) fn find(bytes: &[u8]) -> Vec<Marker> {
     }
     if markers.is_empty() {
         markers.extend(homie(bytes));
-        markers.extend(
-            memmem::find_iter(bytes, BLYNK)
-                .take(MARKERS)
-                .find_map(|at| blynk(bytes, at)),
-        );
+        markers
+            .extend(memmem::find_iter(bytes, BLYNK).take(MARKERS).find_map(|at| blynk(bytes, at)));
     }
     markers
 }
@@ -62,11 +59,7 @@ fn espalier(bytes: &[u8], at: usize) -> Option<Marker> {
     let separator = memchr::memchr(0x1F, body)?;
     let name = text(body.get(..separator)?)?;
     let version = text(body.get(separator + 1..)?)?;
-    Some(Marker {
-        name: Some(name),
-        version: Some(version),
-        offset: offset(at),
-    })
+    Some(Marker { name: Some(name), version: Some(version), offset: offset(at) })
 }
 
 /// Homie marks name and version apart from each other; only one of each makes sense.
@@ -87,11 +80,7 @@ fn blynk(bytes: &[u8], at: usize) -> Option<Marker> {
     let mut parts = rest.split(|b| *b == 0).take_while(|part| !part.is_empty());
     while let (Some(key), Some(value)) = (parts.next(), parts.next()) {
         if key == b"mcu" && value != b"0.0.0" {
-            return Some(Marker {
-                name: None,
-                version: text(value),
-                offset: offset(at),
-            });
+            return Some(Marker { name: None, version: text(value), offset: offset(at) });
         }
     }
     None
@@ -103,9 +92,7 @@ fn enclosed(bytes: &[u8], (head, tail): (&[u8], &[u8])) -> Option<(String, usize
     for at in memmem::find_iter(bytes, head).take(MARKERS) {
         let start = at + head.len();
         let rest = bytes.get(start..).unwrap_or_default();
-        let rest = rest
-            .get(..(LONGEST + tail.len()).min(rest.len()))
-            .unwrap_or_default();
+        let rest = rest.get(..(LONGEST + tail.len()).min(rest.len())).unwrap_or_default();
         let Some(body) = memmem::find(rest, tail).and_then(|end| rest.get(..end)) else {
             continue;
         };
@@ -133,10 +120,7 @@ mod tests {
     use super::*;
 
     fn named(file: &[u8]) -> Vec<(Option<String>, Option<String>)> {
-        find(file)
-            .into_iter()
-            .map(|marker| (marker.name, marker.version))
-            .collect()
+        find(file).into_iter().map(|marker| (marker.name, marker.version)).collect()
     }
 
     fn pair(name: &str, version: &str) -> (Option<String>, Option<String>) {

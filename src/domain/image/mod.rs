@@ -8,7 +8,11 @@
 mod boot;
 mod bytes;
 mod candidates;
+mod contents;
 mod descriptor;
+mod facts;
+mod filesystem;
+mod gzip;
 mod info;
 mod integrity;
 mod layout;
@@ -29,13 +33,17 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use contents::{Contents, Verdict, examine};
+pub use facts::{Check, Form, Integrity, Revisions, Segment, Signature, SignatureScheme};
+pub use filesystem::{FileSystem, FileSystemKind};
+pub use gzip::Gzip;
 pub use info::{
-    AppDescriptor, Check, FlashHeader, Form, Found, ImageInfo, Integrity, Marker, MentionWeight,
-    PlatformMention, Revisions, Segment, Severity, Signature, SignatureScheme, Source,
-    VersionCandidate, Warning,
+    AppDescriptor, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Severity,
+    Source, VersionCandidate, Warning,
 };
 pub use marker::SKETCH_MACRO;
 pub use names::KnownNames;
+pub use partitions::{Merged, Partition, PartitionTable};
 pub use unusable::Unusable;
 
 use candidates::Collector;
@@ -72,12 +80,7 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
         revisions: layout.revisions,
         integrity: layout.integrity,
         signature: layout.signature,
-        built_with: built_with(
-            &layout.integrity,
-            layout.form,
-            descriptor.as_ref(),
-            &versions,
-        ),
+        built_with: built_with(&layout.integrity, layout.form, descriptor.as_ref(), &versions),
         image_len: layout.image_len.map(bytes::offset),
         appended_sha256: layout.appended_sha256,
         descriptor,
@@ -105,16 +108,10 @@ fn built_with(
         tools.push("Arduino core for the ESP32".to_owned());
     }
     if form == Form::Esp8266Arduino {
-        let since = if integrity.crc32 == Check::Absent {
-            ""
-        } else {
-            ", 2.7.0 or newer"
-        };
+        let since = if integrity.crc32 == Check::Absent { "" } else { ", 2.7.0 or newer" };
         tools.push(format!("Arduino core for the ESP8266{since}"));
     }
-    let sdk = versions
-        .iter()
-        .find(|v| v.source == Source::Library && v.why.ends_with("commit"));
+    let sdk = versions.iter().find(|v| v.source == Source::Library && v.why.ends_with("commit"));
     tools.extend(sdk.map(|sdk| format!("SDK {}", sdk.text)));
     tools
 }

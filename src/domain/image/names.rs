@@ -81,11 +81,7 @@ impl KnownNames {
         let places = self.names.iter().zip(counts).zip(by_name);
         let all = places.map(|((name, count), places)| NameInFile {
             name: name.clone(),
-            count: if places.len() < PLACES {
-                places.len()
-            } else {
-                *count
-            },
+            count: if places.len() < PLACES { places.len() } else { *count },
             places,
         });
         all.filter(|name| !name.places.is_empty()).collect()
@@ -116,11 +112,7 @@ mod tests {
 
     fn found(names: &[&str], text: &str) -> Vec<(String, usize)> {
         let known = KnownNames::new(names);
-        known
-            .find(text.as_bytes())
-            .into_iter()
-            .map(|hit| (hit.name, hit.count))
-            .collect()
+        known.find(text.as_bytes()).into_iter().map(|hit| (hit.name, hit.count)).collect()
     }
 
     #[test]
@@ -136,19 +128,12 @@ mod tests {
             (&["wled"], "wled-1", &[("wled", 1)]),
             (&["chase", "Chase-2"], "chase-2", &[("Chase-2", 1)]),
             (&["chase", "chase-2"], "chase-22", &[("chase", 1)]),
-            (
-                &["chase", "chase-2"],
-                "chase-2 chase",
-                &[("chase", 1), ("chase-2", 1)],
-            ),
+            (&["chase", "chase-2"], "chase-2 chase", &[("chase", 1), ("chase-2", 1)]),
             (&["one", "two"], "two one", &[("one", 1), ("two", 1)]),
             (&["", "x"], "", &[]),
             (&[], "anything", &[]),
         ] {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(n, c)| ((*n).to_owned(), *c))
-                .collect();
+            let expected: Vec<_> = expected.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect();
             assert_eq!(found(names, text), expected, "{names:?} in {text}");
         }
     }

@@ -3,7 +3,8 @@
 use md5::{Digest, Md5};
 
 use super::bytes::{field_text, index, u16_at, u32_at};
-use super::info::{Check, Severity, Warning};
+use super::facts::Check;
+use super::info::{Severity, Warning};
 use super::segments::{LONG_HEADER, MAGIC, walk};
 use super::unusable::Unusable;
 use crate::domain::chip::Chip;
@@ -56,11 +57,7 @@ impl Merged {
     /// Where the first application begins in the file, if it is inside.
     #[must_use]
     pub fn application_offset(&self) -> Option<u32> {
-        let app = self
-            .table
-            .partitions
-            .iter()
-            .find(|p| p.purpose.starts_with("app"))?;
+        let app = self.table.partitions.iter().find(|p| p.purpose.starts_with("app"))?;
         app.offset.checked_sub(self.flash_offset)
     }
 }
@@ -68,31 +65,18 @@ impl Merged {
 /// Finds boot loader, partition table and application in one file.
 pub(super) fn merged(bytes: &[u8]) -> Option<Merged> {
     let (table, flash_offset) = TABLES.into_iter().find(|(at, _)| is_table(bytes, *at))?;
-    let boot = [0, 0x1000, 0x2000]
-        .into_iter()
-        .find(|at| bytes.get(*at) == Some(&MAGIC));
+    let boot = [0, 0x1000, 0x2000].into_iter().find(|at| bytes.get(*at) == Some(&MAGIC));
     // An application that happens to hold a table lies around it; a boot loader ends before.
     if matches!(walk(bytes, boot.unwrap_or(0), LONG_HEADER), Ok(walked) if walked.end > table) {
         return None;
     }
-    let chip = boot
-        .and_then(|at| u16_at(bytes, at + 12))
-        .and_then(Chip::from_chip_id);
+    let chip = boot.and_then(|at| u16_at(bytes, at + 12)).and_then(Chip::from_chip_id);
     let table = read(bytes.get(table..).unwrap_or_default());
-    let mut merged = Merged {
-        chip,
-        flash_offset,
-        table,
-        warnings: Vec::new(),
-    };
-    let app = merged
-        .application_offset()
-        .and_then(|at| bytes.get(index(at)));
+    let mut merged = Merged { chip, flash_offset, table, warnings: Vec::new() };
+    let app = merged.application_offset().and_then(|at| bytes.get(index(at)));
     if app != Some(&MAGIC) {
         let text = "No application stands where the partition table says one should.".to_owned();
-        merged
-            .warnings
-            .push(Warning::new(Severity::Doubt, "no_application", text));
+        merged.warnings.push(Warning::new(Severity::Doubt, "no_application", text));
     }
     Some(merged)
 }
@@ -101,9 +85,7 @@ pub(super) fn merged(bytes: &[u8]) -> Option<Merged> {
 pub(super) fn refuse_merged(bytes: &[u8]) -> Result<(), Unusable> {
     match merged(bytes) {
         None => Ok(()),
-        Some(Merged {
-            chip, flash_offset, ..
-        }) => {
+        Some(Merged { chip, flash_offset, .. }) => {
             let chip = chip.map_or("an ESP32", Chip::name);
             Err(Unusable::MergedImage { chip, flash_offset })
         }
@@ -129,42 +111,14 @@ fn is_entry(entry: &[u8]) -> bool {
 /// Reads the table at the beginning of the bytes.
 pub(super) fn read(bytes: &[u8]) -> PartitionTable {
     let bytes = bytes.get(..TABLE.min(bytes.len())).unwrap_or_default();
-    let entries = bytes
-        .chunks_exact(ENTRY)
-        .take_while(|entry| is_entry(entry));
+    let entries = bytes.chunks_exact(ENTRY).take_while(|entry| is_entry(entry));
     let partitions: Vec<_> = entries.filter_map(partition).collect();
     let end = partitions.len() * ENTRY;
     let md5 = match bytes.get(end..end + ENTRY) {
-        Some(
-            [
-                0xEB,
-                0xEB,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                _,
-                held @ ..,
-            ],
-        ) => {
+        Some([0xEB, 0xEB, _, _, _, _, _, _, _, _, _, _, _, _, _, _, held @ ..]) => {
             let computed = Md5::digest(bytes.get(..end).unwrap_or_default());
-            let wrong = Check::Wrong {
-                offset: super::bytes::offset(end + 16),
-            };
-            if computed.as_slice() == held {
-                Check::Right
-            } else {
-                wrong
-            }
+            let wrong = Check::Wrong { offset: super::bytes::offset(end + 16) };
+            if computed.as_slice() == held { Check::Right } else { wrong }
         }
         _ => Check::Absent,
     };
@@ -233,11 +187,7 @@ mod tests {
         assert!(is_table(&bytes, 0));
         let read_table = read(&bytes);
         assert_eq!(read_table.md5, Check::Right);
-        let purposes: Vec<_> = read_table
-            .partitions
-            .iter()
-            .map(|p| p.purpose.as_str())
-            .collect();
+        let purposes: Vec<_> = read_table.partitions.iter().map(|p| p.purpose.as_str()).collect();
         assert_eq!(purposes, ["data nvs", "app ota_0", "data spiffs"]);
         assert_eq!(read_table.partitions[1].label, "app0");
         bytes[13] ^= 1;
@@ -246,11 +196,9 @@ mod tests {
 
     #[test]
     fn a_merged_image_names_its_parts() {
-        for (flash_offset, chip_id, chip) in [
-            (0, 5, Chip::Esp32C3),
-            (0x1000, 0, Chip::Esp32),
-            (0x2000, 18, Chip::Esp32P4),
-        ] {
+        for (flash_offset, chip_id, chip) in
+            [(0, 5, Chip::Esp32C3), (0x1000, 0, Chip::Esp32), (0x2000, 18, Chip::Esp32P4)]
+        {
             let mut file = vec![0xFF; 0x1_0000 + 64];
             file[..4].copy_from_slice(&[MAGIC, 0, 0, 0]);
             file[12..14].copy_from_slice(&u16::to_le_bytes(chip_id));
@@ -258,14 +206,8 @@ mod tests {
             file[at..at + TABLE].copy_from_slice(&table(&[(0, 0, 0x1_0000, 0x10_0000, "factory")]));
             file[0x1_0000 - flash_offset] = MAGIC;
             let found = merged(&file).unwrap();
-            assert_eq!(
-                (found.chip, index(found.flash_offset)),
-                (Some(chip), flash_offset)
-            );
-            assert_eq!(
-                found.application_offset().map(index),
-                Some(0x1_0000 - flash_offset)
-            );
+            assert_eq!((found.chip, index(found.flash_offset)), (Some(chip), flash_offset));
+            assert_eq!(found.application_offset().map(index), Some(0x1_0000 - flash_offset));
             assert_eq!(found.warnings, []);
         }
     }

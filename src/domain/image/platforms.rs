@@ -99,10 +99,7 @@ pub(super) fn weigh(
     descriptor: Option<&AppDescriptor>,
 ) -> Vec<PlatformMention> {
     let mut beside = vec![false; names.len()];
-    for version in versions
-        .iter()
-        .filter(|version| version.source != Source::Library)
-    {
+    for version in versions.iter().filter(|version| version.source != Source::Library) {
         for near in &version.evidence.near {
             if near.relation >= Relation::NextString
                 && let Some(beside) = beside.get_mut(near.platform)
@@ -118,10 +115,7 @@ pub(super) fn weigh(
         let is_it = |text: &str| text.eq_ignore_ascii_case(&name.name);
         let weight = if markers.iter().any(|m| m.name.as_deref().is_some_and(is_it)) {
             MentionWeight::Marker
-        } else if descriptor
-            .and_then(AppDescriptor::own_name)
-            .is_some_and(is_it)
-        {
+        } else if descriptor.and_then(AppDescriptor::own_name).is_some_and(is_it) {
             MentionWeight::Descriptor
         } else if beside {
             MentionWeight::BesideVersion
@@ -130,26 +124,11 @@ pub(super) fn weigh(
         };
         let (offset, context) = (offset(place.start), context(bytes, &place));
         let NameInFile { name, count, .. } = name;
-        weighed.push((
-            index,
-            PlatformMention {
-                name,
-                offset,
-                context,
-                count,
-                weight,
-                common,
-            },
-        ));
+        weighed.push((index, PlatformMention { name, offset, context, count, weight, common }));
     }
     weighed.sort_by(|(_, a), (_, b)| b.weight.cmp(&a.weight).then(b.count.cmp(&a.count)));
-    for near in versions
-        .iter_mut()
-        .flat_map(|version| version.evidence.near.iter_mut())
-    {
-        let place = weighed
-            .iter()
-            .position(|(index, _)| *index == near.platform);
+    for near in versions.iter_mut().flat_map(|version| version.evidence.near.iter_mut()) {
+        let place = weighed.iter().position(|(index, _)| *index == near.platform);
         near.platform = place.unwrap_or(usize::MAX);
     }
     weighed.into_iter().map(|(_, mention)| mention).collect()
@@ -177,12 +156,9 @@ fn best_place(bytes: &[u8], name: &NameInFile, common: bool) -> (MentionWeight, 
 
 /// Whether `dev=` stands before a name, in the same string or at the end of the one before.
 fn is_behind_key(bytes: &[u8], place: &Range<usize>) -> bool {
-    let head = bytes
-        .get(place.start.saturating_sub(8)..place.start)
-        .unwrap_or_default();
+    let head = bytes.get(place.start.saturating_sub(8)..place.start).unwrap_or_default();
     let zeros = head.iter().rev().take_while(|b| **b == 0).count();
-    head.get(..head.len() - zeros)
-        .is_some_and(|head| head.ends_with(b"dev="))
+    head.get(..head.len() - zeros).is_some_and(|head| head.ends_with(b"dev="))
 }
 
 fn is_common(name: &str) -> bool {

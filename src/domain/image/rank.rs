@@ -33,13 +33,7 @@ impl ImageInfo {
         let chosen: Vec<_> = self
             .platforms
             .iter()
-            .filter(|mention| {
-                if decides {
-                    mention.weight == best
-                } else {
-                    true
-                }
-            })
+            .filter(|mention| if decides { mention.weight == best } else { true })
             .collect();
         match chosen.as_slice() {
             [one] if best >= MentionWeight::Alone => Found::One(one),
@@ -64,9 +58,7 @@ impl ImageInfo {
         let named = file_name.and_then(in_file_name);
         let mut ranked = self.ranked(platform, named.as_ref());
         let agrees = |candidate: &VersionCandidate| {
-            named
-                .as_ref()
-                .is_some_and(|named| same(&named.text, &candidate.text))
+            named.as_ref().is_some_and(|named| same(&named.text, &candidate.text))
         };
         let certain = self.is_certain(&ranked, agrees);
         if let Some(named) = &named
@@ -86,34 +78,19 @@ impl ImageInfo {
     /// The different versions that markers name: those for this platform, if any are.
     fn marked_versions(&self, platform: Option<&str>) -> Vec<VersionCandidate> {
         let is_for = |name: Option<&String>| {
-            platform
-                .zip(name)
-                .is_some_and(|(wanted, name)| wanted.eq_ignore_ascii_case(name))
+            platform.zip(name).is_some_and(|(wanted, name)| wanted.eq_ignore_ascii_case(name))
         };
-        let mine = self
-            .markers
-            .iter()
-            .any(|marker| is_for(marker.name.as_ref()));
-        let markers = self
-            .markers
-            .iter()
-            .filter(|m| !mine || is_for(m.name.as_ref()));
-        let texts: Vec<_> = markers
-            .filter_map(|marker| marker.version.as_ref())
-            .collect();
+        let mine = self.markers.iter().any(|marker| is_for(marker.name.as_ref()));
+        let markers = self.markers.iter().filter(|m| !mine || is_for(m.name.as_ref()));
+        let texts: Vec<_> = markers.filter_map(|marker| marker.version.as_ref()).collect();
         let all = self.versions.iter().filter(|v| v.source == Source::Marker);
-        all.filter(|v| texts.iter().any(|text| same(text, &v.text)))
-            .cloned()
-            .collect()
+        all.filter(|v| texts.iter().any(|text| same(text, &v.text))).cloned().collect()
     }
 
     /// All candidates with this platform in mind, best first.
     fn ranked(&self, platform: Option<&str>, named: Option<&VersionCandidate>) -> Vec<Ranked> {
-        let place = |name: &str| {
-            self.platforms
-                .iter()
-                .position(|p| p.name.eq_ignore_ascii_case(name))
-        };
+        let place =
+            |name: &str| self.platforms.iter().position(|p| p.name.eq_ignore_ascii_case(name));
         let wanted = platform.map_or(Wanted::Any, |name| Wanted::Only(place(name)));
         let candidates = self.versions.iter().filter(|v| v.source != Source::Library);
         let mut ranked: Vec<_> = candidates
@@ -137,11 +114,8 @@ impl ImageInfo {
 
     /// Puts the candidates in order with all known platforms in mind, and keeps the best.
     pub(super) fn sort_versions(&mut self) {
-        let mut all: Vec<_> = self
-            .ranked(None, None)
-            .into_iter()
-            .map(|found| found.candidate)
-            .collect();
+        let mut all: Vec<_> =
+            self.ranked(None, None).into_iter().map(|found| found.candidate).collect();
         let library = self.versions.iter().filter(|v| v.source == Source::Library);
         all.sort_by_key(|candidate| candidate.source > Source::Descriptor);
         all.extend(library.cloned());
@@ -156,13 +130,9 @@ impl ImageInfo {
         let rest = ranked.get(1..).unwrap_or_default();
         let complete = !self.warnings.iter().any(|w| w.code == "too_many_versions");
         if best.candidate.source == Source::Descriptor {
-            return !rest
-                .iter()
-                .any(|other| other.relation == Some(Relation::Beside));
+            return !rest.iter().any(|other| other.relation == Some(Relation::Beside));
         }
-        let margin = rest
-            .first()
-            .map_or(i32::MAX, |next| best.total - next.total);
+        let margin = rest.first().map_or(i32::MAX, |next| best.total - next.total);
         let Evidence { marked, score, .. } = best.candidate.evidence;
         let reason = match best.relation {
             Some(Relation::Beside | Relation::NextString | Relation::SameString) => true,
@@ -220,12 +190,7 @@ impl Ranked {
             }
         }
         let total = candidate.evidence.score + worth + repeated;
-        Self {
-            candidate,
-            relation,
-            worth,
-            total,
-        }
+        Self { candidate, relation, worth, total }
     }
 }
 
@@ -269,10 +234,7 @@ fn contradicted(
     if certain && first == Source::Descriptor {
         return Found::One(all.swap_remove(0));
     }
-    let place = all
-        .iter()
-        .take_while(|c| c.source <= Source::NearName)
-        .count();
+    let place = all.iter().take_while(|c| c.source <= Source::NearName).count();
     all.insert(place, named.clone());
     Found::Several(all)
 }
@@ -310,13 +272,7 @@ fn underscored(stem: &str) -> Option<String> {
         let part = part.strip_prefix(['v', 'V']).unwrap_or(part);
         (1..=4).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit())
     };
-    let parts: Vec<&str> = stem
-        .split('_')
-        .skip(1)
-        .skip_while(|part| !is_number(part))
-        .collect();
+    let parts: Vec<&str> = stem.split('_').skip(1).skip_while(|part| !is_number(part)).collect();
     let numbers = parts.iter().take_while(|part| is_number(part)).count();
-    (3..=4)
-        .contains(&numbers)
-        .then(|| parts.get(..numbers).unwrap_or_default().join("."))
+    (3..=4).contains(&numbers).then(|| parts.get(..numbers).unwrap_or_default().join("."))
 }

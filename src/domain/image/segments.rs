@@ -79,17 +79,10 @@ pub(super) fn walk(bytes: &[u8], start: usize, header: usize) -> Result<Walk, Br
         let (Some(address), Some(len)) = (u32_at(bytes, at), u32_at(bytes, at + 4)) else {
             return Err(Broken::Ends { walked: segments });
         };
-        let segment = Segment {
-            address,
-            start: at + 8,
-            len: index(len),
-        };
+        let segment = Segment { address, start: at + 8, len: index(len) };
         let end = segment.start.checked_add(segment.len);
         let Some(data) = end.and_then(|end| bytes.get(segment.start..end)) else {
-            return Err(Broken::CutOff {
-                walked: segments,
-                segment,
-            });
+            return Err(Broken::CutOff { walked: segments, segment });
         };
         check ^= data.iter().fold(0, |sum, byte| sum ^ byte);
         at = segment.start + segment.len;
@@ -100,11 +93,7 @@ pub(super) fn walk(bytes: &[u8], start: usize, header: usize) -> Result<Walk, Br
     let Some(&held) = bytes.get(last) else {
         return Err(Broken::Ends { walked: segments });
     };
-    Ok(Walk {
-        segments,
-        end: last + 1,
-        check: (held, check),
-    })
+    Ok(Walk { segments, end: last + 1, check: (held, check) })
 }
 
 /// Reads how the flash is driven from the header at `start`.
@@ -175,10 +164,7 @@ mod tests {
     #[test]
     fn a_sound_image_is_walked_to_its_check_byte() {
         for header in [SHORT_HEADER, LONG_HEADER] {
-            let file = image(
-                header,
-                &[(0x4010_0000, b"abcd"), (0x3FFE_8000, b"12345678")],
-            );
+            let file = image(header, &[(0x4010_0000, b"abcd"), (0x3FFE_8000, b"12345678")]);
             let walked = walk(&file, 0, header).unwrap();
             assert_eq!(walked.end, file.len());
             assert!(walked.is_sound());
@@ -189,10 +175,7 @@ mod tests {
 
     #[test]
     fn every_truncation_is_noticed() {
-        let file = image(
-            LONG_HEADER,
-            &[(0x4010_0000, b"abcd"), (0x3FFE_8000, b"12345678")],
-        );
+        let file = image(LONG_HEADER, &[(0x4010_0000, b"abcd"), (0x3FFE_8000, b"12345678")]);
         for len in 0..file.len() {
             assert!(walk(&file[..len], 0, LONG_HEADER).is_err(), "{len}");
         }

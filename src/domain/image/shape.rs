@@ -50,12 +50,7 @@ pub(super) fn scan(bytes: &[u8], mut found: impl FnMut(Shape) -> bool) {
         }
         let low = dot.saturating_sub(DIGITS).max(done);
         let before = bytes.get(low..dot).unwrap_or_default();
-        let start = dot
-            - before
-                .iter()
-                .rev()
-                .take_while(|b| b.is_ascii_digit())
-                .count();
+        let start = dot - before.iter().rev().take_while(|b| b.is_ascii_digit()).count();
         let (end, parts) = numbers(bytes, start);
         done = end;
         if let Some(shape) = shape(bytes, start..end, parts) {
@@ -86,11 +81,7 @@ fn numbers(bytes: &[u8], start: usize) -> (usize, usize) {
     let mut end = start;
     for parts in 1..=6 {
         let digits = bytes.get(end..).unwrap_or_default();
-        end += digits
-            .iter()
-            .take(4 * DIGITS)
-            .take_while(|b| b.is_ascii_digit())
-            .count();
+        end += digits.iter().take(4 * DIGITS).take_while(|b| b.is_ascii_digit()).count();
         if bytes.get(end) != Some(&b'.') || !digit_at(bytes, end + 1) || parts == 6 {
             return (end, parts);
         }
@@ -102,10 +93,7 @@ fn numbers(bytes: &[u8], start: usize) -> (usize, usize) {
 fn shape(bytes: &[u8], range: Range<usize>, mut parts: usize) -> Option<Shape> {
     let (lead, start) = lead(bytes, range.start)?;
     let digits = bytes.get(range.clone())?;
-    if digits
-        .split(|b| *b == b'.')
-        .any(|number| number.len() > DIGITS)
-    {
+    if digits.split(|b| *b == b'.').any(|number| number.len() > DIGITS) {
         return None;
     }
     let mut end = range.end;
@@ -117,35 +105,16 @@ fn shape(bytes: &[u8], range: Range<usize>, mut parts: usize) -> Option<Shape> {
     if !(2..=4).contains(&parts) || (parts == 2 && lead == Lead::Glued) {
         return None;
     }
-    let suffix = if end == range.end {
-        suffix(bytes, end)?
-    } else {
-        0
-    };
-    Some(Shape {
-        range: start..end + suffix,
-        parts,
-        lead,
-        suffix: suffix > 0,
-    })
+    let suffix = if end == range.end { suffix(bytes, end)? } else { 0 };
+    Some(Shape { range: start..end + suffix, parts, lead, suffix: suffix > 0 })
 }
 
 /// What stands before the first digit, and where the version begins with it.
 fn lead(bytes: &[u8], start: usize) -> Option<(Lead, usize)> {
-    let before = bytes
-        .get(start.saturating_sub(12)..start)
-        .unwrap_or_default();
-    let letters = before
-        .iter()
-        .rev()
-        .take_while(|b| b.is_ascii_alphabetic())
-        .count();
+    let before = bytes.get(start.saturating_sub(12)..start).unwrap_or_default();
+    let letters = before.iter().rev().take_while(|b| b.is_ascii_alphabetic()).count();
     let word = before.get(before.len() - letters..).unwrap_or_default();
-    let edge = before
-        .len()
-        .checked_sub(letters + 1)
-        .and_then(|at| before.get(at))
-        .copied();
+    let edge = before.len().checked_sub(letters + 1).and_then(|at| before.get(at)).copied();
     match (word, edge) {
         ([], Some(b'.' | b'%' | b'0'..=b'9')) => None,
         ([], _) => Some((Lead::Bare, start)),
@@ -164,9 +133,7 @@ pub(super) fn is_version_word(word: &[u8]) -> bool {
         "v", "ver", "vers", "version", "rel", "release", "fw", "firmware", "fwv", "fwver", "sw",
         "build",
     ];
-    WORDS
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 /// The length of the suffix that belongs to a version ending at `end`; `None` if what follows
@@ -182,10 +149,7 @@ fn suffix(bytes: &[u8], end: usize) -> Option<usize> {
         }
         [b'.', b'x' | b'X' | b'*' | b'%', ..] | [b'%', ..] => None,
         [first, ..] if first.is_ascii_alphabetic() => {
-            let len = rest
-                .iter()
-                .take_while(|b| b.is_ascii_alphanumeric())
-                .count();
+            let len = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
             is_release_word(rest.get(..len)?).then_some(len)
         }
         _ => Some(0),
@@ -197,26 +161,15 @@ const fn is_inner(byte: u8) -> bool {
 }
 
 fn trimmed(text: &[u8]) -> usize {
-    text.len()
-        - text
-            .iter()
-            .rev()
-            .take_while(|b| !b.is_ascii_alphanumeric())
-            .count()
+    text.len() - text.iter().rev().take_while(|b| !b.is_ascii_alphanumeric()).count()
 }
 
 /// How much of `-rc.1-5-gabc1234 …` is a suffix of the version and not another word.
 fn words(rest: &[u8]) -> usize {
     let mut taken = 0;
     while let Some([b'-' | b'~', word @ ..]) = rest.get(taken..) {
-        let len = word
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric())
-            .count();
-        let dotted = word
-            .iter()
-            .take_while(|b| b.is_ascii_alphanumeric() || **b == b'.')
-            .count();
+        let len = word.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
+        let dotted = word.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'.').count();
         let dotted = trimmed(word.get(..dotted).unwrap_or_default());
         let (Some(first), Some(whole)) = (word.get(..len), word.get(..dotted)) else {
             break;
@@ -251,9 +204,7 @@ fn is_release_word(word: &[u8]) -> bool {
     ];
     let digits = word.iter().rev().take_while(|b| b.is_ascii_digit()).count();
     let name = word.get(..word.len() - digits).unwrap_or_default();
-    WORDS
-        .iter()
-        .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+    WORDS.iter().any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 #[cfg(test)]

@@ -58,11 +58,7 @@ const SIGNS: &[&str] = &[
 
 static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let mut builder = AhoCorasick::builder();
-    builder
-        .ascii_case_insensitive(true)
-        .kind(Some(AhoCorasickKind::DFA))
-        .build(SIGNS)
-        .ok()
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(SIGNS).ok()
 });
 
 /// Whether texts of a library stand close around a range.
@@ -70,16 +66,12 @@ pub(super) fn around(bytes: &[u8], range: &Range<usize>) -> bool {
     let low = range.start.saturating_sub(REACH);
     let high = range.end.saturating_add(REACH).min(bytes.len());
     let window = bytes.get(low..high).unwrap_or_default();
-    AUTOMATON
-        .as_ref()
-        .is_some_and(|automaton| automaton.is_match(window))
+    AUTOMATON.as_ref().is_some_and(|automaton| automaton.is_match(window))
 }
 
 /// Whether a neighbouring string is one of a library.
 pub(super) fn is_one(text: &str) -> bool {
-    AUTOMATON
-        .as_ref()
-        .is_some_and(|automaton| automaton.is_match(text))
+    AUTOMATON.as_ref().is_some_and(|automaton| automaton.is_match(text))
 }
 
 #[cfg(test)]

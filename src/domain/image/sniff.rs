@@ -1,6 +1,7 @@
 //! Recognising files that are no application by what they begin with.
 
-use super::bytes::{holds, offset, u16_at};
+use super::bytes::offset;
+use super::filesystem;
 use super::partitions::{is_table, refuse_merged};
 use super::segments::MAGIC;
 use super::unusable::Unusable;
@@ -15,11 +16,7 @@ pub(super) fn refuse_foreign(bytes: &[u8]) -> Result<(), Unusable> {
     };
     if first == MAGIC {
         let size = offset(bytes.len());
-        return if bytes.len() < SHORTEST {
-            Err(Unusable::TooShort { size })
-        } else {
-            Ok(())
-        };
+        return if bytes.len() < SHORTEST { Err(Unusable::TooShort { size }) } else { Ok(()) };
     }
     refuse_merged(bytes)?;
     Err(name(bytes).unwrap_or(Unusable::NotFirmware { first }))
@@ -36,9 +33,7 @@ fn name(bytes: &[u8]) -> Option<Unusable> {
         _ if is_intel_hex(bytes) => Unusable::IntelHex,
         _ if is_html(bytes) => Unusable::Html,
         _ if is_table(bytes, 0) => Unusable::PartitionTable,
-        _ => Unusable::FileSystem {
-            name: file_system(bytes)?,
-        },
+        _ => Unusable::FileSystem { name: filesystem::read(bytes)?.kind.name() },
     })
 }
 
@@ -48,43 +43,11 @@ fn is_intel_hex(bytes: &[u8]) -> bool {
 
 fn is_html(bytes: &[u8]) -> bool {
     let head = bytes.get(..512.min(bytes.len())).unwrap_or_default();
-    let head = head
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(head)
-        .trim_ascii_start();
+    let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start();
     let begins = |tag: &str| {
-        head.get(..tag.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
+        head.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag.as_bytes()))
     };
-    ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"]
-        .into_iter()
-        .any(begins)
-}
-
-fn file_system(bytes: &[u8]) -> Option<&'static str> {
-    if holds(bytes, 8, b"littlefs") {
-        return Some("LittleFS");
-    }
-    if bytes.len() >= 0x1000 && holds(bytes, 510, &[0x55, 0xAA]) {
-        return Some("FAT");
-    }
-    is_spiffs(bytes).then_some("SPIFFS")
-}
-
-/// SPIFFS ends the look-up page of each block with a magic number made of the page size and, on
-/// the ESP32, of how many blocks remain.
-fn is_spiffs(bytes: &[u8]) -> bool {
-    [256_u16, 512, 1024].into_iter().any(|page| {
-        let at = usize::from(page) - 4;
-        let Some(found) = u16_at(bytes, at) else {
-            return false;
-        };
-        let plain = 0x0529 ^ page;
-        let blocks = u16::try_from(bytes.len() / 4096).unwrap_or(0);
-        let second = u16_at(bytes, at + 4096);
-        (found == plain && second == Some(plain))
-            || (blocks > 1 && found == plain ^ blocks && second == Some(plain ^ (blocks - 1)))
-    })
+    ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"].into_iter().any(begins)
 }
 
 #[cfg(test)]
@@ -103,6 +66,7 @@ mod tests {
         littlefs.extend(b"littlefs");
         let mut fat = padded(&[0xEB, 0xFE, 0x90], 8192);
         fat[510..512].copy_from_slice(&[0x55, 0xAA]);
+        fat[11..13].copy_from_slice(&512_u16.to_le_bytes());
         let mut spiffs = vec![0xFF; 0x10000];
         for block in 0..16 {
             spiffs[block * 4096 + 252..][..2].copy_from_slice(&0x0429_u16.to_le_bytes());

@@ -26,14 +26,8 @@ pub(super) fn of_text(
     if is_commit(after) {
         return Some("an SDK with its commit");
     }
-    let head = before
-        .rsplit([' ', '"', '\'', '(', '<', '>'])
-        .next()
-        .unwrap_or_default();
-    let tail = after
-        .split([' ', '"', '\'', ')', '<', '>'])
-        .next()
-        .unwrap_or_default();
+    let head = before.rsplit([' ', '"', '\'', '(', '<', '>']).next().unwrap_or_default();
+    let tail = after.split([' ', '"', '\'', ')', '<', '>']).next().unwrap_or_default();
     if head.contains("://") || head.starts_with("//") || is_script(head) || is_script(tail) {
         return Some("part of an address or path");
     }
@@ -53,24 +47,14 @@ pub(super) fn of_text(
 }
 
 fn is_source(tail: &str) -> bool {
-    [".c", ".cpp", ".h", ".hpp", ".py", ".rs", ".a"]
-        .iter()
-        .any(|kind| tail.ends_with(kind))
+    [".c", ".cpp", ".h", ".hpp", ".py", ".rs", ".a"].iter().any(|kind| tail.ends_with(kind))
 }
 
 /// Whether a text speaks of a licence, an owner or a page: no sure sign, but no good one.
 pub(super) fn is_licence(text: &str) -> bool {
-    [
-        "(c)",
-        "copyright",
-        "license",
-        "licence",
-        "http://",
-        "https://",
-        " | mit",
-    ]
-    .iter()
-    .any(|word| text.contains(word))
+    ["(c)", "copyright", "license", "licence", "http://", "https://", " | mit"]
+        .iter()
+        .any(|word| text.contains(word))
 }
 
 /// `Mozilla/5.0 (…) …`, `FreeRTOS/6.0.5, UPnP/1.0, IpBridge/1.17.0`: more than one such pair.
@@ -80,9 +64,7 @@ fn is_product(before: &str, after: &str) -> bool {
 
 /// `2.2.2-dev(38a443e)`.
 fn is_commit(after: &str) -> bool {
-    let inner = after
-        .strip_prefix('(')
-        .and_then(|rest| rest.split_once(')'));
+    let inner = after.strip_prefix('(').and_then(|rest| rest.split_once(')'));
     inner.is_some_and(|(hash, _)| {
         (7..=10).contains(&hash.len()) && hash.bytes().all(|b| b.is_ascii_hexdigit())
     })
@@ -92,9 +74,7 @@ fn is_commit(after: &str) -> bool {
 fn is_drawing(before: &str, after: &str) -> bool {
     let inside = |b: &u8| !b"\"'<>".contains(b);
     let head = before.bytes().rev().take_while(inside).take(14);
-    let near: Vec<u8> = head
-        .chain(after.bytes().take_while(inside).take(14))
-        .collect();
+    let near: Vec<u8> = head.chain(after.bytes().take_while(inside).take(14)).collect();
     let command = |b: &u8| b"mlhvcsqtaz".contains(b);
     let number = |b: &u8| b.is_ascii_digit() || b" .,-".contains(b);
     near.len() >= 10
@@ -105,10 +85,7 @@ fn is_drawing(before: &str, after: &str) -> bool {
 
 /// Four numbers up to 255 that look like an address rather than a version, or their beginning.
 fn is_address(text: &str, shape: &Shape, before: &str, after: &str) -> bool {
-    let parts: Vec<u32> = text
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect();
+    let parts: Vec<u32> = text.split('.').filter_map(|part| part.parse().ok()).collect();
     if parts.len() != shape.parts || parts.iter().any(|part| *part > 255) {
         return false;
     }
@@ -128,11 +105,9 @@ fn is_address(text: &str, shape: &Shape, before: &str, after: &str) -> bool {
         _ => false,
     };
     let tells = |text: &str| {
-        [
-            "ip", "dns", "gateway", "mask", "subnet", "addr", "host", "server", "ping", "route",
-        ]
-        .iter()
-        .any(|word| text.contains(word))
+        ["ip", "dns", "gateway", "mask", "subnet", "addr", "host", "server", "ping", "route"]
+            .iter()
+            .any(|word| text.contains(word))
     };
     let port = after
         .strip_prefix([':', '/'])
@@ -144,19 +119,13 @@ fn is_address(text: &str, shape: &Shape, before: &str, after: &str) -> bool {
 
 /// `31.12.2024`.
 fn is_day(text: &str) -> bool {
-    let parts: Vec<u32> = text
-        .split('.')
-        .filter_map(|part| part.parse().ok())
-        .collect();
+    let parts: Vec<u32> = text.split('.').filter_map(|part| part.parse().ok()).collect();
     matches!(parts.as_slice(), [1..=31, 1..=12, 1970..=2099])
 }
 
 /// Whether a text names a script, a style sheet or a page.
 pub(super) fn is_script(before: &str) -> bool {
-    [".js", ".css", ".htm"]
-        .iter()
-        .any(|kind| before.contains(kind))
-        || before.contains("xml")
+    [".js", ".css", ".htm"].iter().any(|kind| before.contains(kind)) || before.contains("xml")
 }
 
 #[cfg(test)]
@@ -193,10 +162,7 @@ mod tests {
             ("server: freertos/", "6.0.5", ", upnp/1.0"),
             ("d=\"m19 3h5c-1.1.9-2 2-2 2v14c0 ", "1.1.9", " 2 2 2h14\""),
         ] {
-            assert!(
-                verdict(before, text, after).is_some(),
-                "{before}{text}{after}"
-            );
+            assert!(verdict(before, text, after).is_some(), "{before}{text}{after}");
         }
     }
 

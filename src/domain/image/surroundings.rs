@@ -58,33 +58,19 @@ impl Surroundings {
 
 /// The strings before and behind a run, if nothing but zeros lies between.
 fn neighbours(bytes: &[u8], start: usize, end: usize) -> (String, String) {
-    let low = bytes
-        .get(start.saturating_sub(GAP)..start)
-        .unwrap_or_default();
+    let low = bytes.get(start.saturating_sub(GAP)..start).unwrap_or_default();
     let zeros = low.iter().rev().take_while(|b| **b == 0).count();
     let stop = start - zeros;
-    let head = bytes
-        .get(stop.saturating_sub(NEIGHBOUR)..stop)
-        .unwrap_or_default();
+    let head = bytes.get(stop.saturating_sub(NEIGHBOUR)..stop).unwrap_or_default();
     let len = head.iter().rev().take_while(|b| is_text(**b)).count();
-    let previous = head
-        .get(head.len() - len..)
-        .filter(|_| zeros > 0)
-        .unwrap_or_default();
+    let previous = head.get(head.len() - len..).filter(|_| zeros > 0).unwrap_or_default();
 
     let high = bytes.get(end..).unwrap_or_default();
     let zeros = high.iter().take(GAP).take_while(|b| **b == 0).count();
     let tail = high.get(zeros..).filter(|_| zeros > 0).unwrap_or_default();
-    let len = tail
-        .iter()
-        .take(NEIGHBOUR)
-        .take_while(|b| is_text(**b))
-        .count();
+    let len = tail.iter().take(NEIGHBOUR).take_while(|b| is_text(**b)).count();
     let next = tail.get(..len).unwrap_or_default();
-    (
-        String::from_utf8_lossy(previous).into_owned(),
-        String::from_utf8_lossy(next).into_owned(),
-    )
+    (String::from_utf8_lossy(previous).into_owned(), String::from_utf8_lossy(next).into_owned())
 }
 
 /// Judges a version by what stands around it; `named` says that a known platform's name stands
@@ -120,35 +106,17 @@ pub(super) fn judge(text: &str, shape: &Shape, around: &Surroundings, named: boo
     if is_demand(&before, &after) {
         score -= 60;
     }
-    Verdict::Candidate {
-        score,
-        keyed: key.word || shape.lead.is_mark(),
-    }
+    Verdict::Candidate { score, keyed: key.word || shape.lead.is_mark() }
 }
 
 /// `requires Tasmota v9.1.0 or later`: what something else must have.
 fn is_demand(before: &str, after: &str) -> bool {
-    let later = [
-        "or later",
-        "or newer",
-        "or higher",
-        "or above",
-        "and later",
-        "and newer",
-        "required",
-    ];
+    let later =
+        ["or later", "or newer", "or higher", "or above", "and later", "and newer", "required"];
     let after = after.trim_start_matches([' ', '+', '(', ')']);
-    let before = [
-        "require",
-        "at least",
-        "since ",
-        "minimum",
-        ">=",
-        "older than",
-        "newer than",
-    ]
-    .iter()
-    .any(|word| before.contains(word));
+    let before = ["require", "at least", "since ", "minimum", ">=", "older than", "newer than"]
+        .iter()
+        .any(|word| before.contains(word));
     before || later.iter().any(|word| after.starts_with(word))
 }
 
@@ -253,23 +221,16 @@ fn version_word(word: &str) -> Option<&str> {
     if is_version_word(word.as_bytes()) || PLAIN.contains(&word) {
         return Some("");
     }
-    let inner = word
-        .strip_suffix("version")
-        .or_else(|| word.strip_suffix("_ver"))?;
+    let inner = word.strip_suffix("version").or_else(|| word.strip_suffix("_ver"))?;
     let inner = inner.trim_end_matches('_');
-    let own = matches!(
-        inner,
-        "" | "app" | "fw" | "sw" | "firmware" | "software" | "my" | "prog"
-    );
+    let own = matches!(inner, "" | "app" | "fw" | "sw" | "firmware" | "software" | "my" | "prog");
     Some(if own { "" } else { inner })
 }
 
 /// The last word of a text: letters, digits and underscores.
 fn last_word(text: &str) -> String {
     let text = text.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
-    let start = text
-        .rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .map_or(0, |at| at + 1);
+    let start = text.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     text.get(start..).unwrap_or_default().to_owned()
 }
 
@@ -277,8 +238,6 @@ fn last_word(text: &str) -> String {
 /// `Firmware version %s (%s)`.
 fn is_label(lower: &str) -> bool {
     let mut words = lower.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '%');
-    let words = words
-        .by_ref()
-        .filter(|word| !word.is_empty() && !word.contains('%'));
+    let words = words.by_ref().filter(|word| !word.is_empty() && !word.contains('%'));
     words.take(2).any(|word| version_word(word) == Some(""))
 }

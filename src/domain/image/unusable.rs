@@ -32,6 +32,18 @@ pub enum Unusable {
         "This file is compressed with gzip, which is not supported yet; upload the plain .bin."
     )]
     Gzip,
+    /// A gzip file that cannot be unpacked.
+    #[error(
+        "This gzip file is damaged or cut off and cannot be unpacked. \
+         Make it again, or upload the plain .bin."
+    )]
+    GzipDamaged,
+    /// A gzip file that unpacks to more than is allowed.
+    #[error("This gzip file unpacks to more than the server accepts. Upload a smaller firmware.")]
+    GzipTooLong,
+    /// A gzip file with something else than an application inside.
+    #[error("This is a gzip file with something else than an application inside. {0}")]
+    GzipOf(Box<Self>),
     /// Intel HEX.
     #[error(
         "This is an Intel HEX file (text). Devices take binary images only: \
@@ -119,6 +131,9 @@ impl Unusable {
             Self::Uf2 => "uf2",
             Self::Zip => "zip",
             Self::Gzip => "gzip",
+            Self::GzipDamaged => "gzip_damaged",
+            Self::GzipTooLong => "gzip_too_long",
+            Self::GzipOf(_) => "gzip_of_other",
             Self::IntelHex => "intel_hex",
             Self::SdkV2 => "sdk_v2",
             Self::NotFirmware { .. } => "not_firmware",

@@ -161,9 +161,8 @@ const PROTOCOLS: &[&str] = &[
     "ws",
 ];
 
-const HARDWARE: &[&str] = &[
-    "hw", "hardware", "board", "pcb", "chip", "silicon", "efuse", "chiprev",
-];
+const HARDWARE: &[&str] =
+    &["hw", "hardware", "board", "pcb", "chip", "silicon", "efuse", "chiprev"];
 
 const BROWSERS: &[&str] = &[
     "jquery",

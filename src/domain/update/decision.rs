@@ -142,10 +142,7 @@ impl NoUpdate {
         match self {
             Self::UpToDate => "It is up to date.".to_owned(),
             Self::Identical => "It runs exactly this image.".to_owned(),
-            Self::IdenticalButReports {
-                reported,
-                published,
-            } => format!(
+            Self::IdenticalButReports { reported, published } => format!(
                 "It runs exactly the file published as {published}, but it says {reported}: the \
                  sketch’s VERSION was not raised. Upload a corrected build."
             ),
@@ -209,10 +206,7 @@ impl Refusal {
 }
 
 pub(super) fn wrong_family(device: Family, image: Chip) -> String {
-    format!(
-        "The image is for {image}, the device is of the {} family.",
-        family_name(device)
-    )
+    format!("The image is for {image}, the device is of the {} family.", family_name(device))
 }
 
 /// The family's name as a person reads it.

@@ -99,12 +99,8 @@ pub const fn needed_space(family: Family, size: u64) -> u64 {
 /// Whether the platform lets a device in that nobody has approved: then it is to be approved.
 #[must_use]
 pub fn admits_anyone(situation: &Situation<'_>) -> bool {
-    let open = situation
-        .platform
-        .is_some_and(|platform| platform.admission == Admission::Any);
-    open && situation
-        .device
-        .is_none_or(|device| device.approval == Approval::Pending)
+    let open = situation.platform.is_some_and(|platform| platform.admission == Admission::Any);
+    open && situation.device.is_none_or(|device| device.approval == Approval::Pending)
 }
 
 /// What the device gets. The order of the rules is the original server's (`design.md` §6).
@@ -116,9 +112,7 @@ pub fn decide(situation: &Situation<'_>, trace: &mut impl Trace) -> Decision {
         Mode::Sketch => {}
         Mode::Version => return describe(situation, trace),
         Mode::FileSystem | Mode::Unknown => {
-            trace.note("mode", false, || {
-                "It asks for a file-system image; there is none.".into()
-            });
+            trace.note("mode", false, || "It asks for a file-system image; there is none.".into());
             return Decision::Refuse(Refusal::ModeUnsupported);
         }
     }
@@ -139,20 +133,14 @@ fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusa
         return Err(Refusal::InvalidParameters);
     }
     if !situation.platforms_exist {
-        trace.note("platforms_exist", false, || {
-            "There are no platforms yet.".into()
-        });
+        trace.note("platforms_exist", false, || "There are no platforms yet.".into());
         return Err(Refusal::NoPlatforms);
     }
     let unnamed = situation.ask == Ask::Newest { named: false };
     let Some(platform) = situation.platform else {
         if unnamed {
-            let approval = situation
-                .device
-                .map_or(Approval::Pending, |device| device.approval);
-            trace.note("approved", false, || {
-                "It named no platform and has none.".into()
-            });
+            let approval = situation.device.map_or(Approval::Pending, |device| device.approval);
+            trace.note("approved", false, || "It named no platform and has none.".into());
             return Err(Refusal::NotApproved(approval));
         }
         trace.note("platform_known", false, || {
@@ -161,9 +149,7 @@ fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusa
         });
         return Err(Refusal::UnknownPlatform);
     };
-    trace.note("platform_known", true, || {
-        format!("Its platform is {}.", platform.name)
-    });
+    trace.note("platform_known", true, || format!("Its platform is {}.", platform.name));
     approved(situation, platform, trace)
 }
 
@@ -173,14 +159,10 @@ fn approved(
     trace: &mut impl Trace,
 ) -> Result<(), Refusal> {
     if admits_anyone(situation) {
-        trace.note("approved", true, || {
-            format!("{} is open to any device.", platform.name)
-        });
+        trace.note("approved", true, || format!("{} is open to any device.", platform.name));
         return Ok(());
     }
-    let approval = situation
-        .device
-        .map_or(Approval::Pending, |device| device.approval);
+    let approval = situation.device.map_or(Approval::Pending, |device| device.approval);
     if approval != Approval::Approved {
         trace.note("approved", false, || match approval {
             Approval::Ignored => "It is ignored.".to_owned(),
@@ -200,9 +182,7 @@ fn approved(
             return Err(Refusal::OtherPlatform { own });
         }
     }
-    trace.note("approved", true, || {
-        format!("It is approved for {}.", platform.name)
-    });
+    trace.note("approved", true, || format!("It is approved for {}.", platform.name));
     Ok(())
 }
 
@@ -213,12 +193,8 @@ fn stepping_stone_of(situation: &Situation<'_>, own: &str, asked: &str) -> bool 
         && situation.report.is_tasmota()
         && ["-minimal", "-safeboot"].iter().any(|suffix| {
             asked.len() == own.len() + suffix.len()
-                && asked
-                    .get(..own.len())
-                    .is_some_and(|head| head.eq_ignore_ascii_case(own))
-                && asked
-                    .get(own.len()..)
-                    .is_some_and(|tail| tail.eq_ignore_ascii_case(suffix))
+                && asked.get(..own.len()).is_some_and(|head| head.eq_ignore_ascii_case(own))
+                && asked.get(own.len()..).is_some_and(|tail| tail.eq_ignore_ascii_case(suffix))
         })
 }
 
@@ -239,26 +215,16 @@ fn offer(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpda
     let Some(release) = situation.release else {
         if let Some(image) = situation.foreign {
             trace.note("family", false, || wrong_family(family, image));
-            return Err(NoUpdate::WrongFamily {
-                device: family,
-                image,
-            });
+            return Err(NoUpdate::WrongFamily { device: family, image });
         }
-        trace.note("published", false, || {
-            "Nothing is published for its platform.".into()
-        });
+        trace.note("published", false, || "Nothing is published for its platform.".into());
         return Err(NoUpdate::NothingPublished);
     };
-    trace.note("published", true, || {
-        format!("{} is the release for it.", release.version)
-    });
+    trace.note("published", true, || format!("{} is the release for it.", release.version));
     if !release.image.is_for(family) {
         let image = release.image.chip;
         trace.note("family", false, || wrong_family(family, image));
-        return Err(NoUpdate::WrongFamily {
-            device: family,
-            image,
-        });
+        return Err(NoUpdate::WrongFamily { device: family, image });
     }
     trace.note("family", true, || {
         if release.image.chip_certain {
@@ -272,16 +238,11 @@ fn offer(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpda
     if situation.deliveries >= DELIVERIES_BEFORE_STOP {
         let deliveries = situation.deliveries;
         trace.note("not_stopped", false, || {
-            format!(
-                "It downloaded {} {deliveries} times and came back unchanged.",
-                release.version
-            )
+            format!("It downloaded {} {deliveries} times and came back unchanged.", release.version)
         });
         return Err(NoUpdate::Stopped { deliveries });
     }
-    trace.note("not_stopped", true, || {
-        "It is not going round in circles.".into()
-    });
+    trace.note("not_stopped", true, || "It is not going round in circles.".into());
     Ok(())
 }
 
@@ -290,9 +251,8 @@ fn newer(
     release: &Published,
     trace: &mut impl Trace,
 ) -> Result<(), NoUpdate> {
-    let runs_it = situation
-        .running
-        .is_some_and(|running| running.image.sha256 == release.image.sha256);
+    let runs_it =
+        situation.running.is_some_and(|running| running.image.sha256 == release.image.sha256);
     let reported = situation.reported;
     if runs_it {
         if let Some(reported) = reported
@@ -304,38 +264,25 @@ fn newer(
             trace.note("newer", false, || {
                 format!("It runs exactly the file published as {published}, but says {reported}.")
             });
-            return Err(NoUpdate::IdenticalButReports {
-                reported,
-                published,
-            });
+            return Err(NoUpdate::IdenticalButReports { reported, published });
         }
         trace.note("newer", false, || "It runs exactly this image.".into());
         return Err(NoUpdate::Identical);
     }
     if situation.ask == Ask::File {
-        trace.note("newer", true, || {
-            "A file asked for by its address needs no version.".into()
-        });
+        trace.note("newer", true, || "A file asked for by its address needs no version.".into());
         return Ok(());
     }
-    let own = situation
-        .running
-        .filter(|running| running.platform_id == release.platform_id);
+    let own = situation.running.filter(|running| running.platform_id == release.platform_id);
     let Some(runs) = reported.or_else(|| own.map(|running| &running.version)) else {
-        trace.note("newer", false, || {
-            "Nothing tells which version it runs.".into()
-        });
+        trace.note("newer", false, || "Nothing tells which version it runs.".into());
         return Err(NoUpdate::VersionUnknown);
     };
     if release.version.is_newer_than(runs) {
-        trace.note("newer", true, || {
-            format!("{} is newer than {runs}.", release.version)
-        });
+        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
         Ok(())
     } else {
-        trace.note("newer", false, || {
-            format!("{} is not newer than {runs}.", release.version)
-        });
+        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
         Err(NoUpdate::UpToDate)
     }
 }
@@ -347,25 +294,16 @@ fn fits(
 ) -> Result<(), NoUpdate> {
     let report = situation.report;
     let Some(free) = report.free_space else {
-        trace.note("fits", true, || {
-            "It did not say how much space it has.".into()
-        });
+        trace.note("fits", true, || "It did not say how much space it has.".into());
         return Ok(());
     };
     if report.family == Family::Esp32 && free == 0 {
-        trace.note("fits", false, || {
-            "It has no slot for updates (OTA partition).".into()
-        });
+        trace.note("fits", false, || "It has no slot for updates (OTA partition).".into());
         return Err(NoUpdate::NoSlot);
     }
-    let (needs, free) = (
-        needed_space(report.family, release.image.size),
-        u64::from(free),
-    );
+    let (needs, free) = (needed_space(report.family, release.image.size), u64::from(free));
     if needs <= free {
-        trace.note("fits", true, || {
-            format!("It needs {needs} bytes of {free} that are free.")
-        });
+        trace.note("fits", true, || format!("It needs {needs} bytes of {free} that are free."));
         return Ok(());
     }
     if report.is_tasmota() && report.family == Family::Esp8266 {
@@ -374,8 +312,6 @@ fn fits(
         });
         return Ok(());
     }
-    trace.note("fits", false, || {
-        format!("It needs {needs} bytes, but only {free} are free.")
-    });
+    trace.note("fits", false, || format!("It needs {needs} bytes, but only {free} are free."));
     Err(NoUpdate::TooBig { needs, free })
 }

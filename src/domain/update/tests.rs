@@ -32,13 +32,7 @@ fn release(id: i64, version: &str, chip: Chip) -> Published {
         file_name: "firmware.bin".to_owned(),
     };
     let version = FirmwareVersion::read(version);
-    Published {
-        id,
-        platform_id: 1,
-        version,
-        image,
-        published_at: 0,
-    }
+    Published { id, platform_id: 1, version, image, published_at: 0 }
 }
 
 fn usual() -> Case {
@@ -75,14 +69,8 @@ impl Case {
             report: &self.report,
             reported: reported.as_ref(),
             platforms_exist: self.platforms_exist,
-            platform: self.platform.map(|(id, name, admission)| Asked {
-                id,
-                name,
-                admission,
-            }),
-            device: self
-                .device
-                .map(|(approval, platform)| Standing { approval, platform }),
+            platform: self.platform.map(|(id, name, admission)| Asked { id, name, admission }),
+            device: self.device.map(|(approval, platform)| Standing { approval, platform }),
             running: self.running.as_ref(),
             release: self.release.as_ref(),
             foreign: self.foreign,
@@ -90,11 +78,7 @@ impl Case {
         };
         let mut reasons = Reasons::default();
         let decision = decide(&situation, &mut reasons);
-        assert_eq!(
-            decision,
-            decide(&situation, &mut NoTrace),
-            "a trace changes nothing"
-        );
+        assert_eq!(decision, decide(&situation, &mut NoTrace), "a trace changes nothing");
         (decision, reasons.0)
     }
 }
@@ -107,10 +91,7 @@ fn expect(code: &str, change: impl FnOnce(&mut Case)) -> Decision {
     assert_eq!(decision.code(), code, "{reasons:#?}");
     let last = reasons.last().expect("a decision has a reason");
     let offered = matches!(decision, Decision::Offer | Decision::Describe);
-    assert_eq!(
-        last.ok, offered,
-        "the last reason is the one that decided: {last:?}"
-    );
+    assert_eq!(last.ok, offered, "the last reason is the one that decided: {last:?}");
     assert!(decision.text().ends_with('.'));
     decision
 }
@@ -119,19 +100,9 @@ fn expect(code: &str, change: impl FnOnce(&mut Case)) -> Decision {
 fn the_usual_device_gets_the_newer_release_for_reasons() {
     let (decision, reasons) = usual().decide();
     assert_eq!(decision, Decision::Offer);
-    let codes: Vec<_> = reasons
-        .iter()
-        .map(|reason| (reason.code, reason.ok))
-        .collect();
-    let rules = [
-        "platform_known",
-        "approved",
-        "published",
-        "family",
-        "newer",
-        "fits",
-        "not_stopped",
-    ];
+    let codes: Vec<_> = reasons.iter().map(|reason| (reason.code, reason.ok)).collect();
+    let rules =
+        ["platform_known", "approved", "published", "family", "newer", "fits", "not_stopped"];
     assert_eq!(codes, rules.map(|code| (code, true)));
 }
 
@@ -152,15 +123,9 @@ fn the_original_servers_errors_come_in_its_order() {
         case.device = None;
     });
     expect("not_approved", |case| case.device = None);
-    expect("not_approved", |case| {
-        case.device = Some((Approval::Pending, None))
-    });
-    expect("ignored", |case| {
-        case.device = Some((Approval::Ignored, Some((1, "chase"))))
-    });
-    expect("blocked", |case| {
-        case.device = Some((Approval::Blocked, Some((1, "chase"))))
-    });
+    expect("not_approved", |case| case.device = Some((Approval::Pending, None)));
+    expect("ignored", |case| case.device = Some((Approval::Ignored, Some((1, "chase")))));
+    expect("blocked", |case| case.device = Some((Approval::Blocked, Some((1, "chase")))));
     expect("other_platform", |case| {
         case.device = Some((Approval::Approved, Some((7, "marshall"))));
     });
@@ -174,11 +139,9 @@ fn the_original_servers_errors_come_in_its_order() {
 #[test]
 fn an_open_platform_takes_anyone_but_those_a_person_turned_away() {
     let open = Some((1, "chase", Admission::Any));
-    for device in [
-        None,
-        Some((Approval::Pending, None)),
-        Some((Approval::Pending, Some((1, "chase")))),
-    ] {
+    for device in
+        [None, Some((Approval::Pending, None)), Some((Approval::Pending, Some((1, "chase"))))]
+    {
         expect("offer", |case| {
             case.platform = open;
             case.device = device;

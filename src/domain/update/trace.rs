@@ -34,10 +34,6 @@ pub struct Reasons(
 
 impl Trace for Reasons {
     fn note(&mut self, code: &'static str, ok: bool, text: impl FnOnce() -> String) {
-        self.0.push(Reason {
-            code,
-            ok,
-            text: text(),
-        });
+        self.0.push(Reason { code, ok, text: text() });
     }
 }

@@ -44,8 +44,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<T>::from_request_parts(parts, state).await;
         let unknown = |_| Problem::not_found("thing; the path cannot be read");
-        path.map(|axum::extract::Path(value)| Self(value))
-            .map_err(unknown)
+        path.map(|axum::extract::Path(value)| Self(value)).map_err(unknown)
     }
 }
 
@@ -66,32 +65,18 @@ where
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(Problem::new(status, "not_json", detail));
         }
-        let body = Limited::new(request.into_body(), TEXT_LIMIT)
-            .collect()
-            .await;
+        let body = Limited::new(request.into_body(), TEXT_LIMIT).collect().await;
         let bytes = body.map_err(|error| unread(error.as_ref()))?.to_bytes();
         if bytes.trim_ascii().is_empty() {
             return Err(invalid_json("The body is empty; send a JSON object."));
         }
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| misread(&error))
+        serde_json::from_slice(&bytes).map(Self).map_err(|error| misread(&error))
     }
 }
 
 fn content_type(request: &Request) -> Option<String> {
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)?
-        .to_str()
-        .unwrap_or_default();
-    Some(
-        kind.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase(),
-    )
+    let kind = request.headers().get(CONTENT_TYPE)?.to_str().unwrap_or_default();
+    Some(kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 fn is_json(kind: &str) -> bool {
@@ -141,7 +126,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if content_type(&request).as_deref() != Some("multipart/form-data") {
-            let detail = "Send the file as a form: curl -F file=@firmware.bin …";
+            let detail = "Send the file as a form, as curl -F file=@firmware.bin does.";
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             return Err(Problem::new(status, "not_multipart", detail));
         }
@@ -149,9 +134,6 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             let detail = "The Content-Type of the form has no boundary.";
             Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", detail)
         };
-        Multipart::from_request(request, state)
-            .await
-            .map(Self)
-            .map_err(boundless)
+        Multipart::from_request(request, state).await.map(Self).map_err(boundless)
     }
 }

@@ -24,9 +24,7 @@ pub use problem::Problem;
 pub fn router() -> Router<App> {
     let routes = v1::routes().into_iter();
     routes
-        .fold(Router::new(), |router, (path, methods)| {
-            router.route(path, methods)
-        })
+        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::map_response(never_stored))
         .route("/api", any(unknown))
@@ -37,9 +35,7 @@ pub fn router() -> Router<App> {
 /// What is true now may be false in a second.
 async fn never_stored(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

@@ -80,26 +80,14 @@ where
         let filter = read_filter(&filters.join("&"))?;
         kept.push("cursor=");
         let base = format!("{}?{}", parts.uri.path(), kept.join("&"));
-        Ok(Self {
-            filter,
-            paging: Paging {
-                cursor,
-                limit,
-                base,
-            },
-        })
+        Ok(Self { filter, paging: Paging { cursor, limit, base } })
     }
 }
 
 fn read_limit(text: &str) -> Result<u32, Problem> {
-    let limit = text
-        .parse()
-        .ok()
-        .filter(|limit| (1..=HIGHEST).contains(limit));
+    let limit = text.parse().ok().filter(|limit| (1..=HIGHEST).contains(limit));
     limit.ok_or_else(|| {
-        Problem::query(format!(
-            "limit is “{text}”; expected a number from 1 to {HIGHEST}."
-        ))
+        Problem::query(format!("limit is “{text}”; expected a number from 1 to {HIGHEST}."))
     })
 }
 
@@ -109,9 +97,7 @@ fn read_filter<F: DeserializeOwned>(query: &str) -> Result<F, Problem> {
     let filter = Query::try_from_uri(&uri).map_err(|error| {
         let text = error.body_text();
         let why = text.split_once(": ").map_or(text.as_str(), |(_, why)| why);
-        Problem::query(format!(
-            "The query string does not fit: {why}; and cursor, limit."
-        ))
+        Problem::query(format!("The query string does not fit: {why}; and cursor, limit."))
     })?;
     Ok(filter.0)
 }
@@ -141,11 +127,7 @@ impl Paging {
         rows.truncate(shown);
         let last = rows.last().filter(|_| more);
         let next = last.map(|row| encoded(&key(row)));
-        Page {
-            items: rows,
-            next,
-            base: self.base,
-        }
+        Page { items: rows, next, base: self.base }
     }
 }
 
@@ -153,11 +135,7 @@ impl<T> Page<T> {
     /// The same page of what each row is shown as.
     pub(super) fn map<U>(self, show: impl FnMut(T) -> U) -> Page<U> {
         let Self { items, next, base } = self;
-        Page {
-            items: items.into_iter().map(show).collect(),
-            next,
-            base,
-        }
+        Page { items: items.into_iter().map(show).collect(), next, base }
     }
 
     /// The same, where showing a row can fail or takes time.
@@ -165,11 +143,7 @@ impl<T> Page<T> {
     where
         F: Future<Output = Result<U, E>>,
     {
-        let Self {
-            items: rows,
-            next,
-            base,
-        } = self;
+        let Self { items: rows, next, base } = self;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
             items.push(show(row).await?);
@@ -181,9 +155,7 @@ impl<T> Page<T> {
 impl<T: Serialize> IntoResponse for Page<T> {
     fn into_response(self) -> Response {
         let Self { items, next, base } = self;
-        let link = next
-            .as_ref()
-            .map(|next| format!("<{base}{next}>; rel=\"next\""));
+        let link = next.as_ref().map(|next| format!("<{base}{next}>; rel=\"next\""));
         let mut response = Json(Answer { items, next }).into_response();
         if let Some(link) = link.and_then(|link| HeaderValue::try_from(link).ok()) {
             response.headers_mut().insert(LINK, link);
@@ -195,25 +167,15 @@ impl<T: Serialize> IntoResponse for Page<T> {
 /// A key as a cursor: nothing that a client could be tempted to count up.
 fn encoded(key: &str) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    key.bytes()
-        .rev()
-        .flat_map(|byte| [digit(byte & 15), digit(byte >> 4)])
-        .collect()
+    key.bytes().rev().flat_map(|byte| [digit(byte & 15), digit(byte >> 4)]).collect()
 }
 
 fn decoded(cursor: &str) -> Option<String> {
-    let nibbles: Option<Vec<u8>> = cursor
-        .chars()
-        .map(|c| u8::try_from(c.to_digit(16)?).ok())
-        .collect();
+    let nibbles: Option<Vec<u8>> =
+        cursor.chars().map(|c| u8::try_from(c.to_digit(16)?).ok()).collect();
     let nibbles = nibbles.filter(|nibbles| nibbles.len() % 2 == 0)?;
-    let bytes = nibbles
-        .chunks_exact(2)
-        .rev()
-        .map(|pair| pair[1] << 4 | pair[0]);
-    String::from_utf8(bytes.collect())
-        .ok()
-        .filter(|key| !key.is_empty())
+    let bytes = nibbles.chunks_exact(2).rev().map(|pair| pair[1] << 4 | pair[0]);
+    String::from_utf8(bytes.collect()).ok().filter(|key| !key.is_empty())
 }
 
 #[cfg(test)]
@@ -233,11 +195,7 @@ mod tests {
 
     #[test]
     fn a_page_knows_whether_another_follows() {
-        let paging = || Paging {
-            cursor: None,
-            limit: 2,
-            base: "/x?cursor=".to_owned(),
-        };
+        let paging = || Paging { cursor: None, limit: 2, base: "/x?cursor=".to_owned() };
         let key = |row: &i64| row.to_string();
         assert_eq!(paging().rows(), 3);
         let page = paging().page(vec![1, 2, 3], key);

@@ -40,12 +40,7 @@ struct Document {
 impl Problem {
     /// A problem in a sentence of its own.
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            code,
-            detail: detail.into(),
-            more: Map::new(),
-        }
+        Self { status, code, detail: detail.into(), more: Map::new() }
     }
 
     /// What was named does not exist.
@@ -62,19 +57,12 @@ impl Problem {
     /// A member has a value that it cannot have.
     pub(super) fn value(field: &'static str, value: &str, expected: &'static str) -> Self {
         let value = value.chars().take(VALUE_SHOWN).collect();
-        Self::of(&Error::Value {
-            field,
-            value,
-            expected,
-        })
+        Self::of(&Error::Value { field, value, expected })
     }
 
     /// The problem with one member more.
     pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
-        self.more.insert(
-            name.to_owned(),
-            serde_json::to_value(value).unwrap_or_default(),
-        );
+        self.more.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
         self
     }
 
@@ -82,18 +70,12 @@ impl Problem {
     pub(super) fn of(error: &Error) -> Self {
         let problem = Self::new(status(error), error.code(), detail(error));
         match error {
-            Error::Questions(card) => Self {
-                code: leading(card).code(),
-                ..problem
+            Error::Questions(card) => {
+                Self { code: leading(card).code(), ..problem }.with("report", ReportView::of(card))
             }
-            .with("report", ReportView::of(card)),
-            Error::AlreadyApproved {
-                mac,
-                platform,
-                same: _,
-            } => problem
-                .with("mac", mac.to_string())
-                .with("platform", platform),
+            Error::AlreadyApproved { mac, platform, same: _ } => {
+                problem.with("mac", mac.to_string()).with("platform", platform)
+            }
             Error::TooLarge { limit } => problem.with("limit", limit),
             Error::NotFound(_)
             | Error::Name(_)
@@ -116,10 +98,7 @@ impl Problem {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         if error.is_internal() {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "the API could not answer"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "the API could not answer");
         }
         Self::of(&error)
     }
@@ -133,22 +112,10 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self {
-            status,
-            code,
-            detail,
-            more,
-        } = self;
+        let Self { status, code, detail, more } = self;
         let r#type = format!("urn:espalier:problem:{code}");
         let (title, number) = (title(status), status.as_u16());
-        let document = Document {
-            r#type,
-            title,
-            status: number,
-            detail,
-            code,
-            more,
-        };
+        let document = Document { r#type, title, status: number, detail, code, more };
         let mut response = (status, Json(document)).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
@@ -176,10 +143,11 @@ fn status(error: &Error) -> StatusCode {
         Error::PlatformExists(_) | Error::AlreadyApproved { .. } | Error::State(_) => {
             StatusCode::CONFLICT
         }
-        Error::NotBin(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::TooLarge { .. } | Error::Unusable(Unusable::GzipTooLong) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         Error::Unusable(cause) if is_damaged(cause) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Unusable(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::NotBin(_) | Error::Unusable(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Cut => StatusCode::BAD_REQUEST,
         Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Error::Questions(card) if is_conflict(leading(card)) => StatusCode::CONFLICT,
@@ -199,18 +167,10 @@ fn detail(error: &Error) -> String {
             "The server could not do this; its log says why.".to_owned()
         }
         Error::Questions(card) => leading(card).text(),
-        Error::AlreadyApproved {
-            mac,
-            platform,
-            same: true,
-        } => {
+        Error::AlreadyApproved { mac, platform, same: true } => {
             format!("The device {mac} is already approved for {platform}.")
         }
-        Error::AlreadyApproved {
-            mac,
-            platform,
-            same: false,
-        } => format!(
+        Error::AlreadyApproved { mac, platform, same: false } => format!(
             "The device {mac} is already approved for {platform}. Send \"move\": true to move it."
         ),
         Error::NotFound(_)
@@ -233,7 +193,10 @@ fn detail(error: &Error) -> String {
 const fn is_damaged(cause: &Unusable) -> bool {
     matches!(
         cause,
-        Unusable::Empty | Unusable::TooShort { .. } | Unusable::Truncated { .. }
+        Unusable::Empty
+            | Unusable::TooShort { .. }
+            | Unusable::Truncated { .. }
+            | Unusable::GzipDamaged
     )
 }
 
@@ -247,23 +210,14 @@ const fn is_conflict(question: &Question) -> bool {
 /// The question that names the problem: a conflict with what is there, else the first.
 fn leading(card: &ReportCard) -> &Question {
     let conflict = card.questions.iter().find(|question| is_conflict(question));
-    conflict
-        .or_else(|| card.questions.first())
-        .unwrap_or(&Question::PlatformMissing)
+    conflict.or_else(|| card.questions.first()).unwrap_or(&Question::PlatformMissing)
 }
 
 /// A message as a sentence: with a capital letter and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    let stop = if text.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{stop}", chars.as_str())
 }
 
@@ -286,22 +240,13 @@ mod tests {
         let cause = BlobError::Io(std::io::Error::other("/srv/secret/firmware"));
         let problem = Problem::from(Error::from(cause));
         assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!(
-            (problem.code, problem.detail.contains("secret")),
-            ("internal", false)
-        );
+        assert_eq!((problem.code, problem.detail.contains("secret")), ("internal", false));
     }
 
     #[test]
     fn a_damaged_file_is_told_from_one_of_another_kind() {
         let status = |cause| Problem::of(&Error::Unusable(cause)).status.as_u16();
-        assert_eq!(
-            status(Unusable::Truncated {
-                size: 4,
-                expected: 9
-            }),
-            422
-        );
+        assert_eq!(status(Unusable::Truncated { size: 4, expected: 9 }), 422);
         assert_eq!(status(Unusable::Html), 415);
     }
 }

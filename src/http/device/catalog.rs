@@ -74,10 +74,7 @@ fn draw(entries: &[Entry], zone: &TimeZone) -> Bytes {
             let moment = moment.to_zoned(zone.clone());
             let (date, time) = (moment.strftime("%m/%d/%y"), moment.strftime("%H:%M:%S"));
             let size = entry.size;
-            let _ = write!(
-                text,
-                r#", "date": "{date}", "time": "{time}", "size": {size}"#
-            );
+            let _ = write!(text, r#", "date": "{date}", "time": "{time}", "size": {size}"#);
         }
         text.push('}');
     }
@@ -90,12 +87,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, kind: EntryKind) -> Entry {
-        Entry {
-            name: name.to_owned(),
-            kind,
-            modified: 1_700_000_000,
-            size: 1024,
-        }
+        Entry { name: name.to_owned(), kind, modified: 1_700_000_000, size: 1024 }
     }
 
     #[test]
@@ -105,10 +97,8 @@ mod tests {
 
     #[test]
     fn firmware_has_five_keys_and_the_rest_two() {
-        let entries = [
-            entry("chase_1_0_2.bin", EntryKind::Bin),
-            entry("sub", EntryKind::Directory),
-        ];
+        let entries =
+            [entry("chase_1_0_2.bin", EntryKind::Bin), entry("sub", EntryKind::Directory)];
         assert_eq!(
             draw(&entries, &TimeZone::UTC),
             "[{\"name\": \"chase_1_0_2.bin\", \"type\": \"bin\", \"date\": \"11/14/23\", \

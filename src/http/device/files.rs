@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use super::report::{self, Caller, Updater};
 use super::respond;
 use crate::app::{App, CatalogError, FileTarget, FolderFile, Poll, Wanted};
+use crate::domain::report::Mode;
 use crate::http::wire::Connection;
 
 /// AutoConnect's words for a request that does not come from an updater.
@@ -15,11 +16,15 @@ const NOT_AN_UPDATER: &str = "The request available only from ESP8266 or ESP32 h
 
 /// Whether a path names a firmware file.
 pub(super) fn is_file(path: &str) -> bool {
-    let tail = path
-        .len()
-        .checked_sub(4)
-        .and_then(|start| path.as_bytes().get(start..));
+    let tail = path.len().checked_sub(4).and_then(|start| path.as_bytes().get(start..));
     tail.is_some_and(|tail| tail.eq_ignore_ascii_case(b".bin"))
+}
+
+/// Whether a path names a compressed firmware file: Tasmota tries one in the end, and needs to be
+/// told quickly that there is none (`protocol.md` §6).
+pub(super) fn is_compressed(path: &str) -> bool {
+    let tail = path.len().checked_sub(3).and_then(|start| path.as_bytes().get(start..));
+    tail.is_some_and(|tail| tail.eq_ignore_ascii_case(b".gz"))
 }
 
 /// Answers a request for a file.
@@ -34,10 +39,12 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         app.refuse_unknown(caller.address, "not_an_updater", text);
         return respond::error(403, NOT_AN_UPDATER);
     };
-    let path = percent_decode_str(request.uri().path())
-        .decode_utf8_lossy()
-        .into_owned();
-    match app.file_target(&path).await {
+    let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
+    match app.file_target(&path, updater.0).await {
+        Ok(FileTarget::Folder(_)) if report::mode(request.headers(), updater) != Mode::Sketch => {
+            // Everything else is written where the sketch does not belong.
+            respond::error(404, "Error: No file-system image.")
+        }
         Ok(FileTarget::Folder(file)) => folder_file(&app, file, updater, &caller),
         Ok(FileTarget::Release(release)) => {
             let Some(report) = report::read(&request) else {
@@ -47,13 +54,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
             };
             let Caller { address, host } = caller;
             let only_looks = report::only_looks(&request);
-            let poll = Poll {
-                report,
-                wanted: Wanted::File(release),
-                only_looks,
-                address,
-                host,
-            };
+            let poll = Poll { report, wanted: Wanted::File(release), only_looks, address, host };
             let answer = app.answer_poll(poll).await;
             respond::draw(&app, answer, request.extensions().get::<Connection>())
         }
@@ -93,5 +94,7 @@ mod tests {
         assert!(!is_file("/x.bin.gz"));
         assert!(!is_file("bin"));
         assert!(!is_file("/update"));
+        assert!(is_compressed("/x.bin.gz"));
+        assert!(!is_compressed("gz"));
     }
 }

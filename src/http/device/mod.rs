@@ -38,6 +38,9 @@ pub async fn fallback(State(app): State<App>, request: Request) -> Result<Respon
     }
     let updater = report::updater(request.headers());
     if updater.is_some() && report::has_address(request.headers()) {
+        if files::is_compressed(request.uri().path()) {
+            return Ok(respond::error(404, "Error: No such file."));
+        }
         return Ok(update::answer(State(app), request).await.into_response());
     }
     Err(request)

@@ -22,11 +22,8 @@ mod tests {
 
     #[test]
     fn order_and_other_parameters_do_not_matter() {
-        for query in [
-            "dev=chase&ver=v1.0.2",
-            "ver=v1.0.2&dev=chase",
-            "x=1&ver=v1.0.2&dev=chase&y",
-        ] {
+        for query in ["dev=chase&ver=v1.0.2", "ver=v1.0.2&dev=chase", "x=1&ver=v1.0.2&dev=chase&y"]
+        {
             assert_eq!(value(query, "dev").as_deref(), Some("chase"));
             assert_eq!(value(query, "ver").as_deref(), Some("v1.0.2"));
         }

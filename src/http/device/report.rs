@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::Request;
 use axum::http::header::{HOST, RANGE, USER_AGENT};
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderValue, Method};
 
 use super::query;
 use crate::domain::chip::Family;
@@ -38,11 +38,8 @@ impl Caller {
     pub fn of(request: &Request) -> Self {
         let connection = request.extensions().get::<Connection>();
         let address = connection.map(|connection| connection.peer().ip().to_canonical());
-        let host = text(request.headers(), HOST.as_str());
-        Self {
-            address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
-            host,
-        }
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(shorten);
+        Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), host }
     }
 }
 
@@ -58,56 +55,70 @@ pub(super) fn updater(headers: &HeaderMap) -> Option<Updater> {
     }
 }
 
-/// The names of one family's headers.
-struct Names {
-    family: Family,
-    sta_mac: &'static str,
-    base_mac: &'static str,
-    ap_mac: &'static str,
-    free_space: &'static str,
-    sketch_size: &'static str,
-    sketch_md5: &'static str,
-    sketch_sha256: &'static str,
-    chip_size: &'static str,
-    sdk_version: &'static str,
-    mode: &'static str,
-    version: &'static str,
+/// What one family's headers say, each as it stands in the request.
+#[derive(Default)]
+struct Said<'a> {
+    sta_mac: Option<&'a str>,
+    base_mac: Option<&'a str>,
+    ap_mac: Option<&'a str>,
+    free_space: Option<&'a str>,
+    sketch_size: Option<&'a str>,
+    sketch_md5: Option<&'a str>,
+    sketch_sha256: Option<&'a str>,
+    chip_size: Option<&'a str>,
+    sdk_version: Option<&'a str>,
+    mode: Option<&'a str>,
+    version: Option<&'a str>,
 }
 
-macro_rules! names {
-    ($family:expr, $prefix:literal) => {
-        Names {
-            family: $family,
-            sta_mac: concat!($prefix, "sta-mac"),
-            base_mac: concat!($prefix, "base-mac"),
-            ap_mac: concat!($prefix, "ap-mac"),
-            free_space: concat!($prefix, "free-space"),
-            sketch_size: concat!($prefix, "sketch-size"),
-            sketch_md5: concat!($prefix, "sketch-md5"),
-            sketch_sha256: concat!($prefix, "sketch-sha256"),
-            chip_size: concat!($prefix, "chip-size"),
-            sdk_version: concat!($prefix, "sdk-version"),
-            mode: concat!($prefix, "mode"),
-            version: concat!($prefix, "version"),
+impl<'a> Said<'a> {
+    /// Takes one header, whose name behind the family's prefix is `name`. The first one counts.
+    fn take(&mut self, name: &str, value: &'a HeaderValue) {
+        let place = match name {
+            "sta-mac" => &mut self.sta_mac,
+            "base-mac" => &mut self.base_mac,
+            "ap-mac" => &mut self.ap_mac,
+            "free-space" => &mut self.free_space,
+            "sketch-size" => &mut self.sketch_size,
+            "sketch-md5" => &mut self.sketch_md5,
+            "sketch-sha256" => &mut self.sketch_sha256,
+            "chip-size" => &mut self.chip_size,
+            "sdk-version" => &mut self.sdk_version,
+            "mode" => &mut self.mode,
+            "version" => &mut self.version,
+            _ => return,
+        };
+        let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
+        if place.is_none() && !text.is_empty() {
+            *place = Some(text);
         }
-    };
+    }
+
+    /// Whose it is: STA, else BASE, else AP (`design.md` §3).
+    fn address(&self) -> Option<&'a str> {
+        self.sta_mac.or(self.base_mac).or(self.ap_mac)
+    }
 }
 
-static ESP8266: Names = names!(Family::Esp8266, "x-esp8266-");
-static ESP32: Names = names!(Family::Esp32, "x-esp32-");
-
-/// The headers' names that this request uses, with the text of its address: STA, else BASE, else
-/// AP (`design.md` §3). The ESP8266's are looked at first, as the original did.
-fn address(headers: &HeaderMap) -> Option<(&'static Names, &str)> {
-    [&ESP8266, &ESP32].into_iter().find_map(|names| {
-        let all = [names.sta_mac, names.base_mac, names.ap_mac];
-        let mut values = all
-            .into_iter()
-            .filter_map(|name| headers.get(name)?.to_str().ok());
-        values
-            .find(|value| !value.trim().is_empty())
-            .map(|value| (names, value))
-    })
+/// What the headers of both families say, in one pass over them. Those of the ESP8266 count where
+/// both are there, as with the original server.
+fn said(headers: &HeaderMap) -> Option<(Family, Said<'_>)> {
+    let (mut esp8266, mut esp32) = (Said::default(), Said::default());
+    for (name, value) in headers {
+        let Some(rest) = name.as_str().strip_prefix("x-esp") else { continue };
+        if let Some(rest) = rest.strip_prefix("8266-") {
+            esp8266.take(rest, value);
+        } else if let Some(rest) = rest.strip_prefix("32-") {
+            esp32.take(rest, value);
+        }
+    }
+    if esp8266.address().is_some() {
+        Some((Family::Esp8266, esp8266))
+    } else if esp32.address().is_some() {
+        Some((Family::Esp32, esp32))
+    } else {
+        None
+    }
 }
 
 /// Whether the request is no attempt to update: no updater asks for headers only, or for a range.
@@ -115,68 +126,53 @@ pub(super) fn only_looks(request: &Request) -> bool {
     request.method() == Method::HEAD || request.headers().contains_key(RANGE)
 }
 
+/// What an updater wants.
+pub(super) fn mode(headers: &HeaderMap, updater: Updater) -> Mode {
+    let name = match updater.0 {
+        Family::Esp8266 => "x-esp8266-mode",
+        Family::Esp32 => "x-esp32-mode",
+    };
+    Mode::read(headers.get(name).and_then(|value| value.to_str().ok()))
+}
+
 /// Whether the request says whose it is.
 pub(super) fn has_address(headers: &HeaderMap) -> bool {
-    address(headers).is_some()
+    said(headers).is_some()
 }
 
 /// What the device says; `None` where it does not say readably who it is.
 pub(super) fn read(request: &Request) -> Option<Report> {
-    let headers = request.headers();
-    let (names, mac) = address(headers)?;
-    let mac: MacAddr = mac.parse().ok()?;
+    let (family, said) = said(request.headers())?;
+    let mac: MacAddr = said.address()?.parse().ok()?;
     let query = request.uri().query().unwrap_or_default();
     let asked = |name| query::value(query, name).filter(|value| !value.trim().is_empty());
-    let dev = asked("dev").map(|dev| shorten(&dev));
     let version = asked("ver").map(|version| shorten(&version));
-    let md5 = text(headers, names.sketch_md5).and_then(|text| text.parse::<Md5>().ok());
-    let sketch_size = size(headers, names.sketch_size);
+    let md5 = said.sketch_md5.and_then(|text| text.parse::<Md5>().ok());
+    let sketch_size = said.sketch_size.and_then(|text| text.parse().ok());
     let readable = sketch_size != Some(0);
     Some(Report {
-        family: names.family,
+        family,
         mac,
-        mode: Mode::read(
-            headers
-                .get(names.mode)
-                .and_then(|value| value.to_str().ok()),
-        ),
-        dev,
-        version: version.or_else(|| text(headers, names.version)),
+        mode: Mode::read(said.mode),
+        dev: asked("dev").map(|dev| shorten(&dev)),
+        version: version.or_else(|| said.version.map(shorten)),
         sketch_md5: md5.filter(|md5| readable && *md5 != Md5::OF_NOTHING),
-        sketch_sha256: text(headers, names.sketch_sha256)
-            .and_then(|text| text.parse::<Sha256>().ok()),
-        free_space: size(headers, names.free_space),
+        sketch_sha256: said.sketch_sha256.and_then(|text| text.parse::<Sha256>().ok()),
+        free_space: said.free_space.and_then(|text| text.parse().ok()),
         sketch_size,
-        chip_size: size(headers, names.chip_size),
-        sdk: text(headers, names.sdk_version),
+        chip_size: said.chip_size.and_then(|text| text.parse().ok()),
+        sdk: said.sdk_version.map(shorten),
     })
-}
-
-/// A header's text without spaces around it; `None` where it is missing or empty.
-fn text(headers: &HeaderMap, name: &str) -> Option<Box<str>> {
-    let value = headers.get(name)?.as_bytes();
-    let value = String::from_utf8_lossy(value);
-    let value = value.trim();
-    if value.is_empty() {
-        None
-    } else {
-        Some(shorten(value))
-    }
 }
 
 /// At most so many characters, control characters made visible.
 fn shorten(text: &str) -> Box<str> {
+    let text = text.trim();
+    if text.len() <= TEXT_LIMIT && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.into();
+    }
     let visible = |c: char| if c.is_control() { '·' } else { c };
-    text.trim()
-        .chars()
-        .take(TEXT_LIMIT)
-        .map(visible)
-        .collect::<String>()
-        .into()
-}
-
-fn size(headers: &HeaderMap, name: &str) -> Option<u32> {
-    headers.get(name)?.to_str().ok()?.trim().parse().ok()
+    text.chars().take(TEXT_LIMIT).map(visible).collect::<String>().into()
 }
 
 #[cfg(test)]
@@ -228,11 +224,9 @@ mod tests {
     #[test]
     fn what_says_nothing_is_unknown() {
         let empty = "d41d8cd98f00b204e9800998ecf8427e";
-        for (md5, size) in [
-            ("", "373940"),
-            (empty, "373940"),
-            ("a56f8ef78a0bebd812f62067daf1408a", "0"),
-        ] {
+        for (md5, size) in
+            [("", "373940"), (empty, "373940"), ("a56f8ef78a0bebd812f62067daf1408a", "0")]
+        {
             let headers = [
                 ("x-ESP32-STA-MAC", "24:0A:C4:00:00:10"),
                 ("x-ESP32-sketch-md5", md5),

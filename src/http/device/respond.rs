@@ -54,13 +54,7 @@ fn described(version: &str, md5: Md5) -> Response<Body> {
 }
 
 fn send(app: &App, firmware: Firmware, connection: Option<&Connection>) -> Response<Body> {
-    let Firmware {
-        bytes,
-        md5,
-        version,
-        file_name,
-        flight,
-    } = firmware;
+    let Firmware { bytes, md5, version, file_name, flight } = firmware;
     let size = bytes.len() as u64;
     let mut response = image(bytes, md5, &file_name);
     put(&mut response, X_VERSION, &version);
@@ -94,21 +88,14 @@ pub(super) fn image(bytes: Bytes, md5: Md5, file_name: &str) -> Response<Body> {
     headers.insert(CONTENT_TYPE, OCTETS);
     headers.insert(CONTENT_LENGTH, length);
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
-    put(
-        &mut response,
-        CONTENT_DISPOSITION,
-        &format!("attachment; filename=\"{file_name}\""),
-    );
+    put(&mut response, CONTENT_DISPOSITION, &format!("attachment; filename=\"{file_name}\""));
     put(&mut response, X_MD5, &md5.to_string());
     response
 }
 
 /// Sets a header; characters that no header can hold are left out.
 fn put(response: &mut Response<Body>, name: HeaderName, value: &str) {
-    let plain: String = value
-        .chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .collect();
+    let plain: String = value.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect();
     if let Ok(value) = HeaderValue::try_from(plain) {
         response.headers_mut().insert(name, value);
     }

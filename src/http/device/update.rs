@@ -23,13 +23,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
     };
     let Caller { address, host } = Caller::of(&request);
     let only_looks = report::only_looks(&request);
-    let poll = Poll {
-        report,
-        wanted: Wanted::Newest,
-        only_looks,
-        address,
-        host,
-    };
+    let poll = Poll { report, wanted: Wanted::Newest, only_looks, address, host };
     let answer = app.answer_poll(poll).await;
     respond::draw(&app, answer, request.extensions().get::<Connection>())
 }

@@ -52,14 +52,10 @@ pub struct Bars {
 pub fn per_hour(counts: &[(Timestamp, u64)], hours: u8, now: Timestamp, zone: &TimeZone) -> Bars {
     let hours = u64::from(hours.max(1));
     let last = now - now.rem_euclid(HOUR);
-    let starts = (0..hours)
-        .rev()
-        .map(|back| last - i64::try_from(back).unwrap_or(0) * HOUR);
+    let starts = (0..hours).rev().map(|back| last - i64::try_from(back).unwrap_or(0) * HOUR);
     let values: Vec<(Timestamp, u64)> = starts
         .map(|start| {
-            let same = counts
-                .iter()
-                .filter(|(at, _)| at - at.rem_euclid(HOUR) == start);
+            let same = counts.iter().filter(|(at, _)| at - at.rem_euclid(HOUR) == start);
             (start, same.map(|(_, count)| count).sum())
         })
         .collect();
@@ -82,12 +78,7 @@ pub fn per_hour(counts: &[(Timestamp, u64)], hours: u8, now: Timestamp, zone: &T
         }
     });
     let bars = bars.collect();
-    Bars {
-        bars,
-        top,
-        total,
-        finding: finding(&values, total, zone),
-    }
+    Bars { bars, top, total, finding: finding(&values, total, zone) }
 }
 
 fn finding(values: &[(Timestamp, u64)], total: u64, zone: &TimeZone) -> String {
@@ -106,11 +97,7 @@ fn finding(values: &[(Timestamp, u64)], total: u64, zone: &TimeZone) -> String {
 
 /// The height of a value; what is not zero is at least two units high, so that it is seen.
 fn scaled(value: u64, top: u64, height: u64) -> u64 {
-    if value == 0 {
-        0
-    } else {
-        (value * height / top.max(1)).clamp(2, height)
-    }
+    if value == 0 { 0 } else { (value * height / top.max(1)).clamp(2, height) }
 }
 
 /// The next round number at or above `n`: 1, 2, 5, 10, 20, 50 …
@@ -159,10 +146,8 @@ pub struct Stack {
 #[must_use]
 pub fn stack(versions: &[(String, u64)]) -> Stack {
     let total: u64 = versions.iter().map(|(_, value)| value).sum();
-    let (unknown, known): (Vec<_>, Vec<_>) = versions
-        .iter()
-        .filter(|(_, value)| *value > 0)
-        .partition(|(name, _)| name.is_empty());
+    let (unknown, known): (Vec<_>, Vec<_>) =
+        versions.iter().filter(|(_, value)| *value > 0).partition(|(name, _)| name.is_empty());
     let mut shown: Vec<(String, u64, u8)> = Vec::new();
     for (i, (name, value)) in known.iter().enumerate() {
         match u8::try_from(i) {
@@ -178,25 +163,12 @@ pub fn stack(versions: &[(String, u64)]) -> Stack {
         let x = before * 1000 / total.max(1);
         before += value;
         let width = before * 1000 / total.max(1) - x;
-        Part {
-            x,
-            width,
-            colour,
-            label,
-            value,
-            percent: percent(value, total),
-        }
+        Part { x, width, colour, label, value, percent: percent(value, total) }
     });
     let parts: Vec<Part> = parts.collect();
-    let said = parts
-        .iter()
-        .map(|part| format!("{} on {}", part.value, part.label));
+    let said = parts.iter().map(|part| format!("{} on {}", part.value, part.label));
     let finding = said.collect::<Vec<_>>().join(", ");
-    Stack {
-        finding: format!("Versions in the field: {finding}"),
-        parts,
-        total,
-    }
+    Stack { finding: format!("Versions in the field: {finding}"), parts, total }
 }
 
 /// Adds to the last part if that is the rest already, else begins the rest.
@@ -216,12 +188,8 @@ mod tests {
     #[test]
     fn hours_without_check_ins_are_drawn_as_nothing() {
         let this_hour = NOW - NOW.rem_euclid(HOUR);
-        let chart = per_hour(
-            &[(this_hour, 7), (this_hour - 2 * HOUR, 14)],
-            24,
-            NOW,
-            &TimeZone::UTC,
-        );
+        let chart =
+            per_hour(&[(this_hour, 7), (this_hour - 2 * HOUR, 14)], 24, NOW, &TimeZone::UTC);
         assert_eq!(chart.bars.len(), 24);
         assert_eq!((chart.total, chart.top), (21, 20));
         assert_eq!(chart.bars[23].height, 42);
@@ -229,21 +197,14 @@ mod tests {
         assert_eq!(chart.bars[22].height, 0);
         assert_eq!((chart.bars[21].height, chart.bars[21].y), (84, 36));
         assert_eq!(chart.bars[21].label, "Tue 20:00");
-        assert!(
-            chart
-                .finding
-                .contains("21 check-ins in the last 24 hours, most of them at 20:00")
-        );
+        assert!(chart.finding.contains("21 check-ins in the last 24 hours, most of them at 20:00"));
     }
 
     #[test]
     fn bars_stay_inside_the_drawing() {
         let chart = per_hour(&[(NOW, u64::from(u32::MAX))], 48, NOW, &TimeZone::UTC);
         for bar in &chart.bars {
-            assert!(
-                bar.x + bar.width <= WIDTH && bar.y + bar.height == HEIGHT,
-                "{bar:?}"
-            );
+            assert!(bar.x + bar.width <= WIDTH && bar.y + bar.height == HEIGHT, "{bar:?}");
         }
         let none = per_hour(&[], 24, NOW, &TimeZone::UTC);
         assert_eq!(none.finding, "No check-ins in the last 24 hours");

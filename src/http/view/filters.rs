@@ -38,11 +38,7 @@ pub fn bytes(n: &u64) -> String {
 /// A limit, as it was configured: "32 MiB" where it is a whole number of those.
 #[must_use]
 pub fn limit(n: &u64) -> String {
-    if *n >= 1 << 20 && n.is_multiple_of(1 << 20) {
-        format!("{} MiB", n >> 20)
-    } else {
-        bytes(n)
-    }
+    if *n >= 1 << 20 && n.is_multiple_of(1 << 20) { format!("{} MiB", n >> 20) } else { bytes(n) }
 }
 
 /// A whole number with thin spaces between its thousands.
@@ -62,11 +58,7 @@ pub fn thousands(n: &u64) -> String {
 /// A count with its noun: "1 device", "3 devices".
 #[must_use]
 pub fn count(n: &u64, one: &str, many: &str) -> String {
-    if *n == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{} {many}", thousands(n))
-    }
+    if *n == 1 { format!("1 {one}") } else { format!("{} {many}", thousands(n)) }
 }
 
 /// How long ago a moment was: "3 min ago"; "in 2 h" where it lies ahead.
@@ -77,11 +69,7 @@ pub fn ago(at: Timestamp, now: Timestamp) -> String {
         return "just now".to_owned();
     }
     let text = duration(seconds.abs());
-    if seconds < 0 {
-        format!("in {text}")
-    } else {
-        format!("{text} ago")
-    }
+    if seconds < 0 { format!("in {text}") } else { format!("{text} ago") }
 }
 
 /// A span of time in its largest unit: "40 s", "12 min", "5 h", "3 days".
@@ -110,9 +98,7 @@ pub fn millis(n: &u64) -> String {
 /// A part of a whole in per cent, rounded; 0 of 0 is 0.
 #[must_use]
 pub fn percent(part: u64, whole: u64) -> u64 {
-    (part.min(whole) * 100 + whole / 2)
-        .checked_div(whole)
-        .unwrap_or(0)
+    (part.min(whole) * 100 + whole / 2).checked_div(whole).unwrap_or(0)
 }
 
 /// A moment in a time zone, as `2026-11-20 23:04:05`.
@@ -165,17 +151,9 @@ impl Moment {
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            iso,
-            title,
-            text,
-            live,
-        } = self;
+        let Self { iso, title, text, live } = self;
         let live = if *live { " data-ago" } else { "" };
-        write!(
-            f,
-            r#"<time datetime="{iso}" title="{title}"{live}>{text}</time>"#
-        )
+        write!(f, r#"<time datetime="{iso}" title="{title}"{live}>{text}</time>"#)
     }
 }
 
@@ -223,11 +201,7 @@ mod tests {
             (7_776_000, "2 months ago"),
             (-600, "in 10 min"),
         ] {
-            assert_eq!(
-                ago(1_000_000_000 - seconds, 1_000_000_000),
-                text,
-                "{seconds}"
-            );
+            assert_eq!(ago(1_000_000_000 - seconds, 1_000_000_000), text, "{seconds}");
         }
     }
 
@@ -246,10 +220,7 @@ mod tests {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let text = Moment::exact(1_700_000_000, 1_700_000_060, &zone).to_string();
         assert!(text.contains("2023-11-14 23:13:20"), "{text}");
-        assert!(
-            text.contains(r#"datetime="2023-11-14T22:13:20Z""#),
-            "{text}"
-        );
+        assert!(text.contains(r#"datetime="2023-11-14T22:13:20Z""#), "{text}");
         assert!(text.contains(r#"title="1 min ago""#), "{text}");
     }
 

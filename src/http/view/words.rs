@@ -39,11 +39,7 @@ pub struct Badge {
 impl fmt::Display for Badge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { tone, icon, word } = *self;
-        write!(
-            f,
-            r#"<span class="badge {tone}">{}{word}</span>"#,
-            Icon(icon)
-        )
+        write!(f, r#"<span class="badge {tone}">{}{word}</span>"#, Icon(icon))
     }
 }
 
@@ -59,11 +55,7 @@ pub const fn approval(state: &Approval) -> Badge {
         Approval::Ignored => ("", "eye-off"),
         Approval::Blocked => ("bad", "ban"),
     };
-    Badge {
-        tone,
-        icon,
-        word: state.word(),
-    }
+    Badge { tone, icon, word: state.word() }
 }
 
 /// Where a release stands.
@@ -74,11 +66,7 @@ pub const fn release(state: &ReleaseState) -> Badge {
         ReleaseState::Published => ("good", "leaf"),
         ReleaseState::Withdrawn => ("", "eye-off"),
     };
-    Badge {
-        tone,
-        icon,
-        word: state.word(),
-    }
+    Badge { tone, icon, word: state.word() }
 }
 
 /// How one try to update a device stands.
@@ -91,11 +79,7 @@ pub const fn attempt(state: &AttemptState) -> Badge {
         AttemptState::Aborted | AttemptState::NotTaken => ("bad", "x"),
         AttemptState::Overtaken => ("", "arrow"),
     };
-    Badge {
-        tone,
-        icon,
-        word: state.label(),
-    }
+    Badge { tone, icon, word: state.label() }
 }
 
 /// How many of the four steps offered → sending → delivered → confirmed are done.
@@ -144,17 +128,9 @@ pub const fn event_icon(kind: &Kind) -> Icon {
 }
 
 /// Which devices of a platform get its releases.
-pub const OPEN: Badge = Badge {
-    tone: "warn",
-    icon: "connect",
-    word: "any device",
-};
+pub const OPEN: Badge = Badge { tone: "warn", icon: "connect", word: "any device" };
 /// Which devices of a platform get its releases.
-pub const LISTED: Badge = Badge {
-    tone: "",
-    icon: "check",
-    word: "approved only",
-};
+pub const LISTED: Badge = Badge { tone: "", icon: "check", word: "approved only" };
 
 /// A decision, in a word or two.
 #[must_use]
@@ -180,9 +156,8 @@ pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
         (_, "stopped") => "bad",
         (_, "not_approved") => "wait",
-        (_, "ignored") => "",
         (_, "up_to_date" | "identical" | "offer" | "describe") => "good",
-        (304, "nothing_published") => "",
+        (_, "ignored") | (304, "nothing_published") => "",
         (200 | 304, _) => "warn",
         _ => "bad",
     }
@@ -192,9 +167,7 @@ pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
 #[must_use]
 pub fn version_of(device: &Device) -> &str {
     let report = device.report.as_ref();
-    report
-        .and_then(|report| report.version.as_deref())
-        .unwrap_or("–")
+    report.and_then(|report| report.version.as_deref()).unwrap_or("–")
 }
 
 /// What the box says that accepts an open question.
@@ -221,10 +194,7 @@ mod tests {
     #[test]
     fn a_badge_has_an_icon_and_a_word() {
         let badge = approval(&Approval::Blocked).to_string();
-        assert!(
-            badge.contains("#ban\"") && badge.contains("blocked</span>"),
-            "{badge}"
-        );
+        assert!(badge.contains("#ban\"") && badge.contains("blocked</span>"), "{badge}");
     }
 
     #[test]

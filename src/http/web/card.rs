@@ -18,21 +18,11 @@ pub(super) struct Line {
 
 impl Line {
     fn good(text: String, sub: String) -> Self {
-        Self {
-            tone: "good",
-            icon: "check",
-            text,
-            sub,
-        }
+        Self { tone: "good", icon: "check", text, sub }
     }
 
     fn warn(text: String) -> Self {
-        Self {
-            tone: "warn",
-            icon: "alert",
-            text,
-            sub: String::new(),
-        }
+        Self { tone: "warn", icon: "alert", text, sub: String::new() }
     }
 }
 
@@ -44,24 +34,15 @@ pub(super) fn lines(card: &ReportCard) -> Vec<Line> {
     if let (Some(name), Some(_)) = (&card.platform, card.platform_id) {
         let mention = info.platforms.iter().find(|mention| mention.name == *name);
         let sub = mention.map(|mention| format!("found at byte {}", mention.offset));
-        lines.push(Line::good(
-            format!("Platform {name}."),
-            sub.unwrap_or_default(),
-        ));
+        lines.push(Line::good(format!("Platform {name}."), sub.unwrap_or_default()));
     }
     if let Some(version) = &card.version {
-        let found = info
-            .versions
-            .iter()
-            .find(|found| found.text == version.to_string());
+        let found = info.versions.iter().find(|found| found.text == version.to_string());
         let sub = found.map(|found| found.why.clone()).unwrap_or_default();
         lines.push(Line::good(format!("Version {version}."), sub));
         match &card.newest {
             Some(newest) if !is_asked(card, "version") => {
-                lines.push(Line::good(
-                    format!("Higher than {newest}, the newest."),
-                    String::new(),
-                ));
+                lines.push(Line::good(format!("Higher than {newest}, the newest."), String::new()));
             }
             None if card.platform_id.is_some() => {
                 let text = "The first release of this platform.".to_owned();
@@ -76,34 +57,23 @@ pub(super) fn lines(card: &ReportCard) -> Vec<Line> {
     }
     let accepted = card.accepted.iter();
     lines.extend(accepted.map(|question| Line::warn(format!("Accepted: {}", question.text()))));
-    lines.extend(
-        info.warnings
-            .iter()
-            .map(|warning| Line::warn(warning.text.clone())),
-    );
+    lines.extend(info.warnings.iter().map(|warning| Line::warn(warning.text.clone())));
     lines
 }
 
 /// Whether a question whose code begins so is open or was accepted.
 fn is_asked(card: &ReportCard, code: &str) -> bool {
-    card.questions
-        .iter()
-        .chain(&card.accepted)
-        .any(|question| question.code().starts_with(code))
+    card.questions.iter().chain(&card.accepted).any(|question| question.code().starts_with(code))
 }
 
 fn header(info: &ImageInfo) -> String {
     let flash = info.flash.as_ref();
     let parts = [
-        flash
-            .and_then(|flash| flash.mode)
-            .map(|mode| format!("flash mode {mode}")),
+        flash.and_then(|flash| flash.mode).map(|mode| format!("flash mode {mode}")),
         flash
             .and_then(|flash| flash.size_bytes)
             .map(|size| format!("built for {} KiB", size >> 10)),
-        flash
-            .and_then(|flash| flash.frequency_mhz)
-            .map(|mhz| format!("{mhz} MHz")),
+        flash.and_then(|flash| flash.frequency_mhz).map(|mhz| format!("{mhz} MHz")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -121,11 +91,7 @@ pub(super) fn facts(info: &ImageInfo) -> Vec<(&'static str, String)> {
             ("Built", text(&built).filter(|_| own)),
             ("ESP-IDF", text(&descriptor.idf_ver)),
         ];
-        facts.extend(
-            entries
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value?))),
-        );
+        facts.extend(entries.into_iter().filter_map(|(name, value)| Some((name, value?))));
     }
     facts
 }
@@ -173,26 +139,16 @@ pub(super) struct VersionChoice {
 impl VersionChoice {
     /// All candidates: what the rules propose first, then the rest.
     pub(super) fn all(card: &ReportCard, chosen: &str) -> Vec<Self> {
-        let proposed = match card
-            .info
-            .version(card.platform.as_deref(), Some(&card.image.file_name))
-        {
-            Found::Nothing => Vec::new(),
-            Found::One(one) => vec![one],
-            Found::Several(several) => several,
-        };
+        let proposed =
+            match card.info.version(card.platform.as_deref(), Some(&card.image.file_name)) {
+                Found::Nothing => Vec::new(),
+                Found::One(one) => vec![one],
+                Found::Several(several) => several,
+            };
         let known = |text: &str| proposed.iter().any(|candidate| candidate.text == text);
-        let rest = card
-            .info
-            .versions
-            .iter()
-            .filter(|candidate| !known(&candidate.text));
+        let rest = card.info.versions.iter().filter(|candidate| !known(&candidate.text));
         let rest: Vec<_> = rest.cloned().collect();
-        proposed
-            .iter()
-            .chain(&rest)
-            .map(|candidate| Self::new(candidate, chosen))
-            .collect()
+        proposed.iter().chain(&rest).map(|candidate| Self::new(candidate, chosen)).collect()
     }
 
     fn new(candidate: &VersionCandidate, chosen: &str) -> Self {
@@ -219,11 +175,7 @@ impl VersionChoice {
             return String::new();
         }
         let at = format!("at byte {}", filters::thousands(&self.offset));
-        if self.count > 1 {
-            format!("{at}, {} times in the file", self.count)
-        } else {
-            at
-        }
+        if self.count > 1 { format!("{at}, {} times in the file", self.count) } else { at }
     }
 }
 

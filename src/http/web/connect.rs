@@ -45,22 +45,12 @@ impl Address {
             None => (80, base.strip_prefix("http://").unwrap_or(base)),
         };
         let authority = rest.split('/').next().unwrap_or(rest);
-        let split = authority
-            .rfind(':')
-            .filter(|at| !authority[*at..].contains(']'));
+        let split = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
         let (host, port) = match split {
-            Some(at) => (
-                &authority[..at],
-                authority[at + 1..].parse().unwrap_or(usual),
-            ),
+            Some(at) => (&authority[..at], authority[at + 1..].parse().unwrap_or(usual)),
             None => (authority, usual),
         };
-        Self {
-            base: base.to_owned(),
-            host: host.to_owned(),
-            port,
-            set_by_hand,
-        }
+        Self { base: base.to_owned(), host: host.to_owned(), port, set_by_hand }
     }
 
     /// Why no device will find this address, in a sentence; empty where it is good.
@@ -70,10 +60,7 @@ impl Address {
         let local = host.eq_ignore_ascii_case("localhost")
             || address.is_some_and(|address| address.is_loopback() || address.is_unspecified());
         if local {
-            return format!(
-                "{} is this machine itself: no device can reach it.",
-                self.base
-            );
+            return format!("{} is this machine itself: no device can reach it.", self.base);
         }
         let container = matches!(address, Some(IpAddr::V4(v4)) if {
             let [first, second, ..] = v4.octets();
@@ -100,9 +87,7 @@ struct Snippet {
 }
 
 fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
-    let Address {
-        base, host, port, ..
-    } = address;
+    let Address { base, host, port, .. } = address;
     let fill = |template: &str| {
         template
             .replace("{base}", base)
@@ -189,12 +174,8 @@ pub(super) async fn show(
     Query(choice): Query<Choice>,
 ) -> Result<Response, PageError> {
     let platforms = names(&app);
-    let chosen = choice
-        .platform
-        .and_then(|name| name.parse::<PlatformName>().ok());
-    let platform = chosen
-        .map(|name| name.to_string())
-        .or_else(|| platforms.first().cloned());
+    let chosen = choice.platform.and_then(|name| name.parse::<PlatformName>().ok());
+    let platform = chosen.map(|name| name.to_string()).or_else(|| platforms.first().cloned());
     let platform = platform.unwrap_or_else(|| "chase".to_owned());
     let address = Address::of(&app, &page);
     let connect = Connect {
@@ -213,11 +194,7 @@ pub(super) async fn show(
 }
 
 async fn latest(app: &App, now: i64) -> Result<Option<Device>, PageError> {
-    let filter = DeviceFilter {
-        sort: DeviceSort::Seen,
-        limit: 1,
-        ..DeviceFilter::default()
-    };
+    let filter = DeviceFilter { sort: DeviceSort::Seen, limit: 1, ..DeviceFilter::default() };
     let latest = app.store().devices(&filter).await?.into_iter().next();
     Ok(latest.filter(|device| device.last_seen.is_some_and(|seen| now - seen <= JUST_NOW)))
 }
@@ -236,11 +213,7 @@ mod tests {
             ("http://[fe80::1]", "[fe80::1]", 80),
         ] {
             let address = Address::read(base, false);
-            assert_eq!(
-                (address.host.as_str(), address.port),
-                (host, port),
-                "{base}"
-            );
+            assert_eq!((address.host.as_str(), address.port), (host, port), "{base}");
         }
     }
 

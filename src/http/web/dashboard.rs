@@ -23,13 +23,8 @@ const LATEST_EVENTS: u32 = 12;
 const SHOWN: u32 = 5;
 
 /// Decisions that a person should look at, worst first.
-const TROUBLES: [&str; 5] = [
-    "stopped",
-    "identical_but_reports",
-    "no_slot",
-    "wrong_family",
-    "too_big",
-];
+const TROUBLES: [&str; 5] =
+    ["stopped", "identical_but_reports", "no_slot", "wrong_family", "too_big"];
 
 #[derive(Debug, Template)]
 #[template(path = "dashboard.html", blocks = ["live"])]
@@ -63,10 +58,7 @@ struct FirstSteps {
 
 impl FirstSteps {
     fn done(self) -> usize {
-        [self.release, self.device, self.approved]
-            .iter()
-            .filter(|done| **done)
-            .count()
+        [self.release, self.device, self.approved].iter().filter(|done| **done).count()
     }
 }
 
@@ -112,10 +104,7 @@ pub(super) async fn show(
         platforms: app.shelf().platforms().len() as u64,
         confirmed_week,
     };
-    let filter = EventFilter {
-        limit: LATEST_EVENTS,
-        ..EventFilter::default()
-    };
+    let filter = EventFilter { limit: LATEST_EVENTS, ..EventFilter::default() };
     let dashboard = Dashboard {
         first_steps: first_steps(&app, &totals, page.pending),
         attention: attention(&app, page.now).await?,
@@ -136,9 +125,7 @@ pub(super) async fn show(
 
 async fn approved(app: &App) -> Result<u64, PageError> {
     let counts = app.store().count_devices().await?;
-    let approved = counts
-        .into_iter()
-        .filter(|(state, _)| *state == Approval::Approved);
+    let approved = counts.into_iter().filter(|(state, _)| *state == Approval::Approved);
     Ok(approved.map(|(_, count)| count).sum())
 }
 
@@ -154,18 +141,10 @@ async fn confirmed(app: &App, since: i64, limit: u32) -> Result<u64, PageError> 
 
 /// The check list of a new server; `None` once there are a release and an approved device.
 fn first_steps(app: &App, totals: &Totals, pending: u64) -> Option<FirstSteps> {
-    let release = app
-        .shelf()
-        .platforms()
-        .iter()
-        .any(|platform| platform.newest().is_some());
+    let release = app.shelf().platforms().iter().any(|platform| platform.newest().is_some());
     let approved = totals.approved > 0;
     let device = approved || pending > 0;
-    (!release || !approved).then_some(FirstSteps {
-        release,
-        device,
-        approved,
-    })
+    (!release || !approved).then_some(FirstSteps { release, device, approved })
 }
 
 async fn attention(app: &App, now: i64) -> Result<Vec<Attention>, PageError> {
@@ -187,29 +166,16 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         limit: SHOWN,
         ..DeviceFilter::default()
     };
-    let (tone, icon) = if outcome == "stopped" {
-        ("bad", "stop")
-    } else {
-        ("warn", "alert")
-    };
+    let (tone, icon) = if outcome == "stopped" { ("bad", "stop") } else { ("warn", "alert") };
     let item = |device: Device| Attention {
         tone,
         icon,
         title: device.title(),
         href: format!("/devices/{}", device.mac.hex()),
-        text: device
-            .outcome
-            .map(|outcome| outcome.text)
-            .unwrap_or_default(),
+        text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
         label: "See why",
     };
-    Ok(app
-        .store()
-        .devices(&filter)
-        .await?
-        .into_iter()
-        .map(item)
-        .collect())
+    Ok(app.store().devices(&filter).await?.into_iter().map(item).collect())
 }
 
 /// Files that wait for a person's word.
@@ -227,13 +193,7 @@ async fn drafts(app: &App) -> Result<Vec<Attention>, PageError> {
         href: format!("/releases/{}", draft.id),
         label: "Report card",
     };
-    Ok(app
-        .store()
-        .releases(&filter)
-        .await?
-        .into_iter()
-        .map(item)
-        .collect())
+    Ok(app.store().releases(&filter).await?.into_iter().map(item).collect())
 }
 
 /// What the server could not do.
@@ -252,13 +212,7 @@ async fn faults(app: &App, since: i64) -> Result<Vec<Attention>, PageError> {
         href: "/events?kind=fault".to_owned(),
         label: "Events",
     };
-    Ok(app
-        .store()
-        .events(&filter)
-        .await?
-        .into_iter()
-        .map(item)
-        .collect())
+    Ok(app.store().events(&filter).await?.into_iter().map(item).collect())
 }
 
 async fn fleets(app: &App) -> Result<Vec<Fleet>, PageError> {

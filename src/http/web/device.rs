@@ -55,17 +55,9 @@ struct Verdict {
 impl Verdict {
     fn new(explanation: Option<&Explanation>) -> Self {
         let Some(explanation) = explanation else {
-            let badge = Badge {
-                tone: "",
-                icon: "clock",
-                word: "",
-            };
+            let badge = Badge { tone: "", icon: "clock", word: "" };
             let text = "It has not asked yet.".to_owned();
-            return Self {
-                badge,
-                text,
-                release: None,
-            };
+            return Self { badge, text, release: None };
         };
         let release = explanation.release.as_ref().map(|release| {
             let platform = explanation.platform.as_deref().unwrap_or_default();
@@ -92,10 +84,7 @@ impl Show {
 
 /// How a transfer went, in a line.
 fn transfer(attempt: &Attempt) -> String {
-    let (sent, size) = (
-        filters::bytes(&attempt.bytes),
-        filters::bytes(&attempt.size),
-    );
+    let (sent, size) = (filters::bytes(&attempt.bytes), filters::bytes(&attempt.size));
     let amount = if attempt.bytes >= attempt.size {
         size
     } else {
@@ -139,27 +128,18 @@ fn said(device: &Device, running: Option<String>) -> Vec<(&'static str, String)>
         ("SDK", text(&report.sdk)),
         ("Mode", Some(report.mode.word().to_owned())),
         ("Sketch MD5", report.sketch_md5.map(|md5| md5.to_string())),
-        (
-            "Sketch SHA-256",
-            report.sketch_sha256.map(|sha| sha.to_string()),
-        ),
+        ("Sketch SHA-256", report.sketch_sha256.map(|sha| sha.to_string())),
         ("MAC", Some(device.mac.to_string())),
         ("From", device.address.map(|address| address.to_string())),
         ("Asked at", device.host.clone()),
     ];
-    facts
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+    facts.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// The device of an address.
 async fn find(app: &App, mac: &str) -> Result<Device, PageError> {
     let mac: MacAddr = mac.parse().map_err(|_| PageError::not_found("device"))?;
-    app.store()
-        .device(mac)
-        .await?
-        .ok_or_else(|| PageError::not_found("device"))
+    app.store().device(mac).await?.ok_or_else(|| PageError::not_found("device"))
 }
 
 /// `GET /devices/{mac}`
@@ -171,37 +151,26 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
     let explanation = app.explain(device.mac);
-    let stopped = explanation
-        .as_ref()
-        .and_then(|explanation| match &explanation.decision {
-            Decision::NoUpdate(reason @ NoUpdate::Stopped { .. }) => Some(reason.text()),
-            _ => None,
-        });
-    let running = explanation
-        .as_ref()
-        .and_then(|explanation| explanation.running.as_ref());
+    let stopped = explanation.as_ref().and_then(|explanation| match &explanation.decision {
+        Decision::NoUpdate(reason @ NoUpdate::Stopped { .. }) => Some(reason.text()),
+        _ => None,
+    });
+    let running = explanation.as_ref().and_then(|explanation| explanation.running.as_ref());
     let running = running.map(|release| {
         let shelf = app.shelf();
         let own = shelf.platform_by_id(release.platform_id);
         let name = own.map_or("", |own| own.platform.name.as_str());
         format!("{name} {}, recognised by its image", release.version)
     });
-    let filter = EventFilter {
-        mac: Some(device.mac),
-        limit: EVENTS_SHOWN,
-        ..EventFilter::default()
-    };
+    let filter =
+        EventFilter { mac: Some(device.mac), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let platforms = names(&app);
-    let others = platforms
-        .iter()
-        .filter(|name| Some(*name) != device.platform.as_ref());
+    let others = platforms.iter().filter(|name| Some(*name) != device.platform.as_ref());
     let show = Show {
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),
         stopped: stopped.unwrap_or_default(),
-        reasons: explanation
-            .map(|explanation| explanation.reasons)
-            .unwrap_or_default(),
+        reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: app.store().attempts(device.id, ATTEMPTS_SHOWN).await?,
         said: said(&device, running),
         events: app.store().events(&filter).await?,
@@ -233,8 +202,7 @@ pub(super) async fn approve_for(
     actor: &str,
 ) -> Result<Device, Error> {
     if create && app.shelf().platform(platform).is_none() {
-        app.create_platform(platform, "", Admission::Approved, actor)
-            .await?;
+        app.create_platform(platform, "", Admission::Approved, actor).await?;
     }
     let change = DeviceChange {
         approval: Some(Approval::Approved),
@@ -288,16 +256,9 @@ async fn set_aside(
     approval: Approval,
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
-    let change = DeviceChange {
-        approval: Some(approval),
-        ..DeviceChange::default()
-    };
+    let change = DeviceChange { approval: Some(approval), ..DeviceChange::default() };
     app.change_device(device.mac, &change, &actor).await?;
-    let text = format!(
-        "{} is {} and gets nothing.",
-        device.title(),
-        approval.word()
-    );
+    let text = format!("{} is {} and gets nothing.", device.title(), approval.word());
     Ok(Flash::good(text).go(&back.or(&format!("/devices/{}", device.mac.hex()))))
 }
 
@@ -309,10 +270,8 @@ pub(super) async fn move_to(
     Form(chosen): Form<Chosen>,
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
-    let change = DeviceChange {
-        platform: Some(chosen.platform.clone()),
-        ..DeviceChange::default()
-    };
+    let change =
+        DeviceChange { platform: Some(chosen.platform.clone()), ..DeviceChange::default() };
     app.change_device(device.mac, &change, &actor).await?;
     let text = format!("{} belongs to {} now.", device.title(), chosen.platform);
     Ok(Flash::good(text).go(&format!("/devices/{}", device.mac.hex())))
@@ -333,10 +292,7 @@ pub(super) async fn rename(
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
     let page = format!("/devices/{}", device.mac.hex());
-    let change = DeviceChange {
-        name: Some(named.name),
-        ..DeviceChange::default()
-    };
+    let change = DeviceChange { name: Some(named.name), ..DeviceChange::default() };
     let device = app.change_device(device.mac, &change, &actor).await?;
     Ok(Flash::good(format!("It is called {} now.", device.title())).go(&page))
 }

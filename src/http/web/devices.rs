@@ -75,12 +75,8 @@ impl Wish {
     /// The same list from another device on.
     fn page(&self, offset: u32) -> String {
         let mut query = QueryString::new("/devices");
-        query
-            .add("q", self.q.trim())
-            .add("platform", &self.platform);
-        query
-            .add("approval", &self.approval)
-            .add("outcome", &self.outcome);
+        query.add("q", self.q.trim()).add("platform", &self.platform);
+        query.add("approval", &self.approval).add("outcome", &self.outcome);
         query.add("sort", &self.sort);
         if offset > 0 {
             query.add("offset", &offset.to_string());
@@ -128,11 +124,7 @@ pub(super) async fn list(
         } else {
             String::new()
         },
-        later: if more {
-            query.page(query.offset + SHOWN)
-        } else {
-            String::new()
-        },
+        later: if more { query.page(query.offset + SHOWN) } else { String::new() },
         base: Address::of(&app, &page).base,
         page,
         query,
@@ -185,15 +177,7 @@ pub(super) async fn add_form(
 ) -> Response {
     let (platforms, platform) = (names(&app), wish.platform);
     let (typed, refused) = (String::new(), Vec::new());
-    View(Add {
-        page,
-        platforms,
-        platform,
-        typed,
-        added: 0,
-        refused,
-    })
-    .into_response()
+    View(Add { page, platforms, platform, typed, added: 0, refused }).into_response()
 }
 
 /// What the form sends.
@@ -212,12 +196,7 @@ pub(super) async fn add(
 ) -> Result<Response, PageError> {
     let Sent { platform, devices } = sent;
     let (mut added, mut refused) = (Vec::new(), Vec::new());
-    for line in devices
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take(LINES)
-    {
+    for line in devices.lines().map(str::trim).filter(|line| !line.is_empty()).take(LINES) {
         match whitelist(&app, &platform, line, &actor).await {
             Ok(mac) => added.push(mac),
             Err(error) if error.is_internal() => return Err(error.into()),
@@ -229,38 +208,19 @@ pub(super) async fn add(
             [] => Flash::bad("No MAC address was typed.").go("/devices/add"),
             [mac] => Flash::good(format!("{mac} is approved for {platform}."))
                 .go(&format!("/devices/{}", mac.hex())),
-            many => Flash::good(format!(
-                "{} devices are approved for {platform}.",
-                many.len()
-            ))
-            .go(&format!("/platforms/{platform}")),
+            many => Flash::good(format!("{} devices are approved for {platform}.", many.len()))
+                .go(&format!("/platforms/{platform}")),
         });
     }
-    let typed = refused
-        .iter()
-        .map(|line| line.text.as_str())
-        .collect::<Vec<_>>()
-        .join("\n");
+    let typed = refused.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n");
     let added = added.len();
-    let form = Add {
-        page,
-        platforms: names(&app),
-        platform,
-        typed,
-        added,
-        refused,
-    };
+    let form = Add { page, platforms: names(&app), platform, typed, added, refused };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, View(form)).into_response())
 }
 
 async fn whitelist(app: &App, platform: &str, line: &str, actor: &str) -> Result<MacAddr, Error> {
     let (mac, name) = split(line);
-    let new = NewApproval {
-        mac,
-        name,
-        take_over: false,
-        via: "typed",
-    };
+    let new = NewApproval { mac, name, take_over: false, via: "typed" };
     Ok(app.whitelist(platform, &new, actor).await?.0)
 }
 
@@ -288,16 +248,10 @@ fn split(line: &str) -> (String, String) {
 impl Refused {
     fn new(line: &str, error: &Error) -> Self {
         let movable = match error {
-            Error::AlreadyApproved {
-                mac, same: false, ..
-            } => mac.hex(),
+            Error::AlreadyApproved { mac, same: false, .. } => mac.hex(),
             _ => String::new(),
         };
-        Self {
-            text: line.to_owned(),
-            reason: sentence(&error.to_string()),
-            mac: movable,
-        }
+        Self { text: line.to_owned(), reason: sentence(&error.to_string()), mac: movable }
     }
 }
 
@@ -309,16 +263,8 @@ mod tests {
     fn a_line_is_an_address_and_perhaps_a_name() {
         for (line, mac, name) in [
             ("5c:cf:7f:1c:a1:a5", "5c:cf:7f:1c:a1:a5", ""),
-            (
-                "5c:cf:7f:1c:a1:a5 Greenhouse",
-                "5c:cf:7f:1c:a1:a5",
-                "Greenhouse",
-            ),
-            (
-                "5C-CF-7F-1C-A1-A6, Attic left",
-                "5C-CF-7F-1C-A1-A6",
-                "Attic left",
-            ),
+            ("5c:cf:7f:1c:a1:a5 Greenhouse", "5c:cf:7f:1c:a1:a5", "Greenhouse"),
+            ("5C-CF-7F-1C-A1-A6, Attic left", "5C-CF-7F-1C-A1-A6", "Attic left"),
             ("5ccf7f1ca1a7;Pump", "5ccf7f1ca1a7", "Pump"),
             ("5ccf7f1ca1a7\tPump – old", "5ccf7f1ca1a7", "Pump – old"),
             ("nonsense here", "nonsense", ""),
@@ -329,19 +275,9 @@ mod tests {
 
     #[test]
     fn links_keep_the_filter() {
-        let wish = Wish {
-            q: "a b".to_owned(),
-            sort: "name".to_owned(),
-            ..Wish::default()
-        };
+        let wish = Wish { q: "a b".to_owned(), sort: "name".to_owned(), ..Wish::default() };
         assert_eq!(wish.page(50), "/devices?q=a%20b&sort=name&offset=50");
         assert!(wish.is_narrowed());
-        assert!(
-            !Wish {
-                sort: "name".to_owned(),
-                ..Wish::default()
-            }
-            .is_narrowed()
-        );
+        assert!(!Wish { sort: "name".to_owned(), ..Wish::default() }.is_narrowed());
     }
 }

@@ -49,43 +49,24 @@ impl Draft {
         let chosen = card.platform.clone().unwrap_or_default();
         let platforms = PlatformChoice::all(&card.info, &chosen);
         let mentioned = |name: &String| platforms.iter().any(|choice| choice.name == **name);
-        let others: Vec<String> = names(app)
-            .into_iter()
-            .filter(|name| !mentioned(name))
-            .collect();
-        let version = card
-            .version
-            .as_ref()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let others: Vec<String> = names(app).into_iter().filter(|name| !mentioned(name)).collect();
+        let version = card.version.as_ref().map(ToString::to_string).unwrap_or_default();
         let all = VersionChoice::all(card, &version);
-        let (passed_over, versions): (Vec<_>, Vec<_>) = all
-            .into_iter()
-            .partition(|choice| choice.source == Source::Library);
-        let listed = versions
-            .iter()
-            .chain(&passed_over)
-            .any(|choice| choice.chosen);
+        let (passed_over, versions): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|choice| choice.source == Source::Library);
+        let listed = versions.iter().chain(&passed_over).any(|choice| choice.chosen);
         let is_new = card.platform_id.is_none() && !chosen.is_empty();
         Self {
             other_chosen: card.platform_id.is_some() && others.contains(&chosen),
             new_chosen: is_new || (platforms.is_empty() && others.is_empty()),
-            new_platform: if is_new {
-                chosen.clone()
-            } else {
-                String::new()
-            },
+            new_platform: if is_new { chosen.clone() } else { String::new() },
             chosen_platform: chosen,
             typed_chosen: !listed && (versions.is_empty() || !version.is_empty()),
             typed: if listed { String::new() } else { version },
             lines: lines(card),
             questions: card.questions.clone(),
             facts: super::card::facts(&card.info),
-            accepted: card
-                .accepted
-                .iter()
-                .map(|question| question.code().to_owned())
-                .collect(),
+            accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
             error: String::new(),
             page,
             release,
@@ -125,9 +106,7 @@ impl Decided {
     fn read(fields: &[(String, String)]) -> Self {
         let value = |name: &str| {
             let field = fields.iter().find(|(key, _)| key == name);
-            field
-                .map(|(_, value)| value.trim().to_owned())
-                .filter(|value| !value.is_empty())
+            field.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
         let platform = value("platform");
         let is_new = platform.as_deref() == Some(NEW);
@@ -151,10 +130,7 @@ impl Decided {
                 Some(TYPED) => value("typed"),
                 other => other.map(str::to_owned),
             },
-            notes: fields
-                .iter()
-                .find(|(key, _)| key == "notes")
-                .map(|(_, notes)| notes.clone()),
+            notes: fields.iter().find(|(key, _)| key == "notes").map(|(_, notes)| notes.clone()),
             accept,
         }
     }
@@ -190,10 +166,7 @@ pub(super) async fn decide(
     let done = if decided.publish {
         let published = app.publish_draft(id, &wishes, &actor).await;
         published.map(|release| {
-            format!(
-                "{} is published. Devices get it at their next check-in.",
-                release.title()
-            )
+            format!("{} is published. Devices get it at their next check-in.", release.title())
         })
     } else {
         let saved = app.save_draft(id, &wishes).await;
@@ -220,27 +193,14 @@ async fn again(
         Error::Questions(card) => {
             let open = card.questions.len() as u64;
             let open = filters::count(&open, "question is", "questions are");
-            (
-                *card,
-                format!("Not published: {open} still open, see the report card."),
-            )
+            (*card, format!("Not published: {open} still open, see the report card."))
         }
         error => {
-            let bare = Wishes {
-                platform: None,
-                version: None,
-                ..wishes
-            };
-            (
-                app.report_card(draft.id, &bare).await?,
-                sentence(&error.to_string()),
-            )
+            let bare = Wishes { platform: None, version: None, ..wishes };
+            (app.report_card(draft.id, &bare).await?, sentence(&error.to_string()))
         }
     };
-    let draft = Draft {
-        error: text,
-        ..Draft::new(app, page, draft, &card)
-    };
+    let draft = Draft { error: text, ..Draft::new(app, page, draft, &card) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
 }
 
@@ -249,10 +209,7 @@ mod tests {
     use super::*;
 
     fn fields(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]

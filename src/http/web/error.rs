@@ -40,27 +40,13 @@ impl PageError {
 
     /// An error in words of its own.
     pub(super) fn with(status: StatusCode, title: &'static str, text: &str) -> Self {
-        Self {
-            status,
-            title,
-            text: text.to_owned(),
-        }
+        Self { status, title, text: text.to_owned() }
     }
 
     /// The page in its frame; `back` is where the visitor came from.
     pub(super) fn draw(self, page: Page, back: String) -> Response {
-        let Self {
-            status,
-            title,
-            text,
-        } = self;
-        let page = ErrorPage {
-            page,
-            status: status.as_u16(),
-            title,
-            text,
-            back,
-        };
+        let Self { status, title, text } = self;
+        let page = ErrorPage { page, status: status.as_u16(), title, text, back };
         (status, View(page)).into_response()
     }
 }
@@ -102,22 +88,11 @@ impl From<Error> for PageError {
         }
         let status = status(&error);
         if error.is_internal() {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                "a page was not answered"
-            );
+            tracing::error!(error = &error as &dyn std::error::Error, "a page was not answered");
             let text = "The server could not do this; its log says why.".to_owned();
-            return Self {
-                status,
-                title: "Something broke",
-                text,
-            };
+            return Self { status, title: "Something broke", text };
         }
-        Self {
-            status,
-            title: "That did not work",
-            text: sentence(&error.to_string()),
-        }
+        Self { status, title: "That did not work", text: sentence(&error.to_string()) }
     }
 }
 
@@ -130,15 +105,8 @@ impl From<StoreError> for PageError {
 /// A message as a sentence: with a capital letter and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().to_string())
-        .unwrap_or_default();
-    let stop = if text.ends_with(['.', '!', '?', '”']) {
-        ""
-    } else {
-        "."
-    };
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    let stop = if text.ends_with(['.', '!', '?', '”']) { "" } else { "." };
     format!("{first}{}{stop}", chars.as_str())
 }
 

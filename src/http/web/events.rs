@@ -61,10 +61,7 @@ impl Wish {
     }
 
     fn filter(&self, mac: Option<MacAddr>, now: Timestamp) -> EventFilter {
-        let span = SPANS
-            .iter()
-            .find(|(word, ..)| *word == self.since)
-            .map_or(0, |span| span.2);
+        let span = SPANS.iter().find(|(word, ..)| *word == self.since).map_or(0, |span| span.2);
         let some = |word: &String| (!word.is_empty()).then(|| word.clone());
         EventFilter {
             mac,
@@ -81,9 +78,7 @@ impl Wish {
     /// The same filter from another event on; 0: from the newest.
     fn page(&self, before: i64) -> String {
         let mut query = QueryString::new("/events");
-        query
-            .add("device", &self.device)
-            .add("platform", &self.platform);
+        query.add("device", &self.device).add("platform", &self.platform);
         query.add("kind", &self.kind).add("since", &self.since);
         if self.release > 0 {
             query.add("release", &self.release.to_string());
@@ -144,25 +139,15 @@ mod tests {
 
     #[test]
     fn the_filter_is_kept_from_page_to_page() {
-        let wish = Wish {
-            platform: "a+b".to_owned(),
-            since: "7d".to_owned(),
-            ..Wish::default()
-        };
+        let wish = Wish { platform: "a+b".to_owned(), since: "7d".to_owned(), ..Wish::default() };
         assert_eq!(wish.page(40), "/events?platform=a%2Bb&since=7d&before=40");
         assert_eq!(Wish::default().page(0), "/events");
-        assert_eq!(
-            wish.filter(None, 1_000_000).since,
-            Some(1_000_000 - 604_800)
-        );
+        assert_eq!(wish.filter(None, 1_000_000).since, Some(1_000_000 - 604_800));
     }
 
     #[test]
     fn any_notation_of_an_address_is_read() {
-        let wish = |text: &str| Wish {
-            device: text.to_owned(),
-            ..Wish::default()
-        };
+        let wish = |text: &str| Wish { device: text.to_owned(), ..Wish::default() };
         assert!(wish("").mac().unwrap().is_none());
         assert!(wish("5C-CF-7F-1C-A1-A5").mac().unwrap().is_some());
         assert!(wish("5C-CF").mac().unwrap_err().ends_with('.'));

@@ -65,11 +65,7 @@ impl Waiting {
             },
             None => own.map_or(Suggestion::Choose, Suggestion::Existing),
         };
-        Self {
-            device,
-            suggestion,
-            recognised,
-        }
+        Self { device, suggestion, recognised }
     }
 
     /// What it said, in a line: "ESP8266, asked for chase, runs v1.0.0".
@@ -107,10 +103,7 @@ pub(super) async fn waiting(app: &App, limit: u32) -> Result<Vec<Waiting>, PageE
     };
     let shelf = app.shelf();
     let devices = app.store().devices(&filter).await?;
-    Ok(devices
-        .into_iter()
-        .map(|device| Waiting::new(device, &shelf))
-        .collect())
+    Ok(devices.into_iter().map(|device| Waiting::new(device, &shelf)).collect())
 }
 
 #[derive(Debug, Template)]
@@ -128,11 +121,7 @@ pub(super) async fn show(
     Query(part): Query<Part>,
 ) -> Result<Response, PageError> {
     let waiting = waiting(&app, 200).await?;
-    let inbox = Inbox {
-        page,
-        waiting,
-        platforms: names(&app),
-    };
+    let inbox = Inbox { page, waiting, platforms: names(&app) };
     if part.is("live") {
         return Ok(View(inbox.as_live()).into_response());
     }
@@ -145,12 +134,7 @@ pub(super) async fn several(
     Actor(actor): Actor,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
-    let value = |name: &str| {
-        fields
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value)
-    };
+    let value = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value);
     let approve = value("action").is_some_and(|action| action == "approve");
     let platform = value("platform").filter(|name| !name.is_empty());
     let (mut done, mut open) = (0, 0);
@@ -173,10 +157,7 @@ pub(super) async fn several(
             device::approve_for(&app, mac, &name, create, &actor).await?;
         } else {
             let approval = Some(Approval::Ignored);
-            let change = DeviceChange {
-                approval,
-                ..DeviceChange::default()
-            };
+            let change = DeviceChange { approval, ..DeviceChange::default() };
             app.change_device(mac, &change, &actor).await?;
         }
         done += 1;
@@ -192,9 +173,7 @@ fn outcome(approve: bool, done: u64, open: u64) -> Flash {
         (_, 0) => Flash::good(format!("{devices} {word}.")),
         _ => {
             let open = filters::count(&open, "names", "name");
-            Flash::warn(format!(
-                "{devices} {word}. {open} no platform: choose one for them."
-            ))
+            Flash::warn(format!("{devices} {word}. {open} no platform: choose one for them."))
         }
     }
 }

@@ -53,16 +53,10 @@ pub fn router() -> Router<App> {
 
 fn platform_routes() -> Router<App> {
     Router::new()
-        .route(
-            "/platforms",
-            get(platforms::list).post(platform_forms::create),
-        )
+        .route("/platforms", get(platforms::list).post(platform_forms::create))
         .route("/platforms/new", get(platform_forms::new))
         .route("/platforms/{name}", get(platforms::show))
-        .route(
-            "/platforms/{name}/edit",
-            get(platform_forms::edit).post(platform_forms::save),
-        )
+        .route("/platforms/{name}/edit", get(platform_forms::edit).post(platform_forms::save))
         .route(
             "/platforms/{name}/delete",
             get(platform_forms::confirm_delete).post(platform_forms::delete),
@@ -80,10 +74,7 @@ fn release_routes() -> Router<App> {
         .route("/releases/{id}/publish", post(releases::publish))
         .route("/releases/{id}/withdraw", post(releases::withdraw))
         .route("/releases/{id}/notes", post(releases::note))
-        .route(
-            "/releases/{id}/delete",
-            get(releases::confirm_delete).post(releases::delete),
-        )
+        .route("/releases/{id}/delete", get(releases::confirm_delete).post(releases::delete))
 }
 
 fn device_routes() -> Router<App> {
@@ -97,10 +88,7 @@ fn device_routes() -> Router<App> {
         .route("/devices/{mac}/move", post(device::move_to))
         .route("/devices/{mac}/rename", post(device::rename))
         .route("/devices/{mac}/retry", post(device::retry))
-        .route(
-            "/devices/{mac}/delete",
-            get(device::confirm_delete).post(device::delete),
-        )
+        .route("/devices/{mac}/delete", get(device::confirm_delete).post(device::delete))
 }
 
 /// Draws errors in the visitor's colours, and forgets the message that a page has shown.
@@ -110,10 +98,7 @@ async fn frame(request: Request, next: Next) -> Response {
     let page = Page::of(&parts, 0, jiff::tz::TimeZone::UTC);
     let back = Back::of(&parts.headers).or("/");
     let reading = parts.method == Method::GET;
-    let part = parts
-        .uri
-        .query()
-        .is_some_and(|query| query.contains("fragment="));
+    let part = parts.uri.query().is_some_and(|query| query.contains("fragment="));
     let showed = page.flash.is_some() && reading && !part;
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(error) = response.extensions_mut().remove::<PageError>() {
@@ -122,13 +107,8 @@ async fn frame(request: Request, next: Next) -> Response {
         response = unreadable(response.status(), reading).draw(page, back);
     }
     let headers = response.headers_mut();
-    if headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
-    {
-        headers
-            .entry(CACHE_CONTROL)
-            .or_insert(HeaderValue::from_static("no-cache"));
+    if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
+        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
         if showed {
             let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
             if let Ok(gone) = HeaderValue::try_from(gone) {
@@ -148,11 +128,9 @@ fn is_bare(response: &Response) -> bool {
 
 fn unreadable(status: StatusCode, reading: bool) -> PageError {
     match status {
-        StatusCode::METHOD_NOT_ALLOWED => PageError::with(
-            status,
-            "Not like this",
-            "This address only takes forms of its page.",
-        ),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            PageError::with(status, "Not like this", "This address only takes forms of its page.")
+        }
         StatusCode::NOT_FOUND => PageError::not_found("page"),
         StatusCode::BAD_REQUEST if reading => PageError::not_found("page"),
         _ => PageError::with(

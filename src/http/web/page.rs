@@ -70,10 +70,7 @@ impl Theme {
     /// Reads the word; anything else follows the system.
     #[must_use]
     pub fn read(word: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|theme| theme.word() == word)
-            .unwrap_or_default()
+        Self::ALL.into_iter().find(|theme| theme.word() == word).unwrap_or_default()
     }
 
     /// The cookie that keeps the choice for a year.
@@ -128,26 +125,17 @@ pub struct Flash {
 impl Flash {
     /// It worked.
     pub fn good(text: impl Into<String>) -> Self {
-        Self {
-            tone: Tone::Good,
-            text: text.into(),
-        }
+        Self { tone: Tone::Good, text: text.into() }
     }
 
     /// It worked in part.
     pub fn warn(text: impl Into<String>) -> Self {
-        Self {
-            tone: Tone::Warn,
-            text: text.into(),
-        }
+        Self { tone: Tone::Warn, text: text.into() }
     }
 
     /// It did not work.
     pub fn bad(text: impl Into<String>) -> Self {
-        Self {
-            tone: Tone::Bad,
-            text: text.into(),
-        }
+        Self { tone: Tone::Bad, text: text.into() }
     }
 
     /// Sends the visitor to a page that shows the message.
@@ -168,9 +156,8 @@ impl Flash {
 
     fn read(value: &str) -> Option<Self> {
         let (tone, text) = value.split_once('.')?;
-        let tone = [Tone::Good, Tone::Warn, Tone::Bad]
-            .into_iter()
-            .find(|known| known.word() == tone)?;
+        let tone =
+            [Tone::Good, Tone::Warn, Tone::Bad].into_iter().find(|known| known.word() == tone)?;
         let text = percent_decode_str(text).decode_utf8().ok()?.into_owned();
         Some(Self { tone, text })
     }
@@ -199,25 +186,11 @@ impl Page {
     /// The frame of a request, without what only the database knows.
     #[must_use]
     pub fn of(parts: &Parts, now: Timestamp, zone: TimeZone) -> Self {
-        let theme = cookie(&parts.headers, THEME_COOKIE)
-            .map(Theme::read)
-            .unwrap_or_default();
+        let theme = cookie(&parts.headers, THEME_COOKIE).map(Theme::read).unwrap_or_default();
         let flash = cookie(&parts.headers, FLASH_COOKIE).and_then(Flash::read);
-        let host = parts
-            .headers
-            .get(HOST)
-            .and_then(|host| host.to_str().ok())
-            .map(str::to_owned);
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let path = parts.uri.path().to_owned();
-        Self {
-            theme,
-            flash,
-            path,
-            host,
-            now,
-            zone,
-            pending: 0,
-        }
+        Self { theme, flash, path, host, now, zone, pending: 0 }
     }
 
     /// `aria-current` of a menu entry.
@@ -263,14 +236,9 @@ impl FromRequestParts<App> for Page {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let zone = app.settings().time_zone.0.clone();
         let counts = app.store().count_devices().await?;
-        let pending = counts
-            .iter()
-            .find(|(approval, _)| *approval == Approval::Pending);
+        let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
         let pending = pending.map_or(0, |(_, count)| *count);
-        Ok(Self {
-            pending,
-            ..Self::of(parts, app.now(), zone)
-        })
+        Ok(Self { pending, ..Self::of(parts, app.now(), zone) })
     }
 }
 
@@ -302,15 +270,9 @@ impl Back {
     /// Reads it from the `Referer`, which is trusted only for the path.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        let referer = headers
-            .get(REFERER)
-            .and_then(|referer| referer.to_str().ok());
+        let referer = headers.get(REFERER).and_then(|referer| referer.to_str().ok());
         let uri = referer.and_then(|referer| referer.parse::<Uri>().ok());
-        Self(
-            uri.as_ref()
-                .and_then(Uri::path_and_query)
-                .and_then(|page| inside(page.as_str())),
-        )
+        Self(uri.as_ref().and_then(Uri::path_and_query).and_then(|page| inside(page.as_str())))
     }
 }
 
@@ -349,14 +311,8 @@ impl<T: Template> IntoResponse for View<T> {
         match self.0.render() {
             Ok(text) => Html(text).into_response(),
             Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "a page was not drawn"
-                );
-                (
-                    StatusCode::INTERNAL_SERVER_ERROR,
-                    "The page could not be drawn.\n",
-                )
+                tracing::error!(error = &error as &dyn std::error::Error, "a page was not drawn");
+                (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be drawn.\n")
                     .into_response()
             }
         }
@@ -370,11 +326,7 @@ mod tests {
     use super::*;
 
     fn page(path: &str, cookies: &str) -> Page {
-        let request = Request::builder()
-            .uri(path)
-            .header(COOKIE, cookies)
-            .body(())
-            .unwrap();
+        let request = Request::builder().uri(path).header(COOKIE, cookies).body(()).unwrap();
         Page::of(&request.into_parts().0, 0, TimeZone::UTC)
     }
 
@@ -420,13 +372,7 @@ mod tests {
         assert_eq!(back("http://evil.example//evil.example/x"), "/");
         assert_eq!(back("nonsense"), "/");
         assert_eq!(inside("/devices").as_deref(), Some("/devices"));
-        for path in [
-            "//evil.example",
-            "/\\evil.example",
-            "https://evil.example",
-            "",
-            "/a\r\nb",
-        ] {
+        for path in ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\r\nb"] {
             assert_eq!(inside(path), None, "{path:?}");
         }
     }

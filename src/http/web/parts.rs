@@ -16,10 +16,7 @@ const FIELD_LIMIT: usize = 16 << 10;
 
 /// Receives all files of a form and does with them what its fields wish.
 pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<Outcome> {
-    let mut wishes = Wishes {
-        keep_on_questions: true,
-        ..Wishes::default()
-    };
+    let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
     let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
     let mut budget = Budget::new(app.limits().max_upload);
     loop {
@@ -39,9 +36,7 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
             let file = if files.len() < FILES {
                 take(app, &name, field, &mut budget).await
             } else {
-                Err(Error::State(
-                    "these are too many files at once; send the others by themselves",
-                ))
+                Err(Error::State("these are too many files at once; send the others by themselves"))
             };
             let cut = matches!(file, Err(Error::Cut));
             files.push((name, file));
@@ -103,10 +98,7 @@ async fn take(
 
 /// A form that ends too early, or is none.
 fn broken(error: &MultipartError) -> Error {
-    tracing::debug!(
-        error = error as &dyn std::error::Error,
-        "an upload form broke off"
-    );
+    tracing::debug!(error = error as &dyn std::error::Error, "an upload form broke off");
     Error::Cut
 }
 
@@ -164,13 +156,7 @@ fn refused(app: &App, name: String, error: &Error, actor: &str) -> Outcome {
         sentence(&error.to_string())
     };
     let (state, url) = (Became::Refused, String::new());
-    Outcome {
-        name,
-        state,
-        sentence: text,
-        url,
-        status: status(error),
-    }
+    Outcome { name, state, sentence: text, url, status: status(error) }
 }
 
 fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
@@ -185,10 +171,7 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
             (release, Became::Existing, text)
         }
         Uploaded::Draft(release, card) => {
-            let open = card
-                .questions
-                .first()
-                .map(crate::domain::release::Question::text);
+            let open = card.questions.first().map(crate::domain::release::Question::text);
             let text = match open {
                 Some(question) if publish => {
                     format!("Not published, it waits as a draft: {question}")
@@ -201,20 +184,8 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
         Uploaded::Looked(card) => {
             let text = format!("{} was only looked at.", card.image.file_name);
             let (state, url) = (Became::Draft, String::new());
-            return Outcome {
-                name,
-                state,
-                sentence: text,
-                url,
-                status,
-            };
+            return Outcome { name, state, sentence: text, url, status };
         }
     };
-    Outcome {
-        name,
-        state,
-        sentence,
-        url: format!("/releases/{}", release.id),
-        status,
-    }
+    Outcome { name, state, sentence, url: format!("/releases/{}", release.id), status }
 }

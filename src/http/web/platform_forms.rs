@@ -46,21 +46,10 @@ impl Sent {
 
     /// The form again, with what was typed and what is wrong.
     fn again(self, page: Page, original: String, error: &Error) -> Response {
-        let Self {
-            name,
-            description,
-            admission,
-        } = self;
+        let Self { name, description, admission } = self;
         let open = admission == Admission::Any.word();
         let text = sentence(&error.to_string());
-        let form = FormPage {
-            page,
-            original,
-            name,
-            description,
-            open,
-            error: text,
-        };
+        let form = FormPage { page, original, name, description, open, error: text };
         (status(error), View(form)).into_response()
     }
 }
@@ -69,15 +58,7 @@ impl Sent {
 pub(super) async fn new(page: Page, Query(wish): Query<Wish>) -> Response {
     let (original, description, error) = Default::default();
     let name = wish.name.unwrap_or_default();
-    View(FormPage {
-        page,
-        original,
-        name,
-        description,
-        open: false,
-        error,
-    })
-    .into_response()
+    View(FormPage { page, original, name, description, open: false, error }).into_response()
 }
 
 /// A name that a link proposes.
@@ -112,10 +93,7 @@ pub(super) async fn create(
     Form(sent): Form<Sent>,
 ) -> Response {
     let admission = Admission::read(&sent.admission).unwrap_or_default();
-    match app
-        .create_platform(&sent.name, &sent.description, admission, &actor)
-        .await
-    {
+    match app.create_platform(&sent.name, &sent.description, admission, &actor).await {
         Ok(platform) => {
             let name = platform.name;
             let text = format!("The platform {name} was created. Upload its first release next.");
@@ -135,16 +113,14 @@ pub(super) async fn save(
     Form(sent): Form<Sent>,
 ) -> Result<Response, PageError> {
     let platform = find(&app, &name)?;
-    Ok(
-        match app.change_platform(&name, &sent.change(), &actor).await {
-            Ok(platform) => {
-                let name = platform.name;
-                Flash::good(format!("{name} was saved.")).go(&format!("/platforms/{name}"))
-            }
-            Err(error) if error.is_internal() => PageError::from(error).into_response(),
-            Err(error) => sent.again(page, platform.name.to_string(), &error),
-        },
-    )
+    Ok(match app.change_platform(&name, &sent.change(), &actor).await {
+        Ok(platform) => {
+            let name = platform.name;
+            Flash::good(format!("{name} was saved.")).go(&format!("/platforms/{name}"))
+        }
+        Err(error) if error.is_internal() => PageError::from(error).into_response(),
+        Err(error) => sent.again(page, platform.name.to_string(), &error),
+    })
 }
 
 /// `GET /platforms/{name}/delete`
@@ -157,17 +133,12 @@ pub(super) async fn confirm_delete(
     let platform = find(&app, &name)?;
     let name = &platform.name;
     let summaries = app.store().platform_summaries().await?;
-    let summary = summaries
-        .into_iter()
-        .find(|summary| summary.platform.id == platform.id);
+    let summary = summaries.into_iter().find(|summary| summary.platform.id == platform.id);
     let (releases, devices) = summary.map_or((0, 0), |own| (own.releases, own.devices));
     let confirm = Confirm {
         title: format!("Delete the platform {name}?"),
         consequences: vec![
-            format!(
-                "{} with images and notes",
-                filters::count(&releases, "release", "releases")
-            ),
+            format!("{} with images and notes", filters::count(&releases, "release", "releases")),
             format!(
                 "The approval of {}; they become pending, with name and history kept",
                 filters::count(&devices, "device", "devices")

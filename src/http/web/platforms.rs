@@ -25,19 +25,13 @@ const EVENTS_SHOWN: u32 = 8;
 /// The names of all platforms.
 pub(super) fn names(app: &App) -> Vec<String> {
     let shelf = app.shelf();
-    shelf
-        .platforms()
-        .iter()
-        .map(|entry| entry.platform.name.to_string())
-        .collect()
+    shelf.platforms().iter().map(|entry| entry.platform.name.to_string()).collect()
 }
 
 /// The platform of this name.
 pub(super) fn find(app: &App, name: &str) -> Result<Platform, PageError> {
     let shelf = app.shelf();
-    let entry = shelf
-        .platform(name)
-        .ok_or_else(|| PageError::not_found("platform"))?;
+    let entry = shelf.platform(name).ok_or_else(|| PageError::not_found("platform"))?;
     Ok(entry.platform.clone())
 }
 
@@ -48,25 +42,17 @@ pub(super) async fn checkins(
     page: &Page,
 ) -> Result<Bars, PageError> {
     let since = page.now - i64::from(HOURS) * 3600;
-    let hours = app
-        .store()
-        .checkins_per_hour(platform_id, since - since.rem_euclid(3600))
-        .await?;
-    let counts: Vec<_> = hours
-        .iter()
-        .map(|hour| (hour.hour, u64::try_from(hour.count).unwrap_or(0)))
-        .collect();
+    let hours = app.store().checkins_per_hour(platform_id, since - since.rem_euclid(3600)).await?;
+    let counts: Vec<_> =
+        hours.iter().map(|hour| (hour.hour, u64::try_from(hour.count).unwrap_or(0))).collect();
     Ok(per_hour(&counts, HOURS, page.now, &page.zone))
 }
 
 /// The versions of a platform's devices, newest first, as a bar.
 pub(super) fn stack_of(counts: &[VersionCount], platform_id: i64) -> Stack {
-    let own = counts
-        .iter()
-        .filter(|count| count.platform_id == platform_id);
-    let mut versions: Vec<(String, u64)> = own
-        .map(|count| (count.version.clone().unwrap_or_default(), count.devices))
-        .collect();
+    let own = counts.iter().filter(|count| count.platform_id == platform_id);
+    let mut versions: Vec<(String, u64)> =
+        own.map(|count| (count.version.clone().unwrap_or_default(), count.devices)).collect();
     versions.sort_by_cached_key(|(version, _)| std::cmp::Reverse(FirmwareVersion::read(version)));
     stack(&versions)
 }
@@ -105,38 +91,27 @@ impl Row {
 pub(super) async fn list(State(app): State<App>, page: Page) -> Result<Response, PageError> {
     let shelf = app.shelf();
     let counts = app.store().versions_in_field().await?;
-    let rows = app
-        .store()
-        .platform_summaries()
-        .await?
-        .into_iter()
-        .map(|summary| {
-            let entry = shelf.platform_by_id(summary.platform.id);
-            let newest = entry.and_then(|entry| entry.newest());
-            let own = counts
-                .iter()
-                .filter(|count| count.platform_id == summary.platform.id);
-            let current = own.filter(|count| {
-                let reported = count.version.as_deref().map(FirmwareVersion::read);
-                reported.is_some() && reported.as_ref() == newest.map(|newest| &newest.version)
-            });
-            Row {
-                current: current.map(|count| count.devices).sum(),
-                newest: newest.map(|newest| Newest {
-                    id: newest.id,
-                    version: newest.version.to_string(),
-                    published_at: newest.published_at,
-                }),
-                devices: summary.devices,
-                pending: summary.pending,
-                platform: summary.platform,
-            }
+    let rows = app.store().platform_summaries().await?.into_iter().map(|summary| {
+        let entry = shelf.platform_by_id(summary.platform.id);
+        let newest = entry.and_then(|entry| entry.newest());
+        let own = counts.iter().filter(|count| count.platform_id == summary.platform.id);
+        let current = own.filter(|count| {
+            let reported = count.version.as_deref().map(FirmwareVersion::read);
+            reported.is_some() && reported.as_ref() == newest.map(|newest| &newest.version)
         });
-    Ok(View(List {
-        rows: rows.collect(),
-        page,
-    })
-    .into_response())
+        Row {
+            current: current.map(|count| count.devices).sum(),
+            newest: newest.map(|newest| Newest {
+                id: newest.id,
+                version: newest.version.to_string(),
+                published_at: newest.published_at,
+            }),
+            devices: summary.devices,
+            pending: summary.pending,
+            platform: summary.platform,
+        }
+    });
+    Ok(View(List { rows: rows.collect(), page }).into_response())
 }
 
 #[derive(Debug, Template)]
@@ -178,33 +153,16 @@ impl Gets {
     fn new(app: &App, device: Device) -> Self {
         let Some(explanation) = app.explain(device.mac) else {
             let word = "not asked yet".to_owned();
-            return Self {
-                device,
-                tone: "",
-                icon: "clock",
-                word,
-                why: String::new(),
-            };
+            return Self { device, tone: "", icon: "clock", word, why: String::new() };
         };
         let verdict = words::verdict(&explanation.decision);
-        let release = explanation
-            .release
-            .filter(|_| explanation.decision == Decision::Offer);
+        let release = explanation.release.filter(|_| explanation.decision == Decision::Offer);
         let word = match release {
             Some(release) => release.version.to_string(),
             None => verdict.word.to_owned(),
         };
-        let why = explanation
-            .decision
-            .is_withheld()
-            .then(|| explanation.decision.text());
-        Self {
-            device,
-            tone: verdict.tone,
-            icon: verdict.icon,
-            word,
-            why: why.unwrap_or_default(),
-        }
+        let why = explanation.decision.is_withheld().then(|| explanation.decision.text());
+        Self { device, tone: verdict.tone, icon: verdict.icon, word, why: why.unwrap_or_default() }
     }
 
     fn version(&self) -> &str {
@@ -229,21 +187,11 @@ pub(super) async fn show(
     let mut devices = app.store().devices(&filter).await?;
     let more_devices = devices.len() > DEVICES_SHOWN as usize;
     devices.truncate(DEVICES_SHOWN as usize);
-    let events = EventFilter {
-        platform: Some(key),
-        limit: EVENTS_SHOWN,
-        ..EventFilter::default()
-    };
+    let events = EventFilter { platform: Some(key), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let counts = app.store().versions_in_field().await?;
-    let newest = app
-        .shelf()
-        .platform_by_id(id)
-        .and_then(|entry| entry.newest().cloned());
+    let newest = app.shelf().platform_by_id(id).and_then(|entry| entry.newest().cloned());
     let show = Show {
-        devices: devices
-            .into_iter()
-            .map(|device| Gets::new(&app, device))
-            .collect(),
+        devices: devices.into_iter().map(|device| Gets::new(&app, device)).collect(),
         more_devices,
         releases: releases_of(&app, id).await?,
         newest_id: newest.map(|newest| newest.id),
@@ -259,17 +207,11 @@ pub(super) async fn show(
 
 /// Its releases, highest version first, drafts before them.
 async fn releases_of(app: &App, platform_id: i64) -> Result<Vec<Release>, PageError> {
-    let filter = ReleaseFilter {
-        platform_id: Some(platform_id),
-        ..ReleaseFilter::default()
-    };
+    let filter = ReleaseFilter { platform_id: Some(platform_id), ..ReleaseFilter::default() };
     let mut releases = app.store().releases(&filter).await?;
     releases.sort_by(|a, b| {
         let draft = |release: &Release| release.state == ReleaseState::Draft;
-        draft(b)
-            .cmp(&draft(a))
-            .then(b.version.cmp(&a.version))
-            .then(b.id.cmp(&a.id))
+        draft(b).cmp(&draft(a)).then(b.version.cmp(&a.version)).then(b.id.cmp(&a.id))
     });
     Ok(releases)
 }

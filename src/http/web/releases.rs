@@ -42,10 +42,7 @@ impl Show {
 
 /// The release of a number.
 pub(super) async fn find(app: &App, id: i64) -> Result<Release, PageError> {
-    app.store()
-        .release(id)
-        .await?
-        .ok_or_else(|| PageError::not_found("release"))
+    app.store().release(id).await?.ok_or_else(|| PageError::not_found("release"))
 }
 
 /// What devices of the release's family get now.
@@ -60,13 +57,8 @@ fn next_lower(app: &App, release: &Release) -> Option<Arc<Published>> {
     let shelf = app.shelf();
     let platform = shelf.platform_by_id(release.platform_id?)?;
     let family = release.image.chip.family();
-    let mut others = platform
-        .published
-        .iter()
-        .filter(|other| other.id != release.id);
-    others
-        .find(|other| other.image.chip.family() == family)
-        .cloned()
+    let mut others = platform.published.iter().filter(|other| other.id != release.id);
+    others.find(|other| other.image.chip.family() == family).cloned()
 }
 
 /// `GET /releases`
@@ -84,11 +76,8 @@ pub(super) async fn show(
     if release.state == ReleaseState::Draft {
         return drafts::show(&app, page, release).await;
     }
-    let filter = EventFilter {
-        release_id: Some(id),
-        limit: EVENTS_SHOWN,
-        ..EventFilter::default()
-    };
+    let filter =
+        EventFilter { release_id: Some(id), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let newest = newest(&app, &release);
     let is_newest = newest.as_ref().is_some_and(|newest| newest.id == id);
     let platform = release.platform.clone().unwrap_or_default();
@@ -108,9 +97,7 @@ pub(super) async fn show(
 /// How many devices of its platform report its version.
 async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
     let counts = app.store().versions_in_field().await?;
-    let own = counts
-        .iter()
-        .filter(|count| Some(count.platform_id) == release.platform_id);
+    let own = counts.iter().filter(|count| Some(count.platform_id) == release.platform_id);
     let same = own.filter(|count| {
         let reported = count.version.as_deref().map(FirmwareVersion::read);
         reported.is_some() && reported == release.version
@@ -129,10 +116,8 @@ pub(super) async fn download(
         _ => format!("draft_{id}.bin"),
     };
     let disposition = format!("attachment; filename=\"{name}\"");
-    let headers = [
-        (CONTENT_TYPE, "application/octet-stream".to_owned()),
-        (CONTENT_DISPOSITION, disposition),
-    ];
+    let headers =
+        [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)];
     Ok((headers, bytes).into_response())
 }
 
@@ -163,10 +148,7 @@ async fn set(
     state: ReleaseState,
     text: &str,
 ) -> Result<Response, PageError> {
-    let change = ReleaseChange {
-        state: Some(state),
-        wishes: Wishes::default(),
-    };
+    let change = ReleaseChange { state: Some(state), wishes: Wishes::default() };
     let release = app.change_release(id, &change, &actor).await?;
     Ok(Flash::good(format!("{} {text}", release.title())).go(&format!("/releases/{id}")))
 }
@@ -184,19 +166,8 @@ pub(super) async fn note(
     Path(id): Path<i64>,
     Form(noted): Form<Noted>,
 ) -> Result<Response, PageError> {
-    let wishes = Wishes {
-        notes: Some(noted.notes),
-        ..Wishes::default()
-    };
-    app.change_release(
-        id,
-        &ReleaseChange {
-            state: None,
-            wishes,
-        },
-        &actor,
-    )
-    .await?;
+    let wishes = Wishes { notes: Some(noted.notes), ..Wishes::default() };
+    app.change_release(id, &ReleaseChange { state: None, wishes }, &actor).await?;
     Ok(Flash::good("The notes were saved.").go(&format!("/releases/{id}")))
 }
 
@@ -210,10 +181,8 @@ pub(super) async fn confirm_delete(
     let release = find(&app, id).await?;
     let draft = release.state == ReleaseState::Draft;
     let title = release.title();
-    let mut consequences = vec![format!(
-        "The image ({}) and its notes",
-        filters::bytes(&release.image.size)
-    )];
+    let mut consequences =
+        vec![format!("The image ({}) and its notes", filters::bytes(&release.image.size))];
     if !draft {
         let downloads = release.counters.downloads;
         let downloads = filters::count(&downloads, "completed download", "completed downloads");
@@ -227,11 +196,7 @@ pub(super) async fn confirm_delete(
     }
     let confirm = Confirm {
         page,
-        title: if draft {
-            format!("Throw {title} away?")
-        } else {
-            format!("Delete {title}?")
-        },
+        title: if draft { format!("Throw {title} away?") } else { format!("Delete {title}?") },
         consequences,
         remains: if draft {
             "No device has ever been offered it."

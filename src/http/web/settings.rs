@@ -48,7 +48,6 @@ struct SettingsPage {
 
 /// What the form sends.
 #[derive(Debug, Deserialize)]
-#[serde(default)]
 pub(super) struct Sent {
     public_url: String,
     time_zone: String,
@@ -57,20 +56,10 @@ pub(super) struct Sent {
     pending_limit: String,
 }
 
-impl Default for Sent {
-    fn default() -> Self {
-        Self::of(&Settings::default())
-    }
-}
-
 impl Sent {
     fn of(settings: &Settings) -> Self {
         Self {
-            public_url: settings
-                .public_url
-                .as_ref()
-                .map(ToString::to_string)
-                .unwrap_or_default(),
+            public_url: settings.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
             time_zone: settings.time_zone.name().to_owned(),
             retention_days: settings.retention_days.to_string(),
             pending_answer: settings.pending_answer.word().to_owned(),
@@ -80,9 +69,7 @@ impl Sent {
 
     fn settings(&self) -> Result<Settings, String> {
         let number = |text: &str, what: &str| {
-            text.trim()
-                .parse()
-                .map_err(|_| format!("{what} is “{text}”; expected a number."))
+            text.trim().parse().map_err(|_| format!("{what} is “{text}”; expected a number."))
         };
         let url = self.public_url.trim();
         let public_url = (!url.is_empty()).then(|| url.parse()).transpose();
@@ -101,16 +88,10 @@ impl Sent {
 
     fn page(self, app: &App, page: Page, error: String) -> SettingsPage {
         let limits = app.limits();
-        let folder = limits
-            .catalog
-            .as_ref()
-            .map(|folder| folder.display().to_string());
+        let folder = limits.catalog.as_ref().map(|folder| folder.display().to_string());
         let facts = vec![
             ("Largest upload", filters::limit(&limits.max_upload)),
-            (
-                "Catalog folder",
-                folder.unwrap_or_else(|| "none".to_owned()),
-            ),
+            ("Catalog folder", folder.unwrap_or_else(|| "none".to_owned())),
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
         SettingsPage {
@@ -181,7 +162,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_told_with_its_field() {
         let broken = |change: fn(&mut Sent)| {
-            let mut sent = Sent::default();
+            let mut sent = Sent::of(&Settings::default());
             change(&mut sent);
             sent.settings().unwrap_err()
         };

@@ -38,10 +38,7 @@ impl New {
         outcomes: Vec<Outcome>,
     ) -> Result<Self, PageError> {
         let state = Some(ReleaseState::Draft);
-        let drafts = ReleaseFilter {
-            state,
-            ..ReleaseFilter::default()
-        };
+        let drafts = ReleaseFilter { state, ..ReleaseFilter::default() };
         let base = Address::of(app, &page).base;
         Ok(Self {
             platforms: names(app),
@@ -140,10 +137,7 @@ pub(super) async fn receive(
     let outcomes = parts::receive(&app, form, &actor).await;
     let refused = outcomes.iter().find(|outcome| outcome.is_refused());
     let status = refused.map_or(StatusCode::OK, |outcome| outcome.status);
-    let wants = headers
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .unwrap_or_default();
+    let wants = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if wants.contains("application/json") {
         return Ok((status, Json(Answer { files: outcomes })).into_response());
     }

@@ -63,9 +63,7 @@ pub(super) async fn run(
     let places = Arc::new(Semaphore::new(to_usize(settings.max_connections)));
     let mut http = http1::Builder::new();
     // The waiting for requests is limited by the stream itself.
-    http.half_close(true)
-        .header_read_timeout(None)
-        .max_header_size(MAX_HEAD);
+    http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
     let server = Arc::new(Server {
         router: router.with_state(()),
         settings: Arc::new(settings),
@@ -80,28 +78,20 @@ pub(super) async fn run(
     server.shutdown.cancelled().await;
     while loops.join_next().await.is_some() {}
     let all = server.settings.max_connections;
-    if timeout(server.settings.shutdown_grace, places.acquire_many(all))
-        .await
-        .is_err()
-    {
+    if timeout(server.settings.shutdown_grace, places.acquire_many(all)).await.is_err() {
         server.kill.cancel();
         let _ = timeout(LAST_WORDS, places.acquire_many(all)).await;
     }
 }
 
 fn to_usize(number: u32) -> usize {
-    usize::try_from(number)
-        .unwrap_or(usize::MAX)
-        .min(Semaphore::MAX_PERMITS)
+    usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
 async fn accept(listener: TcpListener, server: Arc<Server>, places: Arc<Semaphore>) {
     // Linux hands this on to every connection; the others are told one by one.
     let _ = SockRef::from(&listener).set_tcp_nodelay(true);
-    let bound = listener
-        .local_addr()
-        .ok()
-        .filter(|address| !address.ip().is_unspecified());
+    let bound = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
     tokio::select! {
         () = server.shutdown.cancelled() => {}
         () = accept_all(&listener, bound, &server, &places) => {}
@@ -184,15 +174,7 @@ async fn end(
     match (result, watch) {
         (Ok(()), Some(watch)) if watch.is_all_taken() => {
             let (bytes, time) = (settings.drain_bytes, settings.drain_time);
-            let completed = close::confirm(
-                &socket,
-                Bounds {
-                    bytes,
-                    time,
-                    pause: time,
-                },
-            )
-            .await;
+            let completed = close::confirm(&socket, Bounds { bytes, time, pause: time }).await;
             watch.finish(completed);
         }
         (Ok(()), None) if unfinished => {
@@ -216,18 +198,14 @@ fn service(
     service_fn(move |mut request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         let (number, version) = (shared.begin(), request.version());
-        request
-            .extensions_mut()
-            .insert(Connection(Arc::clone(&shared)));
+        request.extensions_mut().insert(Connection(Arc::clone(&shared)));
         router.clone().call(request).map_ok(move |mut response| {
             let watched = shared.arm(response.status() == StatusCode::OK);
             // Nobody waits for the rest of a body that was not wanted.
             if watched || shared.is_open(number) {
                 // Otherwise hyper grants the wish of an HTTP/1.0 client to stay.
                 *response.version_mut() = version;
-                response
-                    .headers_mut()
-                    .insert(CONNECTION, HeaderValue::from_static("close"));
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             response
         })

@@ -49,9 +49,7 @@ pub(super) async fn linger(socket: &TcpStream, bounds: Bounds) -> bool {
 /// Reads once; a function of its own, so that the buffer is no part of every connection's task.
 fn swallow(socket: &TcpStream) -> std::io::Result<u64> {
     let mut buffer = [0; 16 * 1024];
-    socket
-        .try_read(&mut buffer)
-        .map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX))
+    socket.try_read(&mut buffer).map(|bytes| u64::try_from(bytes).unwrap_or(u64::MAX))
 }
 
 /// Ends the connection of a watched answer: whether the peer has taken all of it and has closed.

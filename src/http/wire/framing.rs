@@ -209,8 +209,7 @@ impl Framing {
             self.line(piece);
         } else {
             let room = MAX_PARTIAL - self.partial.len();
-            self.partial
-                .extend_from_slice(&piece[..piece.len().min(room)]);
+            self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
             if end.is_some() {
                 let line = mem::take(&mut self.partial);
                 self.line(&line);
@@ -259,11 +258,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() || digits.len() > 19 || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(
-        digits
-            .iter()
-            .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
-    )
+    Some(digits.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -303,10 +298,7 @@ mod tests {
                 let second = second.min(STREAM.len());
                 let pieces = [&STREAM[..first], &STREAM[first..second], &STREAM[second..]];
                 let (out, framing) = through(&pieces);
-                assert_eq!(
-                    out.escape_ascii().to_string(),
-                    EXPECTED.escape_ascii().to_string()
-                );
+                assert_eq!(out.escape_ascii().to_string(), EXPECTED.escape_ascii().to_string());
                 assert_eq!(framing.stage(), Stage::Body);
             }
         }
@@ -337,23 +329,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_passes_untouched() {
-        let long = [
-            b"GET a ".as_slice(),
-            &vec![b'x'; MAX_LINE],
-            b" HTTP/1.0\r\n\r\n",
-        ]
-        .concat();
+        let long = [b"GET a ".as_slice(), &vec![b'x'; MAX_LINE], b" HTTP/1.0\r\n\r\n"].concat();
         let pieces: Vec<&[u8]> = long.chunks(1000).collect();
         assert_eq!(through(&pieces).0, long);
         assert_eq!(through(&[&long]).0, long);
-        for length in [
-            "5, 6",
-            "-1",
-            "+5",
-            "5\r\nContent-Length: 6",
-            "99999999999999999999",
-            "",
-        ] {
+        for length in ["5, 6", "-1", "+5", "5\r\nContent-Length: 6", "99999999999999999999", ""] {
             let stream =
                 format!("GET a HTTP/1.1\r\nContent-Length: {length}\r\n\r\nGET b HTTP/1.0\r\n");
             let (out, framing) = through(&[stream.as_bytes()]);

@@ -49,10 +49,7 @@ pub(super) fn repaired(line: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn is_method(word: &[u8]) -> bool {
-    !word.is_empty()
-        && word
-            .iter()
-            .all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
+    !word.is_empty() && word.iter().all(|byte| byte.is_ascii_alphabetic() || *byte == b'-')
 }
 
 fn is_version(word: &[u8]) -> bool {
@@ -69,9 +66,7 @@ fn is_clean(target: &[u8]) -> bool {
 /// `OPTIONS *`, a proxy's absolute address and the authority of `CONNECT` are no paths.
 fn keeps_its_form(method: &[u8], target: &[u8]) -> bool {
     let begins = |scheme: &[u8]| {
-        target
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     };
     (method == b"OPTIONS" && target == b"*")
         || method == b"CONNECT"
@@ -111,20 +106,14 @@ mod tests {
             (b"GET / HTTP/1.0", "GET / HTTP/1.0"),
             (b"GET // HTTP/1.0", "GET / HTTP/1.0"),
             (b"GET /my file.bin HTTP/1.0", "GET /my%20file.bin HTTP/1.0"),
-            (
-                b"GET my  file.bin HTTP/1.0",
-                "GET /my%20%20file.bin HTTP/1.0",
-            ),
+            (b"GET my  file.bin HTTP/1.0", "GET /my%20%20file.bin HTTP/1.0"),
             (b"GET  HTTP/1.0", "GET / HTTP/1.0"),
             (b"GET   HTTP/1.0", "GET / HTTP/1.0"),
             (b"GET  /x HTTP/1.1", "GET /x HTTP/1.1"),
             (b"GET ?dev=a&ver=1 HTTP/1.0", "GET /?dev=a&ver=1 HTTP/1.0"),
             (b"GET /a%20b%zz HTTP/1.0", "GET /a%20b%zz HTTP/1.0"),
             (b"GET /a%20b c HTTP/1.0", "GET /a%20b%20c HTTP/1.0"),
-            (
-                "GET /grün.bin HTTP/1.0".as_bytes(),
-                "GET /gr%C3%BCn.bin HTTP/1.0",
-            ),
+            ("GET /grün.bin HTTP/1.0".as_bytes(), "GET /gr%C3%BCn.bin HTTP/1.0"),
             (
                 b"GET /u?[a]|b\"<>\\^`{} HTTP/1.1",
                 "GET /u?%5Ba%5D%7Cb%22%3C%3E%5C%5E%60%7B%7D HTTP/1.1",
@@ -165,11 +154,7 @@ mod tests {
     #[test]
     fn every_byte_ends_as_a_target_that_is_accepted() {
         for byte in (0..=255_u8).filter(|byte| *byte != b'\n') {
-            for target in [
-                vec![byte],
-                vec![b'/', byte, b'x'],
-                vec![b'/', b'?', byte, b'x'],
-            ] {
+            for target in [vec![byte], vec![b'/', byte, b'x'], vec![b'/', b'?', byte, b'x']] {
                 let line = [b"GET ", target.as_slice(), b" HTTP/1.0"].concat();
                 let fixed = after(&line);
                 let target = fixed.split(' ').nth(1).unwrap();

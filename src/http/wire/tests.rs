@@ -86,14 +86,8 @@ impl Server {
             .route("/held", get(held))
             .route("/poll", get(|| async { StatusCode::NOT_MODIFIED }))
             .route("/addresses", get(addresses))
-            .route(
-                "/refused",
-                post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }),
-            )
-            .route(
-                "/read",
-                post(|body: Bytes| async move { body.len().to_string() }),
-            )
+            .route("/refused", post(|| async { (StatusCode::PAYLOAD_TOO_LARGE, "too large") }))
+            .route("/read", post(|body: Bytes| async move { body.len().to_string() }))
             .route(
                 "/stream",
                 get(|| async {
@@ -104,20 +98,8 @@ impl Server {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(backstage);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(accept::run(
-            vec![listener],
-            router,
-            settings,
-            shutdown.clone(),
-        ));
-        Self {
-            address,
-            transfers,
-            entered,
-            release,
-            shutdown,
-            task,
-        }
+        let task = tokio::spawn(accept::run(vec![listener], router, settings, shutdown.clone()));
+        Self { address, transfers, entered, release, shutdown, task }
     }
 
     async fn client(&self) -> TcpStream {
@@ -168,9 +150,7 @@ async fn read_until(client: &mut TcpStream, end: &str) -> String {
 }
 
 fn reset(client: TcpStream) {
-    SockRef::from(&client)
-        .set_linger(Some(Duration::ZERO))
-        .unwrap();
+    SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
     drop(client);
 }
 
@@ -193,34 +173,19 @@ async fn request_lines_of_real_clients_reach_the_router() {
         let request = format!("GET {target} HTTP/1.0\r\nConnection: close\r\n\r\n");
         let answer = server.answer(request.as_bytes()).await;
         assert!(answer.starts_with("HTTP/1.0 200 OK\r\n"), "{answer}");
-        assert!(
-            answer.ends_with(&format!("\r\n\r\n<GET {seen}>")),
-            "{answer}"
-        );
+        assert!(answer.ends_with(&format!("\r\n\r\n<GET {seen}>")), "{answer}");
     }
 }
 
 #[tokio::test]
 async fn what_is_no_request_is_answered_with_400() {
     let server = Server::start(settings()).await;
-    for request in [
-        "GET /x\r\n\r\n",
-        "\x16\x03\x01 what\r\n\r\n",
-        "GET HTTP/1.0\r\n\r\n",
-    ] {
+    for request in ["GET /x\r\n\r\n", "\x16\x03\x01 what\r\n\r\n", "GET HTTP/1.0\r\n\r\n"] {
         let answer = server.answer(request.as_bytes()).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
     }
     let long = format!("GET /{} HTTP/1.0\r\n\r\n", "x".repeat(70_000));
-    assert!(
-        server
-            .answer(long.as_bytes())
-            .await
-            .starts_with("HTTP/1.1 4")
-    );
+    assert!(server.answer(long.as_bytes()).await.starts_with("HTTP/1.1 4"));
 }
 
 #[tokio::test]
@@ -230,38 +195,18 @@ async fn every_request_of_a_connection_is_repaired_wherever_it_is_cut() {
     client.set_nodelay(true).unwrap();
     let stream = "POST read HTTP/1.1\r\nContent-Length: 20\r\n\r\nGET x y HTTP/1.0\r\n\r\n";
     client.write_all(stream.as_bytes()).await.unwrap();
-    assert!(
-        read_until(&mut client, "\r\n\r\n20")
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
-    client
-        .write_all(b"GET g HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
-        .await
-        .unwrap();
+    assert!(read_until(&mut client, "\r\n\r\n20").await.starts_with("HTTP/1.1 200"));
+    client.write_all(b"GET g HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").await.unwrap();
     let answer = read_until(&mut client, "<GET /g>").await;
-    assert!(
-        answer.contains("\r\nconnection: keep-alive\r\n"),
-        "{answer}"
-    );
+    assert!(answer.contains("\r\nconnection: keep-alive\r\n"), "{answer}");
     for byte in "GET a b HTTP/1.1\r\nHost: a\r\n\r\n".bytes() {
         client.write_all(&[byte]).await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert!(
-        read_until(&mut client, "<GET /a%20b>")
-            .await
-            .starts_with("HTTP/1.1 200")
-    );
-    client
-        .write_all(b"GET c d HTTP/1.1\r\n\r\nGET e f HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    assert!(read_until(&mut client, "<GET /a%20b>").await.starts_with("HTTP/1.1 200"));
+    client.write_all(b"GET c d HTTP/1.1\r\n\r\nGET e f HTTP/1.0\r\n\r\n").await.unwrap();
     let answers = rest(&mut client).await;
-    assert!(
-        answers.contains("<GET /c%20d>") && answers.ends_with("<GET /e%20f>"),
-        "{answers}"
-    );
+    assert!(answers.contains("<GET /c%20d>") && answers.ends_with("<GET /e%20f>"), "{answers}");
 }
 
 #[tokio::test]
@@ -269,10 +214,7 @@ async fn a_handler_knows_both_addresses() {
     let server = Server::start(settings()).await;
     let mut client = server.client().await;
     let expected = format!("{} {}", client.local_addr().unwrap(), server.address);
-    client
-        .write_all(b"GET /addresses HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /addresses HTTP/1.0\r\n\r\n").await.unwrap();
     assert!(rest(&mut client).await.ends_with(&expected));
 }
 
@@ -281,10 +223,7 @@ async fn the_first_bytes_of_a_body_come_with_the_head() {
     let server = Server::start(settings()).await;
     for _ in 0..50 {
         let mut client = server.client().await;
-        client
-            .write_all(b"GET /firmware/400000 HTTP/1.0\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET /firmware/400000 HTTP/1.0\r\n\r\n").await.unwrap();
         let mut first = vec![0; 65536];
         let length = soon(client.read(&mut first)).await.unwrap();
         let head = memchr::memmem::find(&first[..length], b"\r\n\r\n").unwrap();
@@ -307,10 +246,7 @@ async fn a_download_is_completed_when_the_client_has_read_all_and_closed() {
         assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
         let mut transfer = server.transfer().await;
         assert_eq!(transfer.progress.load(Ordering::Relaxed), 400_000);
-        assert!(
-            transfer.end.try_recv().is_err(),
-            "reported before the client has closed"
-        );
+        assert!(transfer.end.try_recv().is_err(), "reported before the client has closed");
         drop(client);
         let outcome = soon(transfer.end).await.unwrap();
         assert_eq!((outcome.bytes, outcome.completed), (400_000, true));
@@ -321,19 +257,14 @@ async fn a_download_is_completed_when_the_client_has_read_all_and_closed() {
 async fn a_client_may_close_before_the_server_or_end_its_side_at_once() {
     let mut server = Server::start(settings()).await;
     let mut early = server.client().await;
-    early
-        .write_all(b"GET /firmware/300000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    early.write_all(b"GET /firmware/300000 HTTP/1.0\r\n\r\n").await.unwrap();
     read_until(&mut early, "\r\n\r\n").await;
     soon(early.read_exact(&mut vec![0; 300_000])).await.unwrap();
     drop(early);
     assert!(server.outcome().await.completed);
 
     let mut half = server.client().await;
-    half.write_all(b"GET /firmware/300000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    half.write_all(b"GET /firmware/300000 HTTP/1.0\r\n\r\n").await.unwrap();
     SockRef::from(&half).shutdown(Shutdown::Write).unwrap();
     assert!(rest(&mut half).await.len() > 300_000);
     assert!(server.outcome().await.completed);
@@ -344,23 +275,14 @@ async fn a_download_that_is_left_in_the_middle_is_aborted() {
     let mut server = Server::start(settings()).await;
     for read in [0, 200_000, 399_999] {
         let mut client = server.small_client().await;
-        client
-            .write_all(b"GET /firmware/400000 HTTP/1.0\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"GET /firmware/400000 HTTP/1.0\r\n\r\n").await.unwrap();
         read_until(&mut client, "\r\n\r\n").await;
         soon(client.read_exact(&mut vec![0; read])).await.unwrap();
         drop(client);
         let outcome = server.outcome().await;
         assert!(!outcome.completed, "{read} {outcome:?}");
-        assert!(
-            outcome.bytes >= u64::try_from(read).unwrap(),
-            "{read} {outcome:?}"
-        );
-        assert!(
-            read > 0 || outcome.bytes < 300_000,
-            "swallowed by the system: {outcome:?}"
-        );
+        assert!(outcome.bytes >= u64::try_from(read).unwrap(), "{read} {outcome:?}");
+        assert!(read > 0 || outcome.bytes < 300_000, "swallowed by the system: {outcome:?}");
     }
 }
 
@@ -368,10 +290,7 @@ async fn a_download_that_is_left_in_the_middle_is_aborted() {
 async fn bytes_that_only_the_clients_system_has_taken_do_not_complete_a_download() {
     let mut server = Server::start(settings()).await;
     let mut client = server.client().await;
-    client
-        .write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n").await.unwrap();
     read_until(&mut client, "\r\n\r\n").await;
     let transfer = server.transfer().await;
     soon(async {
@@ -393,20 +312,14 @@ async fn bytes_that_only_the_clients_system_has_taken_do_not_complete_a_download
 async fn a_reset_is_an_abort_also_after_the_last_byte() {
     let mut server = Server::start(settings()).await;
     let mut client = server.client().await;
-    client
-        .write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n").await.unwrap();
     read_until(&mut client, "\r\n\r\n").await;
     soon(client.read_exact(&mut vec![0; 60_000])).await.unwrap();
     reset(client);
     assert!(!server.outcome().await.completed);
 
     let mut client = server.client().await;
-    client
-        .write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /firmware/60000 HTTP/1.0\r\n\r\n").await.unwrap();
     rest(&mut client).await;
     reset(client);
     let outcome = server.outcome().await;
@@ -416,31 +329,17 @@ async fn a_reset_is_an_abort_also_after_the_last_byte() {
 #[tokio::test]
 async fn a_client_that_never_closes_is_aborted_when_its_time_is_over() {
     let drain_time = Duration::from_millis(50);
-    let mut server = Server::start(WireSettings {
-        drain_time,
-        ..settings()
-    })
-    .await;
+    let mut server = Server::start(WireSettings { drain_time, ..settings() }).await;
     let mut client = server.client().await;
-    client
-        .write_all(b"GET /firmware/1000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /firmware/1000 HTTP/1.0\r\n\r\n").await.unwrap();
     let outcome = server.outcome().await;
     assert_eq!((outcome.bytes, outcome.completed), (1000, false));
     drop(client);
 
     let drain_bytes = 10_000;
-    let mut server = Server::start(WireSettings {
-        drain_bytes,
-        ..settings()
-    })
-    .await;
+    let mut server = Server::start(WireSettings { drain_bytes, ..settings() }).await;
     client = server.client().await;
-    client
-        .write_all(b"GET /firmware/1000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /firmware/1000 HTTP/1.0\r\n\r\n").await.unwrap();
     client.write_all(&vec![b'x'; 100_000]).await.unwrap();
     assert!(!server.outcome().await.completed);
 }
@@ -471,35 +370,21 @@ async fn a_head_request_is_no_download() {
 #[tokio::test]
 async fn a_slow_reader_is_served_and_a_dead_one_given_up() {
     let write_idle_timeout = Duration::from_secs(2);
-    let mut server = Server::start(WireSettings {
-        write_idle_timeout,
-        ..settings()
-    })
-    .await;
+    let mut server = Server::start(WireSettings { write_idle_timeout, ..settings() }).await;
     let mut slow = server.small_client().await;
-    slow.write_all(b"GET /firmware/4000000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    slow.write_all(b"GET /firmware/4000000 HTTP/1.0\r\n\r\n").await.unwrap();
     let mut transfer = server.transfer().await;
     let mut dead = server.small_client().await;
-    dead.write_all(b"GET /firmware/4000000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    dead.write_all(b"GET /firmware/4000000 HTTP/1.0\r\n\r\n").await.unwrap();
     let began = Instant::now();
     // The pause is the device's, not the test's.
     while began.elapsed() < Duration::from_secs(4) {
         soon(slow.read(&mut [0; 4096])).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert!(
-        transfer.end.try_recv().is_err(),
-        "a slow reader was given up"
-    );
+    assert!(transfer.end.try_recv().is_err(), "a slow reader was given up");
     let outcome = server.outcome().await;
-    assert!(
-        !outcome.completed && outcome.bytes < 1_000_000,
-        "{outcome:?}"
-    );
+    assert!(!outcome.completed && outcome.bytes < 1_000_000, "{outcome:?}");
     drop(dead);
 }
 
@@ -515,14 +400,9 @@ async fn a_refusal_reaches_a_client_that_is_still_sending() {
         if head.starts_with('T') {
             client.write_all(b"7a1200\r\n").await.unwrap();
         }
-        soon(client.write_all(&vec![b'x'; 8_000_000]))
-            .await
-            .unwrap();
+        soon(client.write_all(&vec![b'x'; 8_000_000])).await.unwrap();
         let answer = rest(&mut client).await;
-        assert!(
-            answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
         assert!(answer.ends_with("too large"), "{answer}");
     }
@@ -552,35 +432,21 @@ async fn an_upload_that_is_read_keeps_its_connection() {
 #[tokio::test]
 async fn a_request_that_does_not_come_ends_the_connection() {
     let header_timeout = Duration::from_millis(50);
-    let server = Server::start(WireSettings {
-        header_timeout,
-        ..settings()
-    })
-    .await;
+    let server = Server::start(WireSettings { header_timeout, ..settings() }).await;
     for start in ["", "\r\n", "GET /x", "GET /x HTTP/1.1\r\nHost: a\r\n"] {
         assert_eq!(server.answer(start.as_bytes()).await, "");
     }
     let mut client = server.client().await;
     client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
-    assert!(
-        rest(&mut client).await.ends_with("<GET /x>"),
-        "kept alive, then idle"
-    );
+    assert!(rest(&mut client).await.ends_with("<GET /x>"), "kept alive, then idle");
 }
 
 #[tokio::test]
 async fn a_slow_answer_is_not_taken_for_a_missing_request() {
     let header_timeout = Duration::from_millis(20);
-    let server = Server::start(WireSettings {
-        header_timeout,
-        ..settings()
-    })
-    .await;
+    let server = Server::start(WireSettings { header_timeout, ..settings() }).await;
     let mut client = server.client().await;
-    client
-        .write_all(b"GET /held HTTP/1.1\r\n\r\n")
-        .await
-        .unwrap();
+    client.write_all(b"GET /held HTTP/1.1\r\n\r\n").await.unwrap();
     let early = timeout(header_timeout * 5, client.read_u8()).await;
     assert!(early.is_err(), "{early:?}");
     server.release.notify_one();
@@ -589,11 +455,7 @@ async fn a_slow_answer_is_not_taken_for_a_missing_request() {
 
 #[tokio::test]
 async fn beyond_the_limit_connections_wait() {
-    let server = Server::start(WireSettings {
-        max_connections: 2,
-        ..settings()
-    })
-    .await;
+    let server = Server::start(WireSettings { max_connections: 2, ..settings() }).await;
     let mut first = server.client().await;
     let mut second = server.client().await;
     for client in [&mut first, &mut second] {
@@ -602,11 +464,7 @@ async fn beyond_the_limit_connections_wait() {
     }
     let mut third = server.client().await;
     third.write_all(b"GET /y HTTP/1.0\r\n\r\n").await.unwrap();
-    assert!(
-        timeout(Duration::from_millis(50), third.read_u8())
-            .await
-            .is_err()
-    );
+    assert!(timeout(Duration::from_millis(50), third.read_u8()).await.is_err());
     drop(first);
     assert!(rest(&mut third).await.ends_with("<GET /y>"));
 }
@@ -618,16 +476,10 @@ async fn a_shutdown_lets_running_answers_finish_and_takes_no_new_ones() {
     idle.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
     read_until(&mut idle, "<GET /x>").await;
     let mut loading = server.small_client().await;
-    loading
-        .write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    loading.write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n").await.unwrap();
     let transfer = server.transfer().await;
     let mut waiting = server.client().await;
-    waiting
-        .write_all(b"GET /held HTTP/1.1\r\n\r\n")
-        .await
-        .unwrap();
+    waiting.write_all(b"GET /held HTTP/1.1\r\n\r\n").await.unwrap();
     soon(server.entered.notified()).await;
 
     server.shutdown.cancel();
@@ -644,25 +496,13 @@ async fn a_shutdown_lets_running_answers_finish_and_takes_no_new_ones() {
 #[tokio::test]
 async fn a_shutdown_has_an_end() {
     let shutdown_grace = Duration::from_millis(50);
-    let mut server = Server::start(WireSettings {
-        shutdown_grace,
-        ..settings()
-    })
-    .await;
+    let mut server = Server::start(WireSettings { shutdown_grace, ..settings() }).await;
     let mut stuck = server.small_client().await;
-    stuck
-        .write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    stuck.write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n").await.unwrap();
     let mut open = server.client().await;
-    open.write_all(b"GET /firmware/100 HTTP/1.0\r\n\r\n")
-        .await
-        .unwrap();
+    open.write_all(b"GET /firmware/100 HTTP/1.0\r\n\r\n").await.unwrap();
     let mut endless = server.client().await;
-    endless
-        .write_all(b"GET /stream HTTP/1.1\r\n\r\n")
-        .await
-        .unwrap();
+    endless.write_all(b"GET /stream HTTP/1.1\r\n\r\n").await.unwrap();
     read_until(&mut endless, "\r\n\r\n").await;
     let (one, other) = (server.transfer().await, server.transfer().await);
     server.shutdown.cancel();

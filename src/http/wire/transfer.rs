@@ -124,10 +124,7 @@ impl Shared {
 
     fn take(&self) -> Option<Watch> {
         self.state.store(UNWATCHED, Ordering::Relaxed);
-        self.watch
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The answer is known and the next thing to be written: says whether it is a watched one.
@@ -145,11 +142,7 @@ impl Shared {
 
     /// The watch of the answer whose head is written now.
     pub(super) fn armed(&self) -> Option<Watch> {
-        if self.state.load(Ordering::Acquire) == ARMED {
-            self.take()
-        } else {
-            None
-        }
+        if self.state.load(Ordering::Acquire) == ARMED { self.take() } else { None }
     }
 }
 
@@ -200,11 +193,7 @@ impl Watch {
             let bytes = self.progress.load(Ordering::Relaxed);
             let elapsed = self.moved - self.began;
             // Nobody has to listen.
-            let _ = end.send(Outcome {
-                bytes,
-                completed,
-                elapsed,
-            });
+            let _ = end.send(Outcome { bytes, completed, elapsed });
         }
     }
 }
@@ -248,10 +237,7 @@ mod tests {
             let mut left = head.len() + 10;
             while left > 0 {
                 let sent = head.len() + 10 - left;
-                watch.offer(&[
-                    IoSlice::new(&head[sent.min(head.len())..]),
-                    IoSlice::new(&[0; 10]),
-                ]);
+                watch.offer(&[IoSlice::new(&head[sent.min(head.len())..]), IoSlice::new(&[0; 10])]);
                 watch.took(step.min(left));
                 left -= step.min(left);
                 let body = u64::try_from(10_usize.saturating_sub(left)).unwrap();

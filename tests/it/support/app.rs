@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use clap::Parser;
-use espalier::app::{Accepted, App, DeviceChange, Error, NewApproval, ReleaseChange, Uploaded, Wishes};
+use espalier::app::{
+    Accepted, App, DeviceChange, Error, NewApproval, ReleaseChange, Uploaded, Wishes,
+};
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
 use espalier::domain::device::{Approval, Attempt, AttemptState, Device};
@@ -109,7 +111,8 @@ async fn launch(folder: TempDir, arguments: Vec<String>, now: i64) -> TestApp {
 fn options(folder: &Path, arguments: &[String]) -> Serve {
     let data = folder.join("data");
     let fixed = ["espalier", "--port", "0", "--bind", "127.0.0.1", "--data"];
-    let all = fixed.iter().map(|text| (*text).to_owned()).chain([data.to_str().unwrap().to_owned()]);
+    let all =
+        fixed.iter().map(|text| (*text).to_owned()).chain([data.to_str().unwrap().to_owned()]);
     CommandLine::try_parse_from(all.chain(arguments.iter().cloned())).unwrap().serve
 }
 

@@ -4,7 +4,7 @@
 use std::iter::Peekable;
 use std::slice::Iter;
 
-/// What ArduinoJson 6 may use for one entry.
+/// What `ArduinoJson` 6 may use for one entry.
 const BUDGET: usize = 256;
 /// What it uses for each member of an object or array.
 const MEMBER: usize = 16;
@@ -123,13 +123,11 @@ impl Reader<'_> {
             self.expect(b':')?;
             self.uses(MEMBER)?;
             members.push((key, self.value()?.1));
-            match self.space() {
-                Some(b',') => self.expect(b',')?,
-                _ => {
-                    self.expect(b'}')?;
-                    return Ok(members);
-                }
+            if self.space() != Some(b',') {
+                self.expect(b'}')?;
+                return Ok(members);
             }
+            self.expect(b',')?;
         }
     }
 

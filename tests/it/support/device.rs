@@ -227,7 +227,7 @@ impl FakeDevice {
         client.send(&self.request(method, target)).await;
         // Whether a connection that wants to stay is closed is the server's choice.
         let stays = self.core == Core::Esp32First || self.core == Core::Esp8266First;
-        if stays { client.framed(method == "HEAD").await } else { client.to_the_end().await }
+        if stays { client.framed(method == "HEAD").await } else { client.rest().await }
     }
 
     /// Checks in as the sketches of the original server do.

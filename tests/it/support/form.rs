@@ -1,7 +1,7 @@
 //! Multipart forms as browsers and curl send them.
 
-use super::http::{Answer, Client};
 use super::app::TestApp;
+use super::http::{Answer, Client};
 
 const BOUNDARY: &str = "----EspalierTests7MA4YWxkTrZu0gW";
 
@@ -56,7 +56,7 @@ impl Form {
         let mut client = Client::connect(app.address).await;
         let sent = client.try_send(&self.request(target)).await;
         sent.expect("the server lets the client finish");
-        client.to_the_end().await
+        client.rest().await
     }
 }
 

@@ -173,7 +173,7 @@ impl Client {
     }
 
     /// Reads an answer up to the end of the connection.
-    pub async fn to_the_end(&mut self) -> Answer {
+    pub async fn rest(&mut self) -> Answer {
         let mut answer = self.head().await;
         let mut body = std::mem::take(&mut self.buffer);
         soon(self.stream.read_to_end(&mut body)).await.expect("the server ends in order");
@@ -197,7 +197,7 @@ impl Client {
 pub async fn exchange(server: SocketAddr, request: &[u8]) -> Answer {
     let mut client = Client::connect(server).await;
     client.send(request).await;
-    client.to_the_end().await
+    client.rest().await
 }
 
 fn parse_head(head: &str) -> Answer {

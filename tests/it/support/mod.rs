@@ -7,10 +7,10 @@ pub mod form;
 pub mod http;
 pub mod image;
 
-pub use app::{NOON, Released, TestApp, mac};
+pub use app::{Released, TestApp, mac};
 pub use device::FakeDevice;
 pub use form::Form;
-pub use http::{Answer, Client, eventually, exchange, soon};
+pub use http::{Answer, Client, eventually, exchange};
 pub use image::Firmware;
 
 /// An ESP8266.

@@ -25,12 +25,7 @@ impl Esp32 {
     }
 
     pub fn idf(project: &'static str, version: &'static str, data: &[u8]) -> Self {
-        Self {
-            project,
-            version,
-            idf: "v5.1.2",
-            ..Self::arduino(data)
-        }
+        Self { project, version, idf: "v5.1.2", ..Self::arduino(data) }
     }
 
     pub fn build(&self) -> Vec<u8> {
@@ -58,17 +53,13 @@ impl Esp32 {
 
 /// An Arduino ESP8266 file: boot loader, application, and the block that speaks of its length.
 pub fn esp8266(data: &[u8]) -> Vec<u8> {
-    let mut file = image(
-        vec![0xE9, 1, 2, 0x40, 0, 0xF4, 0x10, 0x40],
-        &[(0x4010_F000, &noise(512))],
-    );
+    let mut file =
+        image(vec![0xE9, 1, 2, 0x40, 0, 0xF4, 0x10, 0x40], &[(0x4010_F000, &noise(512))]);
     file.resize(0x1000, 0xAA);
     let header = vec![0xE9, 2, 2, 0x40, 0, 0, 0x10, 0x40];
     let code = [vec![0; 8], noise(4096)].concat();
-    file.extend(image(
-        header,
-        &[(0x4020_1010, &code), (0x3FFE_8000, &padded(data))],
-    ));
+    file.extend(image(header, &[(0x4020_1010, &code), (0x3FFE_8000, &padded(data))]));
+    // The core's tool writes the block last and leaves the check byte as it was.
     let crc = crc32(&file);
     let length = u32::try_from(file.len()).unwrap();
     file[0x1010..0x1014].copy_from_slice(&length.to_le_bytes());
@@ -80,11 +71,7 @@ pub fn esp8266(data: &[u8]) -> Vec<u8> {
 fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte) << 24, |crc, _| {
-            if crc >> 31 == 1 {
-                crc << 1 ^ 0x04C1_1DB7
-            } else {
-                crc << 1
-            }
+            if crc >> 31 == 1 { crc << 1 ^ 0x04C1_1DB7 } else { crc << 1 }
         })
     })
 }

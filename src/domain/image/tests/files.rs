@@ -3,18 +3,12 @@
 use super::*;
 use crate::domain::chip::Chip;
 
-const ESP8266: &[u8] = include_bytes!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/images/esp8266-arduino.bin"
-));
-const ESP32: &[u8] = include_bytes!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/images/esp32-arduino.bin"
-));
-const ESP32C3: &[u8] = include_bytes!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/tests/images/esp32c3.bin"
-));
+const ESP8266: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/esp8266-arduino.bin"));
+const ESP32: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/esp32-arduino.bin"));
+const ESP32C3: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/esp32c3.bin"));
 
 #[test]
 fn name_and_version_of_true_images_are_found() {
@@ -30,10 +24,7 @@ fn name_and_version_of_true_images_are_found() {
         assert_eq!(info.warnings, []);
         assert_eq!(show(&info.platform(), |p| p.name.clone()), "MyPlatform");
         let version = info.version(Some("MyPlatform"), None);
-        assert_eq!(
-            version.one().map(|v| (v.text.as_str(), v.source)),
-            Some(("v1.2.3", source))
-        );
+        assert_eq!(version.one().map(|v| (v.text.as_str(), v.source)), Some(("v1.2.3", source)));
     }
 }
 
@@ -41,14 +32,8 @@ fn name_and_version_of_true_images_are_found() {
 fn the_sdk_of_a_true_image_is_never_proposed() {
     let info = inspect(ESP32, &KnownNames::default()).unwrap();
     let library = info.versions.iter().filter(|v| v.source == Source::Library);
-    assert_eq!(
-        library.map(|v| v.text.as_str()).collect::<Vec<_>>(),
-        ["v4.4.7"]
-    );
-    assert_eq!(
-        show(&info.version(None, None), |v| v.text.clone()),
-        "v1.2.3"
-    );
+    assert_eq!(library.map(|v| v.text.as_str()).collect::<Vec<_>>(), ["v4.4.7"]);
+    assert_eq!(show(&info.version(None, None), |v| v.text.clone()), "v1.2.3");
 }
 
 #[test]

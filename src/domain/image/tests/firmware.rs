@@ -144,11 +144,7 @@ const CASES: &[Case] = &[
     Case {
         name: "Marauder",
         family: 32,
-        texts: &[
-            ESP32_CORE,
-            WEB,
-            &["ESP32 Marauder", "v0.13.9", "By JustCallMeKoko"],
-        ],
+        texts: &[ESP32_CORE, WEB, &["ESP32 Marauder", "v0.13.9", "By JustCallMeKoko"]],
         platform: "Marauder",
         ours: "v0.13.9",
         truth: "v0.13.9",
@@ -172,15 +168,7 @@ const CASES: &[Case] = &[
         family: 8266,
         texts: &[
             ESP8266_CORE,
-            &[
-                "*wm:",
-                "v2.0.17",
-                "wifi",
-                "wifinoscan",
-                "info",
-                "param",
-                "<!DOCTYPE html>",
-            ],
+            &["*wm:", "v2.0.17", "wifi", "wifinoscan", "info", "param", "<!DOCTYPE html>"],
             &["xxxxxxxxxxxx"; 30],
             &["Firmware version: ", "v1.2.0", "thermo-7"],
         ],
@@ -193,12 +181,7 @@ const CASES: &[Case] = &[
         family: 8266,
         texts: &[
             ESP8266_CORE,
-            &[
-                "[%s] App built",
-                "ESPHome version 2024.6.1 compiled on %s",
-                "esphome.web",
-                "1.0",
-            ],
+            &["[%s] App built", "ESPHome version 2024.6.1 compiled on %s", "esphome.web", "1.0"],
         ],
         platform: "ESPHome",
         ours: "2024.6.1",
@@ -221,13 +204,7 @@ const CASES: &[Case] = &[
     Case {
         name: "esp-at",
         family: 32,
-        texts: &[
-            ESP32_CORE,
-            &[
-                "AT version:2.4.0.0(s-4c6eb5e - ESP32 - Jun  3 2022)",
-                "esp-at",
-            ],
-        ],
+        texts: &[ESP32_CORE, &["AT version:2.4.0.0(s-4c6eb5e - ESP32 - Jun  3 2022)", "esp-at"]],
         platform: "esp-at",
         ours: "2.4.0.0",
         truth: "2.4.0.0",
@@ -251,12 +228,7 @@ const CASES: &[Case] = &[
     Case {
         name: "Tasmota",
         family: 32,
-        texts: &[
-            ESP32_CORE,
-            TIME_ZONES,
-            HUE,
-            &["Tasmota", "%s(%s)", "tasmota"],
-        ],
+        texts: &[ESP32_CORE, TIME_ZONES, HUE, &["Tasmota", "%s(%s)", "tasmota"]],
         platform: "tasmota",
         ours: "nothing",
         truth: "15.5.0",
@@ -272,10 +244,7 @@ const CASES: &[Case] = &[
     Case {
         name: "two of its own",
         family: 8266,
-        texts: &[
-            ESP8266_CORE,
-            &["door-7", "v1.0.1", "xxxxxxxxxxxxxxx", "v1.1.0", "door-7"],
-        ],
+        texts: &[ESP8266_CORE, &["door-7", "v1.0.1", "xxxxxxxxxxxxxxx", "v1.1.0", "door-7"]],
         platform: "door-7",
         ours: "? v1.0.1 v1.1.0",
         truth: "v1.1.0",
@@ -309,10 +278,7 @@ const CASES: &[Case] = &[
     Case {
         name: "hardware beside",
         family: 8266,
-        texts: &[
-            ESP8266_CORE,
-            &["Board: T-Beam V1.1", "rover", "0.4.2", "hw v2.0.1"],
-        ],
+        texts: &[ESP8266_CORE, &["Board: T-Beam V1.1", "rover", "0.4.2", "hw v2.0.1"]],
         platform: "rover",
         ours: "? 0.4.2 V1.1",
         truth: "0.4.2",
@@ -320,10 +286,7 @@ const CASES: &[Case] = &[
     Case {
         name: "demands",
         family: 8266,
-        texts: &[
-            ESP8266_CORE,
-            &["lamp-7", "needs lamp-7 v0.9.0 or later", "lamp-7 v1.2.3"],
-        ],
+        texts: &[ESP8266_CORE, &["lamp-7", "needs lamp-7 v0.9.0 or later", "lamp-7 v1.2.3"]],
         platform: "lamp-7",
         ours: "v1.2.3",
         truth: "v1.2.3",
@@ -333,11 +296,7 @@ const CASES: &[Case] = &[
         family: 32,
         texts: &[
             ESP32_CORE,
-            &[
-                "RadioLib Info\nVersion:  \"7.1.2.0\"\nPlatform: \"ESP32\"",
-                "v2.3.2",
-                "mesh-node",
-            ],
+            &["RadioLib Info\nVersion:  \"7.1.2.0\"\nPlatform: \"ESP32\"", "v2.3.2", "mesh-node"],
         ],
         platform: "mesh-node",
         ours: "v2.3.2",
@@ -346,19 +305,9 @@ const CASES: &[Case] = &[
 ];
 
 fn build(case: &Case) -> Vec<u8> {
-    let data = [
-        noise(700),
-        vec![0; 4],
-        strings(&case.texts.concat()),
-        vec![0; 4],
-        noise(700),
-    ]
-    .concat();
-    if case.family == 8266 {
-        esp8266(&data)
-    } else {
-        Esp32::arduino(&data).build()
-    }
+    let data =
+        [noise(700), vec![0; 4], strings(&case.texts.concat()), vec![0; 4], noise(700)].concat();
+    if case.family == 8266 { esp8266(&data) } else { Esp32::arduino(&data).build() }
 }
 
 /// The original server's rule: the first `v1.2.3`.
@@ -384,12 +333,8 @@ fn ours_is_the_truth_or_a_question() {
         let found = show(&info.version(Some(case.platform), None), |v| v.text.clone());
         let naive = naive(&bytes).unwrap_or_default();
         if found != case.ours {
-            let Case {
-                name, ours, truth, ..
-            } = case;
-            wrong.push(format!(
-                "{name}: {found}, not {ours}; naive {naive}, truth {truth}"
-            ));
+            let Case { name, ours, truth, .. } = case;
+            wrong.push(format!("{name}: {found}, not {ours}; naive {naive}, truth {truth}"));
         }
         naively_right += usize::from(naive == case.truth);
     }

@@ -3,7 +3,9 @@
 mod build;
 mod files;
 mod firmware;
+mod fuzz;
 mod structure;
+mod whole;
 
 use super::*;
 

@@ -14,18 +14,11 @@ fn every_chip_of_the_family_is_read_from_the_header() {
         let Some(chip_id) = chip.chip_id() else {
             continue;
         };
-        let file = Esp32 {
-            chip_id,
-            ..Esp32::idf("a", "1.0.0", b"x")
-        }
-        .build();
+        let file = Esp32 { chip_id, ..Esp32::idf("a", "1.0.0", b"x") }.build();
         let info = inspect(&file, &none()).unwrap();
         assert_eq!((info.chip, info.chip_certain), (chip, true));
         assert_eq!(info.image_len, Some(info.size));
-        assert_eq!(
-            info.appended_sha256,
-            file[file.len() - 32..].first_chunk().copied()
-        );
+        assert_eq!(info.appended_sha256, file[file.len() - 32..].first_chunk().copied());
         assert_eq!(info.warnings, []);
     }
 }
@@ -70,11 +63,7 @@ fn a_damaged_image_is_read_with_a_warning() {
 
 #[test]
 fn a_stub_with_rubbish_behind_is_read_with_a_guess() {
-    for rest in [
-        &[0_u8; 15][..],
-        &[0xFF; 15],
-        b"some text that is no image at all",
-    ] {
+    for rest in [&[0_u8; 15][..], &[0xFF; 15], b"some text that is no image at all"] {
         let file = [&[0xE9][..], rest].concat();
         let info = inspect(&file, &none()).unwrap();
         assert!(!info.chip_certain);
@@ -98,14 +87,8 @@ fn boot_loaders_and_merged_images_are_refused() {
     merged.extend([0xEB; 2]);
     merged.resize(0x10000, 0xFF);
     merged.extend(Esp32::arduino(b"x").build());
-    assert_eq!(
-        inspect(&merged, &none()).unwrap_err().code(),
-        "merged_image"
-    );
+    assert_eq!(inspect(&merged, &none()).unwrap_err().code(), "merged_image");
     // The ESP32 starts at 0x1000: its merged images often begin with 0xFF.
     merged.splice(0..0x1000, vec![0xFF; 0x1000]);
-    assert_eq!(
-        inspect(&merged, &none()).unwrap_err().code(),
-        "merged_image"
-    );
+    assert_eq!(inspect(&merged, &none()).unwrap_err().code(), "merged_image");
 }

@@ -104,17 +104,13 @@ impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let explanation = app.explain(device.mac);
-        let running = explanation
-            .as_ref()
-            .and_then(|explained| explained.running.as_deref());
+        let running = explanation.as_ref().and_then(|explained| explained.running.as_deref());
         let report = device.report.as_ref();
         Ok(Self {
             mac: device.mac.to_string(),
             platform: device.platform,
             approval: device.approval.word(),
-            version: report
-                .and_then(|report| report.version.as_deref())
-                .map(str::to_owned),
+            version: report.and_then(|report| report.version.as_deref()).map(str::to_owned),
             running: running.map(|release| ReleaseRef::of(app, release)),
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
@@ -122,9 +118,7 @@ impl DeviceView {
             address: device.address.map(|address| address.to_string()),
             last_outcome: device.outcome.map(OutcomeView::from),
             last_attempt: attempts.into_iter().next().map(AttemptView::from),
-            hold: explanation
-                .as_ref()
-                .and_then(|explained| hold(&explained.decision)),
+            hold: explanation.as_ref().and_then(|explained| hold(&explained.decision)),
             report: report.map(SaidView::from),
             name: device.name,
         })
@@ -133,22 +127,12 @@ impl DeviceView {
 
 fn hold(decision: &Decision) -> Option<Hold> {
     let held = matches!(decision, Decision::NoUpdate(NoUpdate::Stopped { .. }));
-    held.then(|| Hold {
-        code: decision.code(),
-        text: decision.text(),
-    })
+    held.then(|| Hold { code: decision.code(), text: decision.text() })
 }
 
 impl DecisionView {
     pub(super) fn of(app: &App, explanation: Explanation) -> Self {
-        let Explanation {
-            decision,
-            reasons,
-            release,
-            status,
-            platform,
-            running: _,
-        } = explanation;
+        let Explanation { decision, reasons, release, status, platform, running: _ } = explanation;
         let reasons = reasons.into_iter();
         Self {
             decision: decision.code(),
@@ -157,11 +141,7 @@ impl DecisionView {
             platform,
             release: release.map(|release| ReleaseRef::of(app, &release)),
             reasons: reasons
-                .map(|reason| ReasonView {
-                    code: reason.code,
-                    text: reason.text,
-                    ok: reason.ok,
-                })
+                .map(|reason| ReasonView { code: reason.code, text: reason.text, ok: reason.ok })
                 .collect(),
         }
     }

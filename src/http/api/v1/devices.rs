@@ -51,16 +51,7 @@ pub(super) async fn of_platform(
     List { filter, paging }: List<PlatformFilter>,
 ) -> Result<Page<DeviceView>, Problem> {
     let PlatformFilter { q, approval } = filter;
-    page(
-        &app,
-        Filter {
-            q,
-            platform: Some(name),
-            approval,
-        },
-        paging,
-    )
-    .await
+    page(&app, Filter { q, platform: Some(name), approval }, paging).await
 }
 
 async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceView>, Problem> {
@@ -102,18 +93,9 @@ pub(super) async fn approve(
     State(app): State<App>,
     Actor(actor): Actor,
     Segment(platform): Segment<String>,
-    Body(New {
-        mac,
-        name,
-        take_over,
-    }): Body<New>,
+    Body(New { mac, name, take_over }): Body<New>,
 ) -> Result<Response, Problem> {
-    let new = NewApproval {
-        mac,
-        name,
-        take_over,
-        via: "api",
-    };
+    let new = NewApproval { mac, name, take_over, via: "api" };
     let (mac, became) = app.whitelist(&platform, &new, &actor).await?;
     let view = DeviceView::of(&app, find(&app, mac).await?).await?;
     let location = [(LOCATION, format!("/api/v1/devices/{}", mac.hex()))];
@@ -125,10 +107,7 @@ pub(super) async fn approve(
 }
 
 async fn find(app: &App, mac: MacAddr) -> Result<Device, Problem> {
-    app.store()
-        .device(mac)
-        .await?
-        .ok_or_else(|| Problem::not_found("device"))
+    app.store().device(mac).await?.ok_or_else(|| Problem::not_found("device"))
 }
 
 fn read_mac(text: &str) -> Result<MacAddr, Problem> {
@@ -166,20 +145,11 @@ pub(super) async fn change(
     Body(change): Body<Change>,
 ) -> Result<Json<DeviceView>, Problem> {
     let mac = read_mac(&mac)?;
-    let Change {
-        name,
-        approval,
-        platform,
-        try_again,
-    } = change;
+    let Change { name, approval, platform, try_again } = change;
     let approval = approval.map(|word| {
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
-    let change = DeviceChange {
-        name,
-        approval: approval.transpose()?,
-        platform,
-    };
+    let change = DeviceChange { name, approval: approval.transpose()?, platform };
     let device = app.change_device(mac, &change, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;

@@ -28,16 +28,7 @@ pub(super) struct EventView {
 
 impl From<Event> for EventView {
     fn from(event: Event) -> Self {
-        let Event {
-            id,
-            at,
-            kind,
-            text,
-            mac,
-            platform,
-            release_id: release,
-            actor,
-        } = event;
+        let Event { id, at, kind, text, mac, platform, release_id: release, actor } = event;
         let severity = match kind.severity() {
             Severity::Info => "info",
             Severity::Good => "good",
@@ -45,17 +36,7 @@ impl From<Event> for EventView {
             Severity::Problem => "problem",
         };
         let (at, device) = (time::text(at), mac.map(|mac| mac.to_string()));
-        Self {
-            id,
-            at,
-            kind: kind.word(),
-            severity,
-            text,
-            device,
-            platform,
-            release,
-            actor,
-        }
+        Self { id, at, kind: kind.word(), severity, text, device, platform, release, actor }
     }
 }
 
@@ -76,33 +57,19 @@ pub(super) async fn list(
     State(app): State<App>,
     List { filter, paging }: List<Filter>,
 ) -> Result<Page<EventView>, Problem> {
-    let mac = filter
-        .device
-        .as_deref()
-        .map(str::parse::<MacAddr>)
-        .transpose();
+    let mac = filter.device.as_deref().map(str::parse::<MacAddr>).transpose();
     let filter = EventFilter {
         mac: mac.map_err(|error: MacError| Problem::query(sentence(&error.to_string())))?,
         platform: filter.platform,
         release_id: filter.release,
         kind: filter.kind.as_deref().map(read_kind).transpose()?,
-        since: filter
-            .since
-            .as_deref()
-            .map(|text| read_time("since", text))
-            .transpose()?,
-        until: filter
-            .until
-            .as_deref()
-            .map(|text| read_time("until", text))
-            .transpose()?,
+        since: filter.since.as_deref().map(|text| read_time("since", text)).transpose()?,
+        until: filter.until.as_deref().map(|text| read_time("until", text)).transpose()?,
         before: paging.after()?,
         limit: paging.rows(),
     };
     let events = app.store().events(&filter).await?;
-    Ok(paging
-        .page(events, |event| event.id.to_string())
-        .map(EventView::from))
+    Ok(paging.page(events, |event| event.id.to_string()).map(EventView::from))
 }
 
 fn read_kind(word: &str) -> Result<Kind, Problem> {

@@ -37,21 +37,11 @@ struct Newest {
 
 impl PlatformView {
     fn of(app: &App, summary: PlatformSummary) -> Self {
-        let PlatformSummary {
-            platform,
-            devices,
-            pending,
-            releases,
-        } = summary;
+        let PlatformSummary { platform, devices, pending, releases } = summary;
         let shelf = app.shelf();
-        let newest = shelf
-            .platform_by_id(platform.id)
-            .and_then(|entry| entry.newest());
+        let newest = shelf.platform_by_id(platform.id).and_then(|entry| entry.newest());
         Self {
-            newest: newest.map(|n| Newest {
-                id: n.id,
-                version: n.version.to_string(),
-            }),
+            newest: newest.map(|n| Newest { id: n.id, version: n.version.to_string() }),
             name: platform.name.to_string(),
             description: platform.description,
             admission: platform.admission.word(),
@@ -66,9 +56,7 @@ impl PlatformView {
     async fn find(app: &App, name: &str) -> Result<Self, Problem> {
         let mut all = app.store().platform_summaries().await?.into_iter();
         let found = all.find(|entry| entry.platform.name.as_str().eq_ignore_ascii_case(name));
-        found
-            .map(|found| Self::of(app, found))
-            .ok_or_else(|| Problem::not_found("platform"))
+        found.map(|found| Self::of(app, found)).ok_or_else(|| Problem::not_found("platform"))
     }
 }
 
@@ -103,30 +91,16 @@ pub(super) async fn create(
     Actor(actor): Actor,
     Body(new): Body<NewPlatform>,
 ) -> Result<Response, Problem> {
-    let admission = new
-        .admission
-        .map(read_admission)
-        .transpose()?
-        .unwrap_or_default();
-    let platform = app
-        .create_platform(&new.name, &new.description, admission, &actor)
-        .await?;
+    let admission = new.admission.as_deref().map(read_admission).transpose()?.unwrap_or_default();
+    let platform = app.create_platform(&new.name, &new.description, admission, &actor).await?;
     let location = format!("/api/v1/platforms/{}", platform.name);
     let (devices, pending, releases) = (0, 0, 0);
-    let view = PlatformView::of(
-        &app,
-        PlatformSummary {
-            platform,
-            devices,
-            pending,
-            releases,
-        },
-    );
+    let view = PlatformView::of(&app, PlatformSummary { platform, devices, pending, releases });
     Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
 }
 
-fn read_admission(word: String) -> Result<Admission, Problem> {
-    Admission::read(&word).ok_or_else(|| Problem::value("admission", &word, "“approved” or “any”"))
+fn read_admission(word: &str) -> Result<Admission, Problem> {
+    Admission::read(word).ok_or_else(|| Problem::value("admission", word, "“approved” or “any”"))
 }
 
 /// `GET /api/v1/platforms/{name}`
@@ -156,21 +130,11 @@ pub(super) async fn change(
     Segment(name): Segment<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<PlatformView>, Problem> {
-    let Change {
-        name: new_name,
-        description,
-        admission,
-    } = change;
-    let admission = admission.map(read_admission).transpose()?;
-    let change = PlatformChange {
-        name: new_name,
-        description,
-        admission,
-    };
+    let Change { name: new_name, description, admission } = change;
+    let admission = admission.as_deref().map(read_admission).transpose()?;
+    let change = PlatformChange { name: new_name, description, admission };
     let platform = app.change_platform(&name, &change, &actor).await?;
-    Ok(Json(
-        PlatformView::find(&app, platform.name.as_str()).await?,
-    ))
+    Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }
 
 /// `DELETE /api/v1/platforms/{name}`

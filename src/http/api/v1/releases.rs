@@ -53,11 +53,7 @@ struct CountersView {
 
 impl From<Release> for ReleaseView {
     fn from(release: Release) -> Self {
-        let Counters {
-            offers,
-            downloads,
-            bytes,
-        } = release.counters;
+        let Counters { offers, downloads, bytes } = release.counters;
         Self {
             id: release.id,
             platform: release.platform,
@@ -69,11 +65,7 @@ impl From<Release> for ReleaseView {
             created_at: time::text(release.created_at),
             published_at: release.published_at.map(time::text),
             expires_at: release.expires_at.map(time::text),
-            counters: CountersView {
-                offers,
-                downloads,
-                bytes,
-            },
+            counters: CountersView { offers, downloads, bytes },
         }
     }
 }
@@ -120,16 +112,11 @@ pub(super) async fn list(
         limit: Some(paging.rows()),
     };
     let releases = app.store().releases(&filter).await?;
-    Ok(paging
-        .page(releases, |release| release.id.to_string())
-        .map(ReleaseView::from))
+    Ok(paging.page(releases, |release| release.id.to_string()).map(ReleaseView::from))
 }
 
 async fn find(app: &App, id: i64) -> Result<Release, Problem> {
-    app.store()
-        .release(id)
-        .await?
-        .ok_or_else(|| Problem::not_found("release"))
+    app.store().release(id).await?.ok_or_else(|| Problem::not_found("release"))
 }
 
 /// `GET /api/v1/releases/{id}`
@@ -179,39 +166,19 @@ pub(super) async fn change(
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self {
-            state,
-            notes,
-            platform,
-            version,
-            accept,
-        } = self;
+        let Self { state, notes, platform, version, accept } = self;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });
         accept.iter().try_for_each(|code| check_code(code))?;
-        let wishes = Wishes {
-            platform,
-            version,
-            notes,
-            accept,
-            ..Wishes::default()
-        };
-        Ok(ReleaseChange {
-            state: state.transpose()?,
-            wishes,
-        })
+        let wishes = Wishes { platform, version, notes, accept, ..Wishes::default() };
+        Ok(ReleaseChange { state: state.transpose()?, wishes })
     }
 }
 
 /// Refuses what would be silently without effect.
 fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Problem> {
-    let Wishes {
-        platform,
-        version,
-        accept,
-        ..
-    } = &change.wishes;
+    let Wishes { platform, version, accept, .. } = &change.wishes;
     if release.state != ReleaseState::Draft {
         if platform.is_none() && version.is_none() && accept.is_empty() {
             return Ok(());

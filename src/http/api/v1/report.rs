@@ -5,8 +5,8 @@ use serde::Serialize;
 use crate::app::ReportCard;
 use crate::domain::digest::Sha256;
 use crate::domain::image::{
-    AppDescriptor, Found, ImageInfo, Marker, MentionWeight, PlatformMention, VersionCandidate,
-    Warning,
+    AppDescriptor, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Severity,
+    VersionCandidate, Warning,
 };
 use crate::domain::release::Question;
 
@@ -78,6 +78,7 @@ struct CandidateView {
 
 #[derive(Debug, Serialize)]
 struct WarningView {
+    severity: &'static str,
     code: &'static str,
     text: String,
 }
@@ -99,15 +100,13 @@ struct QuestionView {
 impl ReportView {
     pub(in crate::http::api) fn of(card: &ReportCard) -> Self {
         let info = &card.info;
-        let asked = card.questions.iter().chain(&card.accepted);
+        let mut asked = card.questions.iter().chain(&card.accepted);
         Self {
             chip: info.chip.name(),
             chip_certain: info.chip_certain,
             size: info.size,
             image_length: info.image_len,
-            appended_sha256: info
-                .appended_sha256
-                .map(|digest| Sha256(digest).to_string()),
+            appended_sha256: info.appended_sha256.map(|digest| Sha256(digest).to_string()),
             flash: flash(info),
             descriptor: info.descriptor.as_ref().map(DescriptorView::from),
             markers: info.markers.iter().map(MarkerView::from).collect(),
@@ -118,7 +117,7 @@ impl ReportView {
             platform_exists: card.platform_id.is_some(),
             version: card.version.as_ref().map(ToString::to_string),
             newest: card.newest.clone(),
-            identical: asked.filter_map(identical).next(),
+            identical: asked.find_map(identical),
             questions: card.questions.iter().map(QuestionView::from).collect(),
             accepted: card.accepted.iter().map(QuestionView::from).collect(),
         }
@@ -128,42 +127,26 @@ impl ReportView {
 fn flash(info: &ImageInfo) -> Option<FlashView> {
     let header = info.flash.as_ref()?;
     let (mode, size, frequency_mhz) = (header.mode, header.size_bytes, header.frequency_mhz);
-    Some(FlashView {
-        mode,
-        size,
-        frequency_mhz,
-    })
+    Some(FlashView { mode, size, frequency_mhz })
 }
 
 /// What the rules propose for its platform comes first, then the rest.
 fn candidates(card: &ReportCard) -> Vec<CandidateView> {
-    let proposed = match card
-        .info
-        .version(card.platform.as_deref(), Some(&card.image.file_name))
-    {
+    let proposed = match card.info.version(card.platform.as_deref(), Some(&card.image.file_name)) {
         Found::Nothing => Vec::new(),
         Found::One(one) => vec![one],
         Found::Several(several) => several,
     };
     let known = |text: &str| proposed.iter().any(|candidate| candidate.text == text);
-    let rest = card
-        .info
-        .versions
-        .iter()
-        .filter(|candidate| !known(&candidate.text));
-    proposed
-        .iter()
-        .chain(rest)
-        .map(CandidateView::from)
-        .collect()
+    let rest = card.info.versions.iter().filter(|candidate| !known(&candidate.text));
+    proposed.iter().chain(rest).map(CandidateView::from).collect()
 }
 
 fn identical(question: &Question) -> Option<Identical> {
     match question {
-        Question::Identical { release_id, title } => Some(Identical {
-            release: *release_id,
-            title: title.clone(),
-        }),
+        Question::Identical { release_id, title } => {
+            Some(Identical { release: *release_id, title: title.clone() })
+        }
         _ => None,
     }
 }
@@ -184,11 +167,7 @@ impl From<&AppDescriptor> for DescriptorView {
 impl From<&Marker> for MarkerView {
     fn from(marker: &Marker) -> Self {
         let (name, version) = (marker.name.clone(), marker.version.clone());
-        Self {
-            name,
-            version,
-            offset: marker.offset,
-        }
+        Self { name, version, offset: marker.offset }
     }
 }
 
@@ -226,20 +205,19 @@ impl From<&VersionCandidate> for CandidateView {
 
 impl From<&Warning> for WarningView {
     fn from(warning: &Warning) -> Self {
-        Self {
-            code: warning.code,
-            text: warning.text.clone(),
-        }
+        let severity = match warning.severity {
+            Severity::Note => "note",
+            Severity::Doubt => "doubt",
+            Severity::Fatal => "fatal",
+        };
+        let (code, text) = (warning.code, warning.text.clone());
+        Self { severity, code, text }
     }
 }
 
 impl From<&Question> for QuestionView {
     fn from(question: &Question) -> Self {
         let (code, text) = (question.code(), question.text());
-        Self {
-            code,
-            text,
-            can_be_accepted: question.can_be_accepted(),
-        }
+        Self { code, text, can_be_accepted: question.can_be_accepted() }
     }
 }

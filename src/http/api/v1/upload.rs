@@ -17,13 +17,8 @@ use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
 use crate::http::api::problem::Problem;
 
 /// The questions that a person may answer with "do it anyway".
-const ACCEPTABLE: &[&str] = &[
-    "platform_unknown",
-    "version_unreadable",
-    "version_not_higher",
-    "other_family",
-    "identical",
-];
+const ACCEPTABLE: &[&str] =
+    &["platform_unknown", "version_unreadable", "version_not_higher", "other_family", "identical"];
 /// Characters of an unknown field's name that are repeated.
 const NAME_SHOWN: usize = 40;
 
@@ -64,12 +59,7 @@ fn answer(uploaded: Uploaded) -> Response {
     match uploaded {
         Uploaded::Published(release, card) | Uploaded::Draft(release, card) => {
             let location = [(LOCATION, format!("/api/v1/releases/{}", release.id))];
-            (
-                StatusCode::CREATED,
-                location,
-                release_answer(*release, &card),
-            )
-                .into_response()
+            (StatusCode::CREATED, location, release_answer(*release, &card)).into_response()
         }
         Uploaded::Existing(release, card) => release_answer(*release, &card).into_response(),
         Uploaded::Looked(card) => dry_run_answer(*card).into_response(),
@@ -77,10 +67,7 @@ fn answer(uploaded: Uploaded) -> Response {
 }
 
 fn release_answer(release: Release, card: &ReportCard) -> Json<UploadedView> {
-    Json(UploadedView {
-        release: release.into(),
-        report: ReportView::of(card),
-    })
+    Json(UploadedView { release: release.into(), report: ReportView::of(card) })
 }
 
 fn dry_run_answer(card: ReportCard) -> Json<DryRunView> {
@@ -112,18 +99,12 @@ impl From<Error> for Refused {
 impl Refused {
     /// A request that is at fault itself.
     fn request(error: Error, code: &'static str, detail: impl Into<String>) -> Self {
-        Self {
-            error,
-            problem: Problem::new(StatusCode::BAD_REQUEST, code, detail),
-        }
+        Self { error, problem: Problem::new(StatusCode::BAD_REQUEST, code, detail) }
     }
 
     /// The form broke off, or is none.
     fn broken(error: &MultipartError) -> Self {
-        tracing::debug!(
-            error = error as &dyn std::error::Error,
-            "an upload form broke off"
-        );
+        tracing::debug!(error = error as &dyn std::error::Error, "an upload form broke off");
         if error.status() != StatusCode::BAD_REQUEST {
             return Error::Cut.into();
         }
@@ -144,11 +125,7 @@ struct Upload {
 impl Upload {
     /// What the event log calls it.
     fn title(&self) -> &str {
-        if self.file_name.is_empty() {
-            "a file"
-        } else {
-            &self.file_name
-        }
+        if self.file_name.is_empty() { "a file" } else { &self.file_name }
     }
 
     async fn receive(
@@ -158,10 +135,7 @@ impl Upload {
         actor: &str,
     ) -> Result<Uploaded, Refused> {
         loop {
-            let field = form
-                .next_field()
-                .await
-                .map_err(|error| Refused::broken(&error))?;
+            let field = form.next_field().await.map_err(|error| Refused::broken(&error))?;
             let Some(field) = field else { break };
             match field.name().unwrap_or_default() {
                 "file" => self.take(app, field).await?,
@@ -171,7 +145,7 @@ impl Upload {
                 "channel" => check_channel(text("channel", field).await?)?,
                 "publish" => self.wishes.publish = flag("publish", field).await?,
                 "dry_run" => self.wishes.dry_run = flag("dry_run", field).await?,
-                "accept" => self.accept(text("accept", field).await?)?,
+                "accept" => self.accept(text("accept", field).await?.as_deref())?,
                 other => return Err(unknown(other)),
             }
         }
@@ -202,8 +176,8 @@ impl Upload {
         Ok(())
     }
 
-    fn accept(&mut self, codes: Option<String>) -> Result<(), Error> {
-        for code in codes.iter().flat_map(|codes| codes.split([',', ' '])) {
+    fn accept(&mut self, codes: Option<&str>) -> Result<(), Error> {
+        for code in codes.unwrap_or_default().split([',', ' ']) {
             if !code.is_empty() {
                 check_code(code)?;
                 self.wishes.accept.push(code.to_owned());
@@ -221,22 +195,14 @@ pub(super) fn check_code(code: &str) -> Result<(), Error> {
     let expected =
         "platform_unknown, version_unreadable, version_not_higher, other_family or identical";
     let value = code.chars().take(NAME_SHOWN).collect();
-    Err(Error::Value {
-        field: "accept",
-        value,
-        expected,
-    })
+    Err(Error::Value { field: "accept", value, expected })
 }
 
 fn check_channel(channel: Option<String>) -> Result<(), Error> {
     match channel {
         Some(value) if value != "stable" => {
             let expected = "“stable”, the only channel that there is yet";
-            Err(Error::Value {
-                field: "channel",
-                value,
-                expected,
-            })
+            Err(Error::Value { field: "channel", value, expected })
         }
         _ => Ok(()),
     }
@@ -246,22 +212,14 @@ fn unknown(name: &str) -> Refused {
     let name: String = name.chars().take(NAME_SHOWN).collect();
     let expected = "file, platform, version, channel, notes, publish, dry_run or accept";
     let detail = format!("The form has a field “{name}”; expected {expected}.");
-    let error = Error::Value {
-        field: "the name of a form field",
-        value: name,
-        expected,
-    };
+    let error = Error::Value { field: "the name of a form field", value: name, expected };
     Refused::request(error, "unknown_field", detail)
 }
 
 /// Reads a field that is no file; `None` where it is empty.
 async fn text(name: &'static str, mut field: Field<'_>) -> Result<Option<String>, Refused> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = field
-        .chunk()
-        .await
-        .map_err(|error| Refused::broken(&error))?
-    {
+    while let Some(chunk) = field.chunk().await.map_err(|error| Refused::broken(&error))? {
         if bytes.len() + chunk.len() > TEXT_LIMIT {
             let detail = format!("The field “{name}” is larger than 64 KiB.");
             let error = Error::State("a field of the form is larger than 64 KiB");
@@ -288,12 +246,7 @@ async fn flag(field: &'static str, part: Field<'_>) -> Result<bool, Refused> {
         "" | "false" | "0" | "no" | "off" => Ok(false),
         _ => {
             let value = text.chars().take(NAME_SHOWN).collect();
-            Err(Error::Value {
-                field,
-                value,
-                expected: "true or false",
-            }
-            .into())
+            Err(Error::Value { field, value, expected: "true or false" }.into())
         }
     }
 }
@@ -315,24 +268,12 @@ mod tests {
             Question::VersionAmbiguous(Vec::new()),
             Question::VersionUnreadable(text()),
             Question::VersionExists(text()),
-            Question::VersionNotHigher {
-                offered: text(),
-                newest: text(),
-            },
-            Question::OtherFamily {
-                offered: Chip::Esp32,
-                newest: Chip::Esp8266,
-            },
-            Question::Identical {
-                release_id: 1,
-                title: text(),
-            },
+            Question::VersionNotHigher { offered: text(), newest: text() },
+            Question::OtherFamily { offered: Chip::Esp32, newest: Chip::Esp8266 },
+            Question::Identical { release_id: 1, title: text() },
         ];
         for question in questions {
-            assert_eq!(
-                check_code(question.code()).is_ok(),
-                question.can_be_accepted()
-            );
+            assert_eq!(check_code(question.code()).is_ok(), question.can_be_accepted());
         }
     }
 }

@@ -1,0 +1,69 @@
+//! A device: the very bytes that an ESP8266 sends when its sketch asks for an update.
+
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+
+/// An ESP8266 with its sketch.
+pub struct Device {
+    mac: &'static str,
+    server: SocketAddr,
+}
+
+/// What it was answered.
+pub struct Answer {
+    pub status: u16,
+    pub md5: Option<String>,
+    pub body: Vec<u8>,
+}
+
+impl Device {
+    /// A device in the network of the server.
+    pub const fn new(mac: &'static str, server: SocketAddr) -> Self {
+        Self { mac, server }
+    }
+
+    /// It asks what there is for its platform.
+    pub fn polls(&self, platform: &str, version: &str) -> Answer {
+        let request = format!(
+            "GET /update?dev={platform}&ver={version} HTTP/1.0\r\n\
+             Host: {}\r\nUser-Agent: ESP8266-http-Update\r\nConnection: close\r\n\
+             x-ESP8266-Chip-ID: 1878437\r\nx-ESP8266-STA-MAC: {}\r\n\
+             x-ESP8266-AP-MAC: 5E:CF:7F:00:00:00\r\nx-ESP8266-free-space: 2097152\r\n\
+             x-ESP8266-sketch-size: 348160\r\n\
+             x-ESP8266-sketch-md5: 2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b\r\n\
+             x-ESP8266-chip-size: 4194304\r\nx-ESP8266-sdk-version: 2.2.2-dev(38a443e)\r\n\
+             x-ESP8266-mode: sketch\r\n\r\n",
+            self.server, self.mac
+        );
+        let mut stream = TcpStream::connect(self.server).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer");
+        Answer::read(&answer)
+    }
+}
+
+impl Answer {
+    fn read(answer: &[u8]) -> Self {
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8_lossy(&answer[..end]).into_owned();
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+        let md5 = head.lines().filter_map(|line| line.split_once(": "));
+        let md5 = md5.into_iter().find(|(name, _)| name.eq_ignore_ascii_case("x-md5"));
+        let md5 = md5.map(|(_, value)| value.to_owned());
+        Self { status, md5, body: answer[end + 4..].to_vec() }
+    }
+}
+
+/// The MD5 of bytes in the form of the header.
+pub fn md5(bytes: &[u8]) -> String {
+    Md5::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

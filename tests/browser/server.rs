@@ -1,0 +1,100 @@
+//! A server of our own with an empty data folder, and what is put on it without a browser.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use clap::Parser;
+use espalier::config::CommandLine;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+/// A running server; it stops when it goes out of scope.
+pub struct Server {
+    address: SocketAddr,
+    stop: CancellationToken,
+    runtime: Option<Runtime>,
+    _data: TempDir,
+}
+
+impl Server {
+    /// Starts one on a free port of this machine.
+    pub fn start() -> Self {
+        let data = TempDir::new().expect("a data folder");
+        let folder = data.path().to_string_lossy();
+        let line = ["espalier", "--bind", "127.0.0.1", "--port", "0", "--log", "off", "--data"];
+        let line = CommandLine::parse_from(line.into_iter().chain([folder.as_ref()]));
+        let runtime = Runtime::new().expect("a runtime");
+        let server = runtime.block_on(espalier::server::Server::start(&line.serve));
+        let server = server.expect("a server");
+        let address = server.addresses()[0];
+        let stop = CancellationToken::new();
+        runtime.spawn(server.run(stop.clone()));
+        Self { address, stop, runtime: Some(runtime), _data: data }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its address for a browser.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Sends a form as a browser without script does.
+    pub fn form(&self, path: &str, body: &str) {
+        let head = format!(
+            "POST {path} HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = self.exchange(&[head.as_bytes(), body.as_bytes()].concat());
+        let first = answer.lines().next().unwrap_or_default();
+        assert!(first.contains(" 303 "), "{path} answered {first}");
+    }
+
+    /// Uploads a file; the page that its release or draft has.
+    pub fn upload(&self, name: &str, image: &[u8], publish: bool) -> String {
+        let edge = "a-line-that-is-in-no-image";
+        let wish = if publish { "true" } else { "" };
+        let before = format!(
+            "--{edge}\r\nContent-Disposition: form-data; name=\"publish\"\r\n\r\n{wish}\r\n\
+             --{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [before.as_bytes(), image, format!("\r\n--{edge}--\r\n").as_bytes()].concat();
+        let head = format!(
+            "POST /releases HTTP/1.0\r\nAccept: application/json\r\n\
+             Content-Type: multipart/form-data; boundary={edge}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = self.exchange(&[head.as_bytes(), &body].concat());
+        let json = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
+        let json: Value = serde_json::from_str(json).expect(&answer);
+        let url = json["files"][0]["url"].as_str().unwrap_or_default();
+        assert!(!url.is_empty(), "{name} was refused: {json}");
+        url.to_owned()
+    }
+
+    fn exchange(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.write_all(request).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_timeout(Duration::from_secs(1));
+        }
+    }
+}

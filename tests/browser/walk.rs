@@ -1,0 +1,173 @@
+//! Every page, at two widths, in two schemes: readable, labelled, in its frame, without complaints.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::browser::{Browser, Script};
+use crate::device::Device;
+use crate::image::{image, sketch};
+use crate::server::Server;
+
+const WIDTHS: [(&str, u32, u32); 2] = [("desktop", 1280, 900), ("phone", 390, 844)];
+const SCHEMES: [&str; 2] = ["light", "dark"];
+/// The rules, as a script.
+const AUDIT: &str = include_str!("audit.js");
+
+/// A page: its name in pictures, and its path.
+type Stop = (&'static str, String);
+
+#[test]
+fn every_page_is_in_order_when_there_is_nothing() {
+    let server = Server::start();
+    let stops = [
+        ("empty-dashboard", "/"),
+        ("empty-platforms", "/platforms"),
+        ("empty-devices", "/devices"),
+        ("empty-add", "/devices/add"),
+        ("empty-inbox", "/inbox"),
+        ("empty-events", "/events"),
+        ("empty-upload", "/releases/new"),
+        ("empty-connect", "/connect"),
+    ];
+    let stops = stops.map(|(name, path)| (name, path.to_owned()));
+    walk(&server, &stops);
+}
+
+#[test]
+fn every_page_is_in_order_when_there_is_much() {
+    let server = Server::start();
+    let stops = furnish(&server);
+    walk(&server, &stops);
+}
+
+#[test]
+fn the_rules_find_what_is_wrong() {
+    let server = Server::start();
+    let Some(browser) = Browser::open(&server, Script::Runs) else {
+        return;
+    };
+    browser.goes_to("/settings");
+    let (_, width, _) = WIDTHS[0];
+    assert_eq!(examine(&browser, "settings", width), Vec::<String>::new());
+    for (harm, words) in [
+        ("document.documentElement.lang = ''", "no lang"),
+        ("document.querySelector('h1').remove()", "0 h1"),
+        ("document.querySelector('.lead').style.color = '#aaa'", "contrast"),
+        ("document.querySelector('label[for=time_zone]').remove()", "no label"),
+        ("document.querySelector('footer button').style.minWidth = '2000px'", "wide"),
+        ("document.querySelector('main').append(document.createElement('table'))", "caption"),
+        ("document.querySelector('svg').removeAttribute('aria-hidden')", "drawing without name"),
+        ("document.querySelector('.skip').remove()", "skip link"),
+        ("document.querySelector('main button').innerHTML = ''", "no words"),
+        ("document.querySelector('nav .menu [aria-current]').ariaCurrent = null", "menu"),
+        ("console.error('something broke')", "something broke"),
+    ] {
+        browser.goes_to("/settings");
+        browser.script(harm, &[]);
+        let found = examine(&browser, "settings", width);
+        assert!(found.iter().any(|sentence| sentence.contains(words)), "{harm}: {found:?}");
+    }
+}
+
+/// Puts a little of everything on a server; the pages that show it.
+fn furnish(server: &Server) -> Vec<Stop> {
+    for (name, words) in [("chase", "Lights+along+the+wall"), ("greenhouse", "Opens+the+windows")] {
+        server.form("/platforms", &format!("name={name}&description={words}&admission=approved"));
+    }
+    server.form("/platforms", "name=porch&description=&admission=any");
+    let old = server.upload("chase_1_0_0.bin", &image("chase", "v1.0.0", 310_000), true);
+    let release = server.upload("chase.ino.bin", &image("chase", "v1.1.0", 320_000), true);
+    server.upload("porch.bin", &image("porch", "v2.0.0", 290_000), true);
+    let draft =
+        server.upload("two.bin", &sketch("v1.2.3\0\0chase\0\0\0greenhouse\0v1.3.0", 9000), false);
+    server.form(
+        "/devices/add",
+        "platform=chase&devices=5c:cf:7f:00:00:01+Attic%0A5c:cf:7f:00:00:02+Hall",
+    );
+    server.form("/devices/add", "platform=greenhouse&devices=5c:cf:7f:00:00:03+Window+by+the+door");
+    let device = |mac| Device::new(mac, server.address());
+    device("5C:CF:7F:00:00:01").polls("chase", "v1.0.0");
+    device("5C:CF:7F:00:00:01").polls("chase", "v1.1.0");
+    // Twice delivered and never taken: stopped.
+    for _ in 0..3 {
+        device("5C:CF:7F:00:00:02").polls("chase", "v1.0.0");
+    }
+    device("5C:CF:7F:00:00:04").polls("porch", "v2.0.0");
+    device("5C:CF:7F:00:00:05").polls("chase", "v1.0.0");
+    device("5E:CF:7F:00:00:06").polls("garage", "v0.9.0");
+    let stops = [
+        ("dashboard", "/"),
+        ("platforms", "/platforms"),
+        ("platform-new", "/platforms/new"),
+        ("platform", "/platforms/chase"),
+        ("platform-edit", "/platforms/chase/edit"),
+        ("platform-delete", "/platforms/chase/delete"),
+        ("upload", "/releases/new"),
+        ("releases", "/releases"),
+        ("release", release.as_str()),
+        ("release-old", old.as_str()),
+        ("draft", draft.as_str()),
+        ("devices", "/devices"),
+        ("devices-search", "/devices?q=attic"),
+        ("add", "/devices/add"),
+        ("device", "/devices/5ccf7f000001"),
+        ("device-stopped", "/devices/5ccf7f000002"),
+        ("device-pending", "/devices/5ccf7f000005"),
+        ("device-delete", "/devices/5ccf7f000001/delete"),
+        ("inbox", "/inbox"),
+        ("events", "/events"),
+        ("events-narrowed", "/events?platform=chase&kind=offered"),
+        ("connect", "/connect?platform=chase"),
+        ("settings", "/settings"),
+        ("missing", "/nothing/here"),
+    ];
+    let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
+    stops.push(("release-delete", format!("{release}/delete")));
+    stops
+}
+
+fn walk(server: &Server, stops: &[Stop]) {
+    let Some(browser) = Browser::open(server, Script::Runs) else {
+        return;
+    };
+    let mut wrong = Vec::new();
+    for (device, width, height) in WIDTHS {
+        for scheme in SCHEMES {
+            let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+            browser.devtools("Emulation.setEmulatedMedia", media);
+            for (name, path) in stops {
+                browser.resizes(width, height);
+                browser.goes_to(path);
+                let found = examine(&browser, name, width);
+                let here = |sentence| format!("{path} on a {device}, {scheme}: {sentence}");
+                wrong.extend(found.into_iter().map(here));
+                keep_picture(&browser, &format!("{name}-{device}-{scheme}.png"), width);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Keeps a picture of the whole page, where one is wished for.
+fn keep_picture(browser: &Browser, name: &str, width: u32) {
+    let Some(folder) = std::env::var_os("ESPALIER_SCREENSHOTS").map(PathBuf::from) else {
+        return;
+    };
+    std::fs::create_dir_all(&folder).expect("the folder for pictures");
+    let height = browser.script("return document.documentElement.scrollHeight", &[]);
+    let height = height.as_u64().and_then(|height| u32::try_from(height).ok());
+    browser.resizes(width, height.expect("a height"));
+    browser.photographs(&folder.join(name));
+}
+
+/// What is wrong with the page that is shown, a sentence each.
+fn examine(browser: &Browser, name: &str, width: u32) -> Vec<String> {
+    let found = browser.script(AUDIT, &[json!(width)]);
+    let found = found.as_array().cloned().unwrap_or_default();
+    let mut wrong: Vec<String> = found.iter().map(ToString::to_string).collect();
+    let complaints = browser.complaints();
+    // The browser itself complains about the status of the page that says 404.
+    wrong.extend(complaints.into_iter().filter(|_| name != "missing"));
+    wrong
+}

@@ -1,0 +1,207 @@
+//! `/api/v1/devices` and the whitelist of a platform.
+
+use serde_json::json;
+
+use crate::server::Server;
+
+const MAC: &str = "5c:cf:7f:1c:a1:a5";
+
+async fn approved() -> Server {
+    let server = Server::with_platform("chase").await;
+    let new = r#"{"mac": "5C-CF-7F-1C-A1-A5", "name": "Attic"}"#;
+    server.post("/api/v1/platforms/chase/devices", new).await.is(201);
+    server
+}
+
+#[tokio::test]
+async fn a_device_is_approved_before_it_ever_asked() {
+    let server = Server::with_platform("chase").await;
+    let new = r#"{"mac": "5CCF.7F1C.A1A5", "name": "Attic"}"#;
+    let added = server.post("/api/v1/platforms/CHASE/devices", new).await.is(201);
+    assert_eq!(added.header("location"), Some("/api/v1/devices/5ccf7f1ca1a5"));
+    let device = added.json();
+    assert_eq!((&device["mac"], &device["name"]), (&json!(MAC), &json!("Attic")));
+    assert_eq!((&device["platform"], &device["approval"]), (&json!("chase"), &json!("approved")));
+    for member in ["version", "running", "last_seen", "last_attempt", "hold", "report"] {
+        assert_eq!(device[member], json!(null), "{member}");
+    }
+    let asked = server.get(&format!("/api/v1/devices/{MAC}/decision")).await;
+    asked.problem(404, "never_asked");
+}
+
+#[tokio::test]
+async fn any_notation_names_the_same_device() {
+    let server = approved().await;
+    for mac in ["5ccf7f1ca1a5", "5C:CF:7F:1C:A1:A5", "5c-cf-7f-1c-a1-a5", "5ccf.7f1c.a1a5"] {
+        let device = server.get(&format!("/api/v1/devices/{mac}")).await.is(200).json();
+        assert_eq!(device["mac"], MAC, "{mac}");
+    }
+    server.get("/api/v1/devices/5ccf7f1ca1a6").await.problem(404, "not_found");
+    let detail = server.get("/api/v1/devices/attic").await.problem(422, "invalid_mac");
+    assert!(detail.contains("holds “t”"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_device_is_approved_for_one_platform_only_unless_it_is_moved() {
+    let server = approved().await;
+    server.post("/api/v1/platforms", r#"{"name": "marshall"}"#).await.is(201);
+    let new = format!(r#"{{"mac": "{MAC}"}}"#);
+    let same = server.post("/api/v1/platforms/chase/devices", &new).await;
+    assert_eq!(same.json()["platform"], "chase");
+    let detail = same.problem(409, "already_approved");
+    assert_eq!(detail, format!("The device {MAC} is already approved for chase."));
+    let other = server.post("/api/v1/platforms/marshall/devices", &new).await;
+    assert_eq!(other.json()["platform"], "chase");
+    let detail = other.problem(409, "already_approved");
+    assert!(detail.contains("\"move\": true"), "{detail}");
+    let new = format!(r#"{{"mac": "{MAC}", "move": true}}"#);
+    let moved = server.post("/api/v1/platforms/marshall/devices", &new).await.is(200).json();
+    assert_eq!((&moved["platform"], &moved["name"]), (&json!("marshall"), &json!("Attic")));
+}
+
+#[tokio::test]
+async fn what_cannot_be_approved_is_refused_with_the_reason() {
+    let server = Server::with_platform("chase").await;
+    let path = "/api/v1/platforms/chase/devices";
+    server.post(path, r#"{"mac": "5CCF"}"#).await.problem(422, "invalid_mac");
+    let long = format!(r#"{{"mac": "{MAC}", "name": "{}"}}"#, "x".repeat(61));
+    server.post(path, &long).await.problem(422, "invalid_name");
+    server.post(path, "{}").await.problem(400, "invalid_json");
+    let nowhere = server.post("/api/v1/platforms/nope/devices", r#"{"mac": "5ccf7f1ca1a5"}"#).await;
+    nowhere.problem(404, "not_found");
+    server.get("/api/v1/platforms/nope/devices").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_pending_device_is_approved_by_a_change() {
+    let server = Server::with_platform("chase").await;
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 400);
+    let path = format!("/api/v1/devices/{MAC}");
+    let pending = server.get(&path).await.is(200).json();
+    assert_eq!((&pending["approval"], &pending["platform"]), (&json!("pending"), &json!(null)));
+    assert_eq!(pending["last_outcome"]["code"], "not_approved");
+    let decision = server.get(&format!("{path}/decision")).await.is(200).json();
+    assert_eq!((&decision["decision"], &decision["status"]), (&json!("not_approved"), &json!(400)));
+
+    // It asked for chase, so that is where it belongs.
+    let change = r#"{"approval": "approved", "name": "Attic"}"#;
+    let device = server.patch(&path, change).await.is(200).json();
+    assert_eq!((&device["approval"], &device["platform"]), (&json!("approved"), &json!("chase")));
+    assert_eq!(device["name"], "Attic");
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 304);
+}
+
+#[tokio::test]
+async fn a_device_is_renamed_moved_blocked_and_removed() {
+    let server = approved().await;
+    server.post("/api/v1/platforms", r#"{"name": "marshall"}"#).await.is(201);
+    let path = format!("/api/v1/devices/{MAC}");
+    let renamed = server.patch(&path, r#"{"name": ""}"#).await.is(200).json();
+    assert_eq!(renamed["name"], "");
+    let moved = server.patch(&path, r#"{"platform": "marshall"}"#).await.is(200).json();
+    assert_eq!(moved["platform"], "marshall");
+    for word in ["blocked", "ignored", "pending"] {
+        let change = format!(r#"{{"approval": "{word}"}}"#);
+        assert_eq!(server.patch(&path, &change).await.is(200).json()["approval"], word);
+    }
+    server.delete(&path).await.is(204);
+    server.get(&path).await.problem(404, "not_found");
+    server.delete(&path).await.problem(404, "not_found");
+    server.patch(&path, "{}").await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_change_that_is_refused_changes_nothing() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}");
+    let before = server.get(&path).await.json();
+    let unknown = server.patch(&path, r#"{"name": "Cellar", "platform": "nope"}"#).await;
+    unknown.problem(404, "not_found");
+    let change = r#"{"name": "Cellar", "approval": "welcome"}"#;
+    server.patch(&path, change).await.problem(422, "invalid_value");
+    let change = r#"{"name": null}"#;
+    server.patch(&path, change).await.problem(400, "invalid_json");
+    assert_eq!(server.get(&path).await.json(), before);
+}
+
+#[tokio::test]
+async fn a_device_without_any_platform_cannot_be_approved() {
+    let server = Server::with_platform("chase").await;
+    // It asks for something that does not exist, so nothing tells where it belongs.
+    server.poll(MAC, "unheard-of", "v1.0.0").await;
+    let change = r#"{"approval": "approved"}"#;
+    let answer = server.patch(&format!("/api/v1/devices/{MAC}"), change).await;
+    assert!(matches!(answer.status, 404 | 422), "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_list_is_filtered() {
+    let server = approved().await;
+    server.poll("5c:cf:7f:00:00:02", "chase", "v1.0.0").await;
+    let count = async |query: &str| {
+        let list = server.get(&format!("/api/v1/devices{query}")).await.is(200).json();
+        list["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("").await, 2);
+    assert_eq!(count("?approval=pending").await, 1);
+    assert_eq!(count("?platform=CHASE").await, 1);
+    assert_eq!(count("?q=attic").await, 1);
+    assert_eq!(count("?q=5c:cf:7f").await, 2);
+    assert_eq!(count("?q=nobody").await, 0);
+    let own = server.get("/api/v1/platforms/chase/devices?q=attic").await.is(200).json();
+    assert_eq!(own["items"][0]["mac"], MAC);
+    server.get("/api/v1/devices?platform=nope").await.problem(404, "not_found");
+    let wrong = server.get("/api/v1/devices?approval=maybe").await.problem(400, "invalid_query");
+    assert!(wrong.contains("“maybe”"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_decision_says_what_would_happen_and_why() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}/decision");
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 304);
+    let decision = server.get(&path).await.is(200).json();
+    assert_eq!(decision["decision"], "nothing_published");
+    let id = server.release("chase", "v1.2.0").await;
+    let decision = server.get(&path).await.is(200).json();
+    assert_eq!((&decision["decision"], &decision["status"]), (&json!("offer"), &json!(200)));
+    assert_eq!(decision["release"], json!({"id": id, "platform": "chase", "version": "v1.2.0"}));
+    let reasons = decision["reasons"].as_array().unwrap();
+    assert!(reasons.iter().all(|reason| reason["ok"] == true), "{decision}");
+    let newer = reasons.iter().find(|reason| reason["code"] == "newer").unwrap();
+    assert_eq!(newer["text"], "v1.2.0 is newer than v1.0.0.");
+    let gone = server.get("/api/v1/devices/5ccf7f1ca1a6/decision").await;
+    gone.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn a_device_that_runs_in_circles_is_held_until_a_person_says_try_again() {
+    let server = approved().await;
+    let id = server.release("chase", "v1.2.0").await;
+    for _ in 0..2 {
+        assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 200);
+        delivered(&server).await;
+    }
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 304);
+    let path = format!("/api/v1/devices/{MAC}");
+    let device = server.get(&path).await.is(200).json();
+    assert_eq!(device["hold"]["code"], "stopped");
+    let attempt = &device["last_attempt"];
+    assert_eq!((&attempt["release"], &attempt["version"]), (&json!(id), &json!("v1.2.0")));
+    assert_eq!(attempt["state"], "not_taken");
+    let device = server.patch(&path, r#"{"try_again": true}"#).await.is(200).json();
+    assert_eq!(device["hold"], json!(null));
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 200);
+}
+
+/// Waits until the last download is known to have arrived.
+async fn delivered(server: &Server) {
+    for _ in 0..200 {
+        let device = server.get(&format!("/api/v1/devices/{MAC}")).await.json();
+        if device["last_attempt"]["state"] == "delivered" {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("the download never counted as delivered");
+}

@@ -1,0 +1,14 @@
+//! The administration API over real HTTP. Every answer is held against `openapi.json` too.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod devices;
+mod events;
+mod images;
+mod platforms;
+mod problems;
+mod refusals;
+mod releases;
+mod schema;
+mod server;
+mod uploads;

@@ -1,0 +1,118 @@
+//! Migrations on filled tables: after each one its sample data is put in, so that every later one
+//! meets rows. In the end the program reads all of it.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test says what is wrong by failing")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use espalier::domain::device::{Approval, AttemptState};
+use espalier::domain::release::ReleaseState;
+use espalier::store::{DeviceFilter, EventFilter, ReleaseFilter, Store};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection};
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
+
+fn sample(description: &str, version: i64) -> PathBuf {
+    let name = format!("{version:04}_{}.sql", description.replace(' ', "_"));
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/migrations").join(name)
+}
+
+async fn connect(file: &std::path::Path) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(file).create_if_missing(true);
+    options.foreign_keys(true).connect().await.unwrap()
+}
+
+/// Applies every migration and puts its sample data in behind it.
+async fn filled(file: &std::path::Path) {
+    let mut database = connect(file).await;
+    for migration in MIGRATIONS.iter() {
+        MIGRATIONS.run_to(migration.version, &mut database).await.unwrap();
+        let path = sample(&migration.description, migration.version);
+        let text = fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{} has no sample data: {error}", path.display()));
+        let put_in = sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&mut database).await;
+        put_in.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+    database.close().await.unwrap();
+}
+
+#[test]
+fn migrations_are_numbered_without_gaps_and_each_has_sample_data() {
+    for (index, migration) in MIGRATIONS.iter().enumerate() {
+        assert_eq!(migration.version, i64::try_from(index).unwrap() + 1, "{migration:?}");
+        let path = sample(&migration.description, migration.version);
+        assert!(path.exists(), "{} is missing", path.display());
+    }
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/migrations");
+    let samples = fs::read_dir(folder).expect("there are samples").count();
+    assert_eq!(samples, MIGRATIONS.iter().count(), "samples without a migration");
+}
+
+#[tokio::test]
+async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("espalier.db");
+    filled(&file).await;
+    let store = Store::open(&file).await.unwrap();
+
+    let platforms = store.platforms().await.unwrap();
+    assert_eq!(platforms.len(), 2);
+    assert_eq!(platforms[1].name.as_str(), "Chase");
+    let releases = store.releases(&ReleaseFilter::default()).await.unwrap();
+    let states: Vec<ReleaseState> = releases.iter().map(|release| release.state).collect();
+    let all = [ReleaseState::Draft, ReleaseState::Withdrawn, ReleaseState::Published];
+    assert_eq!(states, all);
+    assert_eq!(releases[2].title(), "Chase v1.0.2");
+    assert_eq!(releases[2].counters.downloads, 3);
+    assert!(releases[1].image.appended_sha256.is_some());
+    let devices = store.devices(&DeviceFilter::default()).await.unwrap();
+    let approvals: Vec<Approval> = devices.iter().map(|device| device.approval).collect();
+    let all = [Approval::Approved, Approval::Pending, Approval::Blocked, Approval::Ignored];
+    assert_eq!(approvals, all);
+    assert_eq!(devices[0].checkins, 42);
+    assert_eq!(devices[0].report.as_ref().unwrap().version.as_deref(), Some("v1.0.1"));
+    let attempts = store.attempts(devices[0].id, 10).await.unwrap();
+    let states: Vec<AttemptState> = attempts.iter().map(|attempt| attempt.state).collect();
+    assert_eq!(states.len(), AttemptState::ALL.len(), "one in every state: {states:?}");
+    assert_eq!(store.last_attempts().await.unwrap().len(), 1);
+    let events = store.events(&EventFilter { limit: 100, ..EventFilter::default() }).await.unwrap();
+    assert_eq!(events.len(), 3);
+    assert_eq!(store.settings().await.unwrap()["retention_days"], "30");
+    assert_eq!(store.checkins_per_hour(None, 0).await.unwrap().len(), 2);
+    assert_eq!(store.files_in_use().await.unwrap().len(), 3);
+
+    // What hangs together goes together.
+    store.delete_platform(&platforms[1]).await.unwrap();
+    assert_eq!(store.releases(&ReleaseFilter::default()).await.unwrap().len(), 1);
+    let devices = store.devices(&DeviceFilter::default()).await.unwrap();
+    assert_eq!(devices.len(), 4, "devices outlive their platform");
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_up_to_date_is_opened_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("espalier.db");
+    for _ in 0..2 {
+        let store = Store::open(&file).await.unwrap();
+        assert!(store.platforms().await.unwrap().is_empty());
+        store.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_not_touched() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("espalier.db");
+    filled(&file).await;
+    let mut database = connect(&file).await;
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                 VALUES (9999, 'from the future', 1, x'00', 0)";
+    sqlx::raw_sql(newer).execute(&mut database).await.unwrap();
+    database.close().await.unwrap();
+    assert!(Store::open(&file).await.is_err());
+}
