@@ -1,11 +1,13 @@
 //! The command line and the environment, parsed once into typed values.
 
+use std::ffi::OsString;
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -24,6 +26,64 @@ pub struct CommandLine {
     pub serve: Serve,
 }
 
+impl CommandLine {
+    /// Reads the command line and the environment.
+    ///
+    /// # Errors
+    /// Where something is wrong: says what was expected, and names the variable where the value
+    /// came from the environment. Asking for help or the version is an error of this kind too.
+    pub fn read<I, T>(arguments: I) -> Result<Self, clap::Error>
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<OsString> + Clone,
+    {
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        Self::try_parse_from(&arguments).map_err(|error| name_variable(error, &arguments))
+    }
+}
+
+/// Adds the name of the variable that a wrong value came from.
+fn name_variable(error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(wrong)) = error.get(ContextKind::InvalidArg) else {
+        return error;
+    };
+    let long = wrong.trim_start_matches('-').split(' ').next().unwrap_or_default();
+    let command = CommandLine::command();
+    let found = command.get_arguments().find(|argument| argument.get_long() == Some(long));
+    let Some((argument, variable)) = found.and_then(|found| Some((found, found.get_env()?))) else {
+        return error;
+    };
+    let short = argument.get_short().map(|short| format!("-{short}"));
+    let typed = arguments.iter().filter_map(|text| text.to_str()).any(|text| {
+        text.starts_with(&format!("--{long}"))
+            || short.as_ref().is_some_and(|short| text.starts_with(short.as_str()))
+    });
+    if typed || std::env::var_os(variable).is_none() {
+        return error;
+    }
+    let (variable, kind) = (variable.to_string_lossy().into_owned(), error.kind());
+    let text = error.to_string();
+    let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    CommandLine::command().error(kind, format!("{text} (from the environment variable {variable})"))
+}
+
+/// Reads a port.
+fn port(text: &str) -> Result<u16, String> {
+    let port = text.trim().parse().ok();
+    port.ok_or_else(|| "expected a port number from 0 to 65535".to_owned())
+}
+
+/// Reads an address to listen on.
+fn address(text: &str) -> Result<IpAddr, String> {
+    match text.trim() {
+        "localhost" => Ok(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        "" => Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        text => text
+            .parse()
+            .map_err(|_| "expected an IP address like 0.0.0.0 or 192.168.1.10".to_owned()),
+    }
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -37,10 +97,10 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Healthcheck {
     /// The port to ask on; of several, the first
-    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000")]
+    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000", value_parser = port)]
     pub port: Vec<u16>,
     /// The address to ask; an unspecified one means this machine
-    #[arg(short, long, env = "ESPALIER_BIND", default_value = "127.0.0.1")]
+    #[arg(short, long, env = "ESPALIER_BIND", default_value = "127.0.0.1", value_parser = address)]
     pub bind: IpAddr,
 }
 
@@ -48,10 +108,10 @@ pub struct Healthcheck {
 #[derive(Debug, Clone, Args)]
 pub struct Serve {
     /// Port to listen on; repeatable, so that sketches of older servers find theirs
-    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000")]
+    #[arg(short, long, env = "ESPALIER_PORT", value_delimiter = ',', default_value = "8000", value_parser = port)]
     pub port: Vec<u16>,
     /// Address to listen on
-    #[arg(short, long, env = "ESPALIER_BIND", default_value = "0.0.0.0")]
+    #[arg(short, long, env = "ESPALIER_BIND", default_value = "0.0.0.0", value_parser = address)]
     pub bind: IpAddr,
     /// Folder for the database and the firmware
     #[arg(short = 'D', long, env = "ESPALIER_DATA", default_value = "./data")]

@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use espalier::config::CommandLine;
 
 fn main() -> ExitCode {
-    espalier::cli::run(espalier::config::CommandLine::parse())
+    match CommandLine::read(std::env::args_os()) {
+        Ok(line) => espalier::cli::run(line),
+        Err(error) => error.exit(),
+    }
 }

@@ -199,6 +199,8 @@ struct Promises {
     ids: BTreeMap<u32, i64>,
     /// The next number.
     next: u32,
+    /// How many were ever published.
+    kept: u64,
 }
 
 /// Uploads, publishes and deletes until the server dies.
@@ -227,6 +229,7 @@ fn work(port: u16, promises: &Mutex<Promises>, mut random: Random) -> io::Result
         let old = {
             let mut promises = promises.lock().unwrap();
             promises.published.insert(number, image::md5(&bytes));
+            promises.kept += 1;
             promises.ids.insert(number, id);
             let too_many = promises.published.len() > 8;
             // From here on it may be there or not.
@@ -303,8 +306,9 @@ fn whatever_was_published_survives_kill_9_at_any_moment() {
             let (promises, random) = (Arc::clone(&promises), Random(random.0 | 1));
             thread::spawn(move || work(port, &promises, random))
         };
-        // This is the random moment.
-        sleep(Duration::from_micros(random.below(150_000)));
+        // This is the random moment: some uploads later, and anywhere in the next one.
+        wait_for(&promises, random.below(4));
+        sleep(Duration::from_micros(random.below(60_000)));
         process.kill();
         let worked = worker.join().expect("every answer was as it should be");
         assert!(worked.is_err(), "only a dead server ends the work");
@@ -335,8 +339,17 @@ fn whatever_was_published_survives_kill_9_at_any_moment() {
         }
         rounds += 1;
     }
-    let done = promises.lock().unwrap().next;
-    assert!(rounds >= 20 && done > rounds, "{rounds} rounds, {done} uploads");
+    let done = promises.lock().unwrap().kept;
+    assert!(rounds >= 20 && done > u64::from(rounds), "{rounds} rounds, {done} uploads");
+}
+
+/// Waits until so many more releases are published.
+fn wait_for(promises: &Mutex<Promises>, more: u64) {
+    let wanted = promises.lock().unwrap().kept + more;
+    let began = Instant::now();
+    while promises.lock().unwrap().kept < wanted && began.elapsed() < PATIENCE {
+        sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]

@@ -36,8 +36,8 @@ pub fn request(path: &str, manner: Manner, device: u64) -> Vec<u8> {
 
 /// The address of the bench's device of this number.
 pub fn mac(device: u64) -> String {
-    let [_, _, _, b, c, d, e, f] = device.to_be_bytes();
-    format!("18:{b:02X}:{c:02X}:{d:02X}:{e:02X}:{f:02X}")
+    let bytes = device.to_be_bytes();
+    bytes[3..].iter().fold("18".to_owned(), |text, byte| format!("{text}:{byte:02X}"))
 }
 
 /// Reads one answer; says its status and the bytes of its body. The body is thrown away.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use espalier::domain::digest::{Md5, Sha256};
 use espalier::domain::image::{KnownNames, inspect};
 use sqlx::{ConnectOptions, QueryBuilder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -52,7 +53,7 @@ async fn cpu_per_request(
 ) -> f64 {
     let before = process.cpu();
     load::run(process.address, connections, count, manner, status, make).await;
-    (process.cpu() - before).as_secs_f64() * 1e6 / count as f64
+    process.cpu().saturating_sub(before).as_secs_f64() * 1e6 / count as f64
 }
 
 fn start_and_idle() {
@@ -269,7 +270,7 @@ fn image(size: usize) -> Vec<u8> {
     while bytes.len() < size {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         bytes.extend_from_slice(&state.to_le_bytes());
-        if bytes.len() % 4096 == 0 {
+        if bytes.len().is_multiple_of(4096) {
             bytes.extend_from_slice(b"\0connecting to %s failed, retry %d\n\0platform7 1.2.3 \0");
         }
     }
@@ -336,9 +337,8 @@ async fn seed_release(folder: &Path, id: i64, connection: &mut sqlx::SqliteConne
     let size = if id == 3 { 4 << 20 } else { 1 << 20 };
     let mut bytes = image(size);
     bytes[200] = u8::try_from(id).unwrap();
-    let hex = |digest: &[u8]| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let sha256 = hex(&sha2::Sha256::digest(&bytes));
-    let md5 = hex(&md5::Md5::digest(&bytes));
+    let sha256 = Sha256(sha2::Sha256::digest(&bytes).into()).to_string();
+    let md5 = Md5(md5::Md5::digest(&bytes).into()).to_string();
     std::fs::write(folder.join("firmware").join(format!("{sha256}.bin")), &bytes).unwrap();
     sqlx::query(
         "INSERT INTO releases (id, platform_id, version, version_key, state, created_at, published_at)

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::App;
 use super::poll::{Wanted, asked, deliveries, standing, status};
-use super::{App, PendingAnswer};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::update::{Ask, Decision, Reason, Reasons, Situation, decide};
@@ -31,7 +31,7 @@ impl App {
     #[must_use]
     pub fn explain(&self, mac: MacAddr) -> Option<Explanation> {
         let shelf = self.shelf();
-        let quiet = self.settings().pending_answer == PendingAnswer::Quiet;
+        let quiet = self.is_quiet();
         self.0.fleet.with(mac, |live| {
             let mut report = live.report.as_deref()?.clone();
             if report.mode != crate::domain::report::Mode::FileSystem {

@@ -24,9 +24,10 @@ mod upload;
 mod write_behind;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, PoisonError, RwLock};
 
+use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
 use tokio_util::task::TaskTracker;
 
@@ -82,9 +83,9 @@ struct Inner {
     blobs: Blobs,
     clock: Arc<dyn Clock>,
     limits: Limits,
-    shelf: RwLock<Arc<Shelf>>,
+    shelf: ArcSwap<Shelf>,
     fleet: Fleet,
-    settings: RwLock<Arc<Settings>>,
+    settings: ArcSwap<Settings>,
     /// Held while a person's change is carried out, so that database and memory change in step.
     changing: Mutex<()>,
     /// Held while a new device is recorded, so that it is recorded once.
@@ -121,9 +122,9 @@ impl App {
             blobs,
             clock,
             limits,
-            shelf: RwLock::new(Arc::new(shelf)),
+            shelf: ArcSwap::from_pointee(shelf),
             fleet,
-            settings: RwLock::new(Arc::new(settings)),
+            settings: ArcSwap::from_pointee(settings),
             changing: Mutex::default(),
             recording: Mutex::default(),
             accepting: Mutex::default(),
@@ -156,13 +157,13 @@ impl App {
     /// What is on offer right now.
     #[must_use]
     pub fn shelf(&self) -> Arc<Shelf> {
-        Arc::clone(&self.0.shelf.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.shelf.load_full()
     }
 
     /// The settings right now.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.0.settings.read().unwrap_or_else(PoisonError::into_inner))
+        self.0.settings.load_full()
     }
 
     /// Work that goes on behind an answer; a stop waits for it.
@@ -186,8 +187,7 @@ impl App {
 
     /// Puts the shelf in step with the database after a change.
     async fn restock(&self) -> Result<(), Error> {
-        let shelf = Arc::new(Shelf::load(&self.0.store).await?);
-        *self.0.shelf.write().unwrap_or_else(PoisonError::into_inner) = shelf;
+        self.0.shelf.store(Arc::new(Shelf::load(&self.0.store).await?));
         Ok(())
     }
 

@@ -18,7 +18,7 @@ impl App {
     pub(super) async fn offer(
         &self,
         poll: &Poll,
-        finding: &Finding,
+        finding: &Finding<'_>,
         release: &Arc<Published>,
         now: Timestamp,
     ) -> Answer {

@@ -1,6 +1,6 @@
 //! Settings that a person may change while the server runs.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::{App, Error, Limits};
 use crate::config::{PublicUrl, TimeZone};
@@ -117,7 +117,7 @@ impl App {
         }
         self.0.store.save_settings(&values).await?;
         let settings = Settings::load(&self.0.store, &self.0.limits).await?;
-        *self.0.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.0.settings.store(Arc::new(settings));
         self.record(Event::new(self.now(), Kind::Settings, "The settings were changed.").by(actor))
             .await
     }

@@ -95,6 +95,19 @@ impl Browser {
         })
     }
 
+    /// Reloads a page until these words are on what a selector finds: some things are written up to
+    /// a second after the device has its answer, and without script no page renews itself.
+    pub fn finds(&self, path: &str, selector: &str, words: &str) {
+        wait(&format!("“{words}” on {path}"), || {
+            self.goes_to(path);
+            let found = self.elements(selector).into_iter().find_map(|id| {
+                let text = self.ask(&id, "text").ok()?;
+                Some(text.as_str()?.contains(words))
+            });
+            found.filter(|there| *there)
+        });
+    }
+
     /// Asserts that these words cannot be read.
     pub fn does_not_see(&self, words: &str) {
         let text = self.text();

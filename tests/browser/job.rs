@@ -63,15 +63,13 @@ fn the_main_job(script: Script) {
     assert_eq!(offered.status, 200);
     assert_eq!(offered.md5.as_deref(), Some(md5(&firmware).as_str()));
     assert_eq!(offered.body, firmware);
-    browser.goes_to("/devices/5ccf7f1ca1a5");
-    browser.sees("delivered");
-    browser.does_not_see("is confirmed");
+    let (page, state) = ("/devices/5ccf7f1ca1a5", "[aria-labelledby=tries] .badge");
+    browser.finds(page, state, "delivered");
 
     assert_eq!(device.polls("chase", "v1.0.1").status, 304);
-    browser.goes_to("/devices/5ccf7f1ca1a5");
-    browser.sees("confirmed");
-    browser.goes_to("/events?kind=confirmed");
-    browser.sees("v1.0.1");
+    browser.finds(page, state, "confirmed");
+    browser.sees("It is up to date");
+    browser.finds("/events?kind=confirmed", ".log", "v1.0.1");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

@@ -86,21 +86,21 @@ pub struct Firmware {
 }
 
 /// What a look at the fleet came to.
-pub(super) enum Look {
+pub(super) enum Look<'a> {
     /// The device is not recorded yet.
     Unknown,
     /// Its download is just ending: look again when it has.
     Ending(Arc<InFlight>),
     /// The decision.
-    Decided(Box<Finding>),
+    Decided(Finding<'a>),
 }
 
 /// A decision with what it needs to be carried out.
-pub(super) struct Finding {
+pub(super) struct Finding<'a> {
     pub(super) decision: Decision,
     pub(super) device_id: i64,
-    pub(super) platform: Option<Arc<ShelfPlatform>>,
-    pub(super) release: Option<Arc<Published>>,
+    pub(super) platform: Option<&'a Arc<ShelfPlatform>>,
+    pub(super) release: Option<&'a Arc<Published>>,
     /// The platform is open: approve the device.
     pub(super) admit: bool,
     /// What the check-in says about the last attempt.
@@ -109,7 +109,7 @@ pub(super) struct Finding {
     pub(super) changed: bool,
 }
 
-impl Finding {
+impl Finding<'_> {
     /// Whether something must be durable before the answer leaves.
     fn needs_writing(&self) -> bool {
         let settles = self.settled.is_some() || self.changed;
@@ -120,7 +120,7 @@ impl Finding {
 impl App {
     /// Answers a check-in.
     pub async fn answer_poll(&self, poll: Poll) -> Answer {
-        let shelf = self.shelf();
+        let shelf = self.0.shelf.load();
         let now = self.now();
         let mut look = self.look(&poll, &shelf, now, false);
         loop {
@@ -130,7 +130,7 @@ impl App {
                 }
                 // Rare, and large: kept apart so that the usual answer stays small.
                 Look::Decided(finding) => {
-                    return Box::pin(self.carry_out(&poll, *finding, now)).await;
+                    return Box::pin(self.carry_out(&poll, finding, now)).await;
                 }
                 Look::Ending(flight) => {
                     flight.ended().await;
@@ -148,7 +148,7 @@ impl App {
     }
 
     /// Decides under the lock of the device's part of the fleet, and notes what is written behind.
-    fn look(&self, poll: &Poll, shelf: &Shelf, now: Timestamp, waited: bool) -> Look {
+    fn look<'a>(&self, poll: &'a Poll, shelf: &'a Shelf, now: Timestamp, waited: bool) -> Look<'a> {
         let mac = poll.report.mac;
         let mut shard = self.0.fleet.shard(mac);
         let Some(live) = shard.devices.get(&mac) else {
@@ -158,18 +158,22 @@ impl App {
             return Look::Ending(Arc::clone(flight));
         }
         let finding = find(poll, live, shelf);
-        let quiet = self.settings().pending_answer == PendingAnswer::Quiet;
-        let status = status(&finding.decision, &poll.wanted, quiet);
+        let status = status(&finding.decision, &poll.wanted, self.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
         for event in events {
             self.record_later(event);
         }
-        Look::Decided(Box::new(finding))
+        Look::Decided(finding)
+    }
+
+    /// Whether pending devices get a quiet 304.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.0.settings.load().pending_answer == PendingAnswer::Quiet
     }
 
     /// What must be durable before the answer leaves, and the answer.
-    async fn carry_out(&self, poll: &Poll, finding: Finding, now: Timestamp) -> Answer {
+    async fn carry_out(&self, poll: &Poll, finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
         if finding.settled.is_some() || finding.changed {
             let (id, settled) = (finding.device_id, finding.settled);
@@ -179,26 +183,25 @@ impl App {
             }
         }
         if finding.admit
-            && let Some(platform) = &finding.platform
+            && let Some(platform) = finding.platform
             && let Err(error) = self.admit(mac, finding.device_id, platform, now).await
         {
             return self.fault(&error, mac);
         }
-        match (&finding.decision, &finding.release) {
+        match (&finding.decision, finding.release) {
             (Decision::Offer, Some(release)) => self.offer(poll, &finding, release, now).await,
             _ => self.answer(poll, &finding),
         }
     }
 
     /// The answer of a decision that is no offer.
-    fn answer(&self, poll: &Poll, finding: &Finding) -> Answer {
-        match (&finding.decision, &finding.release) {
+    fn answer(&self, poll: &Poll, finding: &Finding<'_>) -> Answer {
+        match (&finding.decision, finding.release) {
             (Decision::Describe, Some(release)) => {
                 Answer::Version { version: release.version.to_string(), md5: release.image.md5 }
             }
             (Decision::Refuse(refusal), _) => {
-                let quiet = self.settings().pending_answer == PendingAnswer::Quiet;
-                match status(&finding.decision, &poll.wanted, quiet) {
+                match status(&finding.decision, &poll.wanted, self.is_quiet()) {
                     304 => Answer::NotModified,
                     status => Answer::Error { status, text: words(refusal) },
                 }
@@ -218,7 +221,7 @@ impl App {
 }
 
 /// Puts the situation together and decides.
-fn find(poll: &Poll, live: &Live, shelf: &Shelf) -> Finding {
+fn find<'a>(poll: &'a Poll, live: &Live, shelf: &'a Shelf) -> Finding<'a> {
     let report = &poll.report;
     let own = || live.platform_id.and_then(|id| shelf.platform_by_id(id));
     let (ask, platform) = match (&poll.wanted, report.dev.as_deref()) {
@@ -250,8 +253,8 @@ fn find(poll: &Poll, live: &Live, shelf: &Shelf) -> Finding {
         admit: admits_anyone(&situation),
         decision,
         device_id: live.id,
-        platform: platform.cloned(),
-        release: release.cloned(),
+        platform,
+        release,
         settled: settle(live, report, reported.as_ref(), running, changed),
         changed: changed && live.attempt.is_some(),
     }

@@ -12,7 +12,7 @@ use crate::store::News;
 /// Brings what is known of the device up to date; answers the events this makes.
 pub(super) fn note(
     poll: &Poll,
-    finding: &Finding,
+    finding: &Finding<'_>,
     shard: &mut Shard,
     status: u16,
     now: Timestamp,
@@ -55,7 +55,7 @@ pub(super) fn note(
 /// The events about a check-in that says something new.
 fn tell(
     poll: &Poll,
-    finding: &Finding,
+    finding: &Finding<'_>,
     live: &Live,
     new_outcome: bool,
     now: Timestamp,
@@ -99,7 +99,7 @@ fn tell(
 
 fn tell_settled(
     poll: &Poll,
-    finding: &Finding,
+    finding: &Finding<'_>,
     live: &Live,
     state: AttemptState,
     now: Timestamp,
