@@ -29,6 +29,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(layers::same_origin))
         .layer(middleware::from_fn(layers::security_headers))
         .layer(middleware::from_fn(name_caller))
+        .layer(middleware::from_fn_with_state(app.clone(), updaters_first))
         .layer(CatchPanicLayer::new());
     Router::new()
         .merge(people)
@@ -36,6 +37,14 @@ pub fn router(app: App) -> Router {
         .merge(probes::router())
         .fallback(fallback)
         .with_state(app)
+}
+
+/// A sketch may ask for any path, also for one that a page has.
+async fn updaters_first(State(app): State<App>, request: Request, next: Next) -> Response {
+    match device::fallback(State(app), request).await {
+        Ok(response) => response,
+        Err(request) => next.run(request).await,
+    }
 }
 
 /// What no route knows: a device's file or path, else the page that says so.

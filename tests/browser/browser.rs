@@ -161,7 +161,7 @@ impl Browser {
     }
 
     /// A command of the `DevTools` protocol.
-    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         self.driver.devtools(command, parameters)
     }
 
@@ -175,23 +175,23 @@ impl Browser {
 
     /// Sends so many bytes a second at most.
     pub fn sends_slowly(&self, bytes_per_second: u32) {
-        self.devtools("Network.enable", json!({}));
+        self.devtools("Network.enable", &json!({}));
         let limits = json!({"offline": false, "latency": 0, "downloadThroughput": -1,
             "uploadThroughput": bytes_per_second});
-        self.devtools("Network.emulateNetworkConditions", limits);
+        self.devtools("Network.emulateNetworkConditions", &limits);
     }
 
     /// Gives the page a window, a phone's where it is narrow: headless windows cannot be so small.
     pub fn resizes(&self, width: u32, height: u32) {
         let screen = json!({"width": width, "height": height, "deviceScaleFactor": 1,
             "mobile": width < 600});
-        self.devtools("Emulation.setDeviceMetricsOverride", screen);
-        self.devtools("Emulation.setScrollbarsHidden", json!({"hidden": true}));
+        self.devtools("Emulation.setDeviceMetricsOverride", &screen);
+        self.devtools("Emulation.setScrollbarsHidden", &json!({"hidden": true}));
     }
 
     /// What the window shows, as a PNG file.
     pub fn photographs(&self, file: &Path) {
-        let shot = self.devtools("Page.captureScreenshot", json!({"format": "png"}));
+        let shot = self.devtools("Page.captureScreenshot", &json!({"format": "png"}));
         let png = decoded(shot["data"].as_str().unwrap_or_default());
         fs::write(file, png).expect("a screenshot");
     }

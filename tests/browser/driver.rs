@@ -50,7 +50,7 @@ impl Driver {
     }
 
     /// A command of the `DevTools` protocol.
-    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub fn devtools(&self, command: &str, parameters: &Value) -> Value {
         let body = json!({"cmd": command, "params": parameters});
         self.post("goog/cdp/execute", body).expect(command)
     }

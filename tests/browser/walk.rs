@@ -135,7 +135,7 @@ fn walk(server: &Server, stops: &[Stop]) {
     for (device, width, height) in WIDTHS {
         for scheme in SCHEMES {
             let media = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-            browser.devtools("Emulation.setEmulatedMedia", media);
+            browser.devtools("Emulation.setEmulatedMedia", &media);
             for (name, path) in stops {
                 browser.resizes(width, height);
                 browser.goes_to(path);
