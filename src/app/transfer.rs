@@ -90,6 +90,19 @@ impl App {
                 live.in_flight = None;
             }
         });
+        let seconds = end.elapsed.as_secs_f64();
+        let (kind, text) = if end.completed {
+            let text =
+                format!("Took all {} bytes of {} in {seconds:.1} s.", end.bytes, flight.title);
+            (Kind::Delivered, text)
+        } else {
+            let percent = end.bytes.saturating_mul(100) / flight.size.max(1);
+            let (bytes, title) = (end.bytes, &flight.title);
+            let text = format!("The download of {title} ended at {percent} % ({bytes} bytes).");
+            (Kind::Aborted, text)
+        };
+        let event = Event::new(now, kind, text).of(flight.mac).about(flight.release_id);
+        self.record_later(event.on(Some(flight.platform.as_str())));
         flight.settled.cancel();
         let millis = u64::try_from(end.elapsed.as_millis()).unwrap_or(u64::MAX);
         let ended = EndedAttempt {
@@ -104,18 +117,5 @@ impl App {
             let error: &dyn std::error::Error = &error;
             tracing::error!(error, device.mac = %flight.mac, "the end of a download is not recorded");
         }
-        let seconds = end.elapsed.as_secs_f64();
-        let (kind, text) = if end.completed {
-            let text =
-                format!("Took all {} bytes of {} in {seconds:.1} s.", end.bytes, flight.title);
-            (Kind::Delivered, text)
-        } else {
-            let percent = end.bytes.saturating_mul(100) / flight.size.max(1);
-            let (bytes, title) = (end.bytes, &flight.title);
-            let text = format!("The download of {title} ended at {percent} % ({bytes} bytes).");
-            (Kind::Aborted, text)
-        };
-        let event = Event::new(now, kind, text).of(flight.mac).about(flight.release_id);
-        self.record_later(event.on(Some(flight.platform.as_str())));
     }
 }

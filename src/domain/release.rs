@@ -135,6 +135,11 @@ pub fn file_name(platform: &str, version: &FirmwareVersion) -> String {
 /// Something that keeps a draft from being published without a person's word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
+    /// The file is damaged: no device could start it.
+    Damaged(
+        /// What is wrong, as a sentence.
+        String,
+    ),
     /// No known platform's name is in the file, and nobody named one.
     PlatformMissing,
     /// A platform was named that does not exist.
@@ -177,6 +182,7 @@ impl Question {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
+            Self::Damaged(_) => "damaged",
             Self::PlatformMissing => "platform_missing",
             Self::PlatformUnknown(_) => "platform_unknown",
             Self::PlatformAmbiguous(_) => "platform_ambiguous",
@@ -207,6 +213,7 @@ impl Question {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
+            Self::Damaged(what) => format!("The file is damaged. {what} Build it again."),
             Self::PlatformMissing => "No platform's name was found in the file. Choose the \
                 platform it is for, or create it."
                 .to_owned(),

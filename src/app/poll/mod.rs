@@ -298,7 +298,11 @@ fn settle(
         return None;
     }
     let confirmed = match reported {
-        Some(reported) => *reported == FirmwareVersion::read(&attempt.version) && changed,
+        // What it ran before is unknown where a crash lost it.
+        Some(reported) => {
+            let other = changed || live.report.is_none();
+            other && *reported == FirmwareVersion::read(&attempt.version)
+        }
         None => attempt.release_id.is_some() && running.map(|r| r.id) == attempt.release_id,
     };
     let state = match attempt.state {
@@ -317,7 +321,7 @@ pub(super) fn status(decision: &Decision, wanted: &Wanted, quiet: bool) -> u16 {
         Decision::NoUpdate(_) => 304,
         Decision::Refuse(refusal) => match (refusal, wanted) {
             (Refusal::NotApproved(Approval::Pending), _) if quiet => 304,
-            (Refusal::InvalidParameters | Refusal::UnknownPlatform, _)
+            (Refusal::InvalidParameters | Refusal::UnknownPlatform(_), _)
             | (Refusal::NotApproved(_) | Refusal::OtherPlatform { .. }, Wanted::Newest) => 400,
             (Refusal::NoPlatforms, _) => 500,
             (Refusal::NotApproved(_) | Refusal::OtherPlatform { .. }, Wanted::File(_)) => 403,
@@ -331,7 +335,7 @@ const fn words(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::InvalidParameters => "Error: Invalid parameters.",
         Refusal::NoPlatforms => "Error: Create platforms before updating.",
-        Refusal::UnknownPlatform => "Error: Unknown platform.",
+        Refusal::UnknownPlatform(_) => "Error: Unknown platform.",
         Refusal::NotApproved(_) | Refusal::OtherPlatform { .. } => "Error: Device not whitelisted.",
         Refusal::ModeUnsupported => "Error: No file-system image.",
         Refusal::NothingToDescribe => "Error: Nothing published.",

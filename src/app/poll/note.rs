@@ -26,11 +26,11 @@ pub(super) fn note(
     let new_outcome = *live.outcome != *code;
     let new_report = live.report.as_deref() != Some(&poll.report);
     let new_address = live.address != Some(poll.address);
-    if new_outcome || new_report {
-        tell(poll, finding, live, new_outcome, now, &mut events);
-    }
     if let Some((_, state)) = finding.settled {
         events.extend(tell_settled(poll, finding, live, state, now));
+    }
+    if new_outcome || new_report {
+        tell(poll, finding, live, new_outcome, now, &mut events);
     }
     if let (Some(attempt), true) = (&mut live.attempt, finding.changed) {
         attempt.deliveries = 0;

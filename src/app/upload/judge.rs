@@ -2,7 +2,7 @@
 
 use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
-use crate::domain::image::{Found, ImageInfo};
+use crate::domain::image::{Found, ImageInfo, Severity, Warning};
 use crate::domain::names::PlatformName;
 use crate::domain::release::{
     Image, Proposal, Question, Release, ReleaseState, questions_about_version,
@@ -20,7 +20,8 @@ impl App {
         wishes: &Wishes,
     ) -> Result<ReportCard, Error> {
         let shelf = self.shelf();
-        let mut questions = Vec::new();
+        let mut questions: Vec<Question> =
+            info.warnings.iter().filter(|w| w.severity == Severity::Fatal).map(damaged).collect();
         let wished = wishes.platform.as_deref().map(str::trim).filter(|name| !name.is_empty());
         let platform = name_platform(&info, wished, &mut questions)?;
         let known = platform.as_deref().and_then(|name| shelf.platform(name));
@@ -123,4 +124,9 @@ fn name_version(
 fn own_name(info: &ImageInfo) -> Option<&str> {
     let marked = info.markers.iter().find_map(|marker| marker.name.as_deref());
     marked.or_else(|| info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name()))
+}
+
+/// What keeps a damaged file from being published.
+fn damaged(warning: &Warning) -> Question {
+    Question::Damaged(warning.text.clone())
 }

@@ -40,6 +40,7 @@ pub(super) struct Layout {
 /// Reads the structure of a file that begins with the magic byte.
 pub(super) fn read(bytes: &[u8]) -> Result<Layout, Unusable> {
     refuse_merged(bytes)?;
+    refuse_boot_loader_alone(bytes)?;
     let arduino = walk(bytes, ESP8266_APP, SHORT_HEADER);
     if let Some(layout) = esp8266_arduino(bytes, &arduino)? {
         return Ok(layout);
@@ -52,6 +53,18 @@ pub(super) fn read(bytes: &[u8]) -> Result<Layout, Unusable> {
         Ok(walked) if walked.is_sound() => Ok(esp8266(Form::Esp8266Plain, bytes, &walked)),
         _ => Ok(guess(bytes)),
     }
+}
+
+/// Refuses the beginning of an Arduino ESP8266 file: its boot loader (whose first segment goes to
+/// this address, `protocol.md` §8.1) without the application behind it.
+fn refuse_boot_loader_alone(bytes: &[u8]) -> Result<(), Unusable> {
+    const EBOOT: [u8; 4] = 0x4010_F000_u32.to_le_bytes();
+    let smallest = ESP8266_APP + SHORT_HEADER;
+    if holds(bytes, SHORT_HEADER, &EBOOT) && bytes.len() < smallest {
+        let (size, expected) = (offset(bytes.len()), offset(smallest));
+        return Err(Unusable::Truncated { size, expected });
+    }
+    Ok(())
 }
 
 /// The two images of an Arduino ESP8266 file, if the second one is there.
@@ -260,4 +273,19 @@ fn cut_off(bytes: &[u8], segment: &segments::Segment) -> Result<(), Unusable> {
         return Ok(());
     }
     Err(Unusable::Truncated { size: offset(bytes.len()), expected })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_boot_loader_without_an_application_is_cut_off() {
+        let whole = include_bytes!("../../../tests/images/esp8266-arduino.bin");
+        assert!(read(whole).is_ok());
+        for size in [16, 2000, 4096, 4100] {
+            let cut = read(&whole[..size]);
+            assert!(matches!(cut, Err(Unusable::Truncated { .. })), "{size}");
+        }
+    }
 }

@@ -54,6 +54,8 @@ pub enum NoUpdate {
     Stopped {
         /// How often.
         deliveries: u32,
+        /// Whether the device reports which image it runs: then that is the old one.
+        old_image: bool,
     },
 }
 
@@ -65,13 +67,18 @@ pub enum Refusal {
     /// There are no platforms yet.
     NoPlatforms,
     /// There is no platform of that name.
-    UnknownPlatform,
+    UnknownPlatform(
+        /// The name.
+        String,
+    ),
     /// It is not approved.
     NotApproved(Approval),
     /// It is approved, but for another platform.
     OtherPlatform {
         /// The platform it is approved for.
         own: String,
+        /// The platform it asked for.
+        asked: String,
     },
     /// It wants a file-system image and there is none, or its mode is unknown.
     ModeUnsupported,
@@ -151,15 +158,22 @@ impl NoUpdate {
                 without that nothing is offered."
                 .to_owned(),
             Self::TooBig { needs, free } => {
-                format!("The image needs {needs} bytes, but the device has only {free} free.")
+                format!("The image needs {} KiB, but the device has only {} KiB free: make the sketch smaller, or \
+                     choose a flash layout with more room.", needs.div_ceil(1024), free / 1024)
             }
             Self::NoSlot => "It has no slot for updates: choose a partition scheme with OTA in \
                 the IDE and flash it once over USB."
                 .to_owned(),
             Self::WrongFamily { device, image } => wrong_family(*device, *image),
-            Self::Stopped { deliveries } => format!(
-                "It downloaded this release {deliveries} times and came back unchanged each time, \
-                 so it is no longer offered. The new sketch probably reports its old version."
+            Self::Stopped { deliveries, old_image: true } => format!(
+                "It downloaded this release {deliveries} times and still runs its old image, so it \
+                 is no longer offered. Installing failed, or it did not restart: look at its \
+                 serial monitor."
+            ),
+            Self::Stopped { deliveries, old_image: false } => format!(
+                "It downloaded this release {deliveries} times and came back with its old version, \
+                 so it is no longer offered. Either installing failed, or the new sketch still \
+                 reports its old version."
             ),
         }
     }
@@ -172,7 +186,7 @@ impl Refusal {
         match self {
             Self::InvalidParameters => "invalid_parameters",
             Self::NoPlatforms => "no_platforms",
-            Self::UnknownPlatform => "unknown_platform",
+            Self::UnknownPlatform(_) => "unknown_platform",
             Self::NotApproved(Approval::Ignored) => "ignored",
             Self::NotApproved(Approval::Blocked) => "blocked",
             Self::NotApproved(_) => "not_approved",
@@ -190,13 +204,16 @@ impl Refusal {
                 image is not a known one."
                 .to_owned(),
             Self::NoPlatforms => "There are no platforms yet; create one first.".to_owned(),
-            Self::UnknownPlatform => "It named a platform that does not exist.".to_owned(),
+            Self::UnknownPlatform(dev) => {
+                format!("There is no platform “{dev}”: create it, or correct dev= in the sketch.")
+            }
             Self::NotApproved(Approval::Ignored) => "It is ignored.".to_owned(),
             Self::NotApproved(Approval::Blocked) => "It is blocked.".to_owned(),
             Self::NotApproved(_) => "It is not approved yet.".to_owned(),
-            Self::OtherPlatform { own } => {
-                format!("It is approved for {own} and asked for another platform; move it first.")
-            }
+            Self::OtherPlatform { own, asked } => format!(
+                "It is approved for {own}, but asked for {asked}: move it there, or correct dev= \
+                 in the sketch."
+            ),
             Self::ModeUnsupported => "It asked for a file-system image; there is none.".to_owned(),
             Self::NothingToDescribe => {
                 "It asked which version there is; nothing is published.".to_owned()

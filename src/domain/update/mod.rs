@@ -143,13 +143,14 @@ fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusa
             trace.note("approved", false, || "It named no platform and has none.".into());
             return Err(Refusal::NotApproved(approval));
         }
-        trace.note("platform_known", false, || {
-            let dev = situation.report.dev.as_deref().unwrap_or_default();
-            format!("There is no platform “{dev}”.")
-        });
-        return Err(Refusal::UnknownPlatform);
+        let dev = situation.report.dev.as_deref().unwrap_or_default();
+        trace.note("platform_known", false, || format!("There is no platform “{dev}”."));
+        return Err(Refusal::UnknownPlatform(dev.to_owned()));
     };
-    trace.note("platform_known", true, || format!("Its platform is {}.", platform.name));
+    trace.note("platform_known", true, || match situation.ask {
+        Ask::Newest { named: false } => format!("Its platform is {}.", platform.name),
+        Ask::Newest { named: true } | Ask::File => format!("It asks for {}.", platform.name),
+    });
     approved(situation, platform, trace)
 }
 
@@ -179,7 +180,8 @@ fn approved(
             trace.note("approved", false, || {
                 format!("It is approved for {own}, not for {}.", platform.name)
             });
-            return Err(Refusal::OtherPlatform { own });
+            let asked = platform.name.to_owned();
+            return Err(Refusal::OtherPlatform { own, asked });
         }
     }
     trace.note("approved", true, || format!("It is approved for {}.", platform.name));
@@ -240,9 +242,10 @@ fn offer(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpda
         trace.note("not_stopped", false, || {
             format!("It downloaded {} {deliveries} times and came back unchanged.", release.version)
         });
-        return Err(NoUpdate::Stopped { deliveries });
+        let old_image = situation.report.sketch_md5.is_some();
+        return Err(NoUpdate::Stopped { deliveries, old_image });
     }
-    trace.note("not_stopped", true, || "It is not going round in circles.".into());
+    trace.note("not_stopped", true, || "No download of it was in vain.".into());
     Ok(())
 }
 

@@ -179,7 +179,8 @@ pub const fn acceptance(question: &Question) -> &'static str {
         Question::VersionNotHigher { .. } => "Publish the lower version all the same",
         Question::OtherFamily { .. } => "Publish it for the other chip all the same",
         Question::Identical { .. } => "Publish the same file once more",
-        Question::PlatformMissing
+        Question::Damaged(_)
+        | Question::PlatformMissing
         | Question::PlatformAmbiguous(_)
         | Question::VersionMissing
         | Question::VersionAmbiguous(_)
