@@ -1,6 +1,6 @@
 -- A draft may lack platform and version. Digests are lower-case hexadecimal; `sha256` names the file.
 CREATE TABLE releases (
-    id           INTEGER PRIMARY KEY,
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
     platform_id  INTEGER REFERENCES platforms (id) ON DELETE CASCADE,
     version      TEXT,
     version_key  TEXT,
@@ -20,7 +20,7 @@ CREATE UNIQUE INDEX releases_version ON releases (platform_id, version_key) WHER
 CREATE INDEX releases_state ON releases (state);
 
 CREATE TABLE images (
-    id              INTEGER PRIMARY KEY,
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
     release_id      INTEGER NOT NULL REFERENCES releases (id) ON DELETE CASCADE,
     sha256          TEXT    NOT NULL,
     md5             TEXT    NOT NULL,

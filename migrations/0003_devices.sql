@@ -1,6 +1,6 @@
 -- What a person said of a device (name, approval, platform) and what it said itself.
 CREATE TABLE devices (
-    id            INTEGER PRIMARY KEY,
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
     mac           TEXT    NOT NULL UNIQUE,
     name          TEXT    NOT NULL DEFAULT '',
     approval      TEXT    NOT NULL CHECK (approval IN ('pending', 'approved', 'ignored', 'blocked')),

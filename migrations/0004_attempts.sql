@@ -1,6 +1,6 @@
 -- One try to update a device. `counts` is 0 once the device changed or a person lifted the loop stop.
 CREATE TABLE attempts (
-    id         INTEGER PRIMARY KEY,
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
     device_id  INTEGER NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
     release_id INTEGER REFERENCES releases (id) ON DELETE SET NULL,
     version    TEXT    NOT NULL,

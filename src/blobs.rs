@@ -32,7 +32,7 @@ pub enum BlobError {
     #[error("the disk is full")]
     Full,
     /// A file that a row points at is not there.
-    #[error("the firmware file {0} is missing")]
+    #[error("the firmware file {0} is missing or damaged")]
     Missing(Sha256),
     /// Reading or writing failed.
     #[error("a firmware file could not be read or written")]
@@ -171,19 +171,21 @@ impl Blobs {
     /// All bytes of a file, from memory where they are there.
     ///
     /// # Errors
-    /// [`BlobError::Missing`] where it is not in its place or not whole.
+    /// [`BlobError::Missing`] where it is not in its place, not whole, or damaged.
     pub async fn read(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(&sha256);
         let load = async {
-            let bytes = tokio::fs::read(path).await.map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => BlobError::Missing(sha256),
-                _ => BlobError::Io(error),
-            })?;
-            if bytes.len() as u64 == size {
-                Ok(Bytes::from(bytes))
-            } else {
-                Err(BlobError::Missing(sha256))
-            }
+            let read = blocking(move || match std::fs::read(path) {
+                // A disk may rot: what is sent must be what was published.
+                Ok(bytes) => {
+                    let whole = bytes.len() as u64 == size;
+                    let same = whole && Sha256(Sha256Hasher::digest(&bytes).into()) == sha256;
+                    Ok(same.then(|| Bytes::from(bytes)))
+                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(error),
+            });
+            read.await?.ok_or(BlobError::Missing(sha256))
         };
         self.cache.get_or_insert_async(&sha256, load).await
     }

@@ -35,6 +35,10 @@ pub fn run(line: CommandLine) -> ExitCode {
 /// Serves until the process is told to stop.
 fn serve(options: &Serve) -> Result<(), String> {
     start_log(options);
+    // The usual soft limit of 1024 open files is less than the connections that may be held.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::from(u16::MAX)) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {

@@ -176,7 +176,7 @@ function filterRows(input) {
 function tickAll(box) {
   box.closest("[hidden]")?.removeAttribute("hidden");
   box.addEventListener("change", () => {
-    const boxes = box.form.querySelectorAll(`input[name="${box.dataset.all}"]`);
+    const boxes = [...box.form.elements].filter((other) => other.name === box.dataset.all);
     boxes.forEach((other) => (other.checked = box.checked));
   });
 }

@@ -107,12 +107,13 @@ async function upload(form, files, list, status) {
     outcomes.push(outcome);
   }
   const [only] = outcomes;
-  if (outcomes.length === 1 && only.url) {
+  if (outcomes.length === 1 && only.url && only.state !== "existing") {
     location.href = only.url;
     return;
   }
-  const kept = outcomes.filter((outcome) => outcome.url).length;
-  status.textContent = `${kept} of ${outcomes.length} files uploaded.`;
+  const kept = outcomes.filter((outcome) => outcome.url && outcome.state !== "existing").length;
+  const word = outcomes.length === 1 ? "file" : "files";
+  status.textContent = `${kept} of ${outcomes.length} ${word} added.`;
 }
 
 function enliven(form) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::App;
-use super::folder::{self, Folder, FolderFile};
+use super::folder::{Folder, FolderFile};
 use super::shelf::{Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
@@ -229,8 +229,8 @@ impl App {
     ) -> Result<FileTarget, CatalogError> {
         let path = segments(path)?;
         if let Some(root) = self.0.limits.catalog.clone() {
-            let path = path.clone();
-            let read = tokio::task::spawn_blocking(move || folder::read(&root, &path));
+            let (app, path) = (self.clone(), path.clone());
+            let read = tokio::task::spawn_blocking(move || app.0.lists.folder.read(&root, &path));
             if let Some(file) = read.await.map_err(io::Error::other)?? {
                 return Ok(FileTarget::Folder(file));
             }

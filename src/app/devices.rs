@@ -251,11 +251,7 @@ impl App {
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
         self.0.store.settle_attempt(device.id, None, true, now).await?;
-        self.0.fleet.with(mac, |live| {
-            if let Some(attempt) = &mut live.attempt {
-                attempt.deliveries = 0;
-            }
-        });
+        self.0.fleet.with(mac, |live| live.deliveries.clear());
         let text = "The release is offered again at the next check-in.";
         let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await

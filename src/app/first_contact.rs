@@ -62,7 +62,9 @@ impl App {
             (None, _) => "Asked for the first time.".to_owned(),
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
-        self.record_later(event.by(poll.address.to_string()));
+        if self.0.strangers.allows(now) {
+            self.record_later(event.by(poll.address.to_string()));
+        }
         Ok(())
     }
 
@@ -88,7 +90,11 @@ impl App {
     /// Makes room where too many devices wait.
     async fn forget_stalest_pending(&self) -> Result<(), Error> {
         let limit = usize::try_from(self.settings().pending_limit).unwrap_or(usize::MAX);
-        while self.0.fleet.pending() >= limit {
+        // Bounded, should memory and database ever disagree.
+        for _ in 0..16 {
+            if self.0.fleet.pending() < limit {
+                break;
+            }
             // What is only in memory yet must be there to be compared.
             self.flush().await?;
             let Some(mac) = self.0.store.stalest_pending().await? else {

@@ -17,6 +17,8 @@ use crate::store::{Batch, DeviceFilter, LastAttempt, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
+/// Events of one device that are written in an hour.
+const EVENTS_AN_HOUR: u16 = 60;
 /// Devices that are read from the database at once.
 const PAGE: u32 = 5_000;
 
@@ -51,9 +53,13 @@ pub(super) struct Live {
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
     pub(super) attempt: Option<Box<LastAttempt>>,
+    /// How often it took all bytes of which release without any change since.
+    pub(super) deliveries: Vec<(i64, u32)>,
     pub(super) in_flight: Option<Arc<InFlight>>,
     /// What is not written yet.
     pub(super) news: Option<Box<News>>,
+    /// The hour, and how many events the device made in it.
+    events: (i64, u16),
     dirty: bool,
 }
 
@@ -69,9 +75,30 @@ impl Live {
             checkins: 0,
             outcome: Box::default(),
             attempt: None,
+            deliveries: Vec::new(),
             in_flight: None,
             news: None,
+            events: (0, 0),
             dirty: false,
+        }
+    }
+
+    /// Whether one more event of the device is worth a row this hour: a device whose statements
+    /// change at every check-in must not fill the disk.
+    pub(super) fn may_tell(&mut self, now: Timestamp) -> bool {
+        let hour = now.div_euclid(3600);
+        if self.events.0 != hour {
+            self.events = (hour, 0);
+        }
+        self.events.1 = self.events.1.saturating_add(1);
+        self.events.1 <= EVENTS_AN_HOUR
+    }
+
+    /// Counts a delivery of a release.
+    pub(super) fn delivered(&mut self, release_id: i64) {
+        match self.deliveries.iter_mut().find(|(id, _)| *id == release_id) {
+            Some((_, count)) => *count += 1,
+            None => self.deliveries.push((release_id, 1)),
         }
     }
 
@@ -118,14 +145,17 @@ impl Fleet {
             events: Mutex::default(),
         };
         let mut attempts = store.last_attempts().await?;
+        let mut deliveries = store.deliveries().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
             let Some(last) = devices.last() else { break };
             filter.after = Some(last.id);
             for device in devices {
-                let attempt = attempts.remove(&device.id);
-                fleet.insert(device.mac, Live::from_device(device, attempt));
+                let (mac, id) = (device.mac, device.id);
+                let mut live = Live::from_device(device, attempts.remove(&id));
+                live.deliveries = deliveries.remove(&id).unwrap_or_default();
+                fleet.insert(mac, live);
             }
         }
         Ok(fleet)

@@ -8,16 +8,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use md5::{Digest, Md5 as Md5Hasher};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
 
 use super::catalog::{CatalogError, Entry, EntryKind};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::digest::Md5;
-use crate::domain::image::{KnownNames, inspect};
+use crate::domain::image::{KnownNames, Unusable, inspect};
 
 /// Files whose kind is remembered at most.
 const REMEMBERED: usize = 4_096;
 
+/// Bytes of files that are kept in memory.
+const IN_MEMORY: u64 = 32 << 20;
 /// Bytes of the largest file that is offered: no flash chip of a device is larger.
 const LARGEST: u64 = 32 << 20;
 
@@ -30,17 +34,70 @@ pub struct FolderFile {
     pub md5: Md5,
     /// Its name.
     pub name: String,
-    /// The family of chips it is for; `None` where it is no firmware.
-    pub family: Option<Family>,
+    /// What it is.
+    pub kind: FolderKind,
 }
 
-/// What a file is, as long as its size and time stay the same.
-type Kinds = HashMap<PathBuf, ((u64, Timestamp), Option<Family>)>;
+/// What a file of the folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FolderKind {
+    /// Firmware, and the family it is for, where its structure proves that.
+    Firmware(Option<Family>),
+    /// Anything else.
+    Other,
+}
 
-/// Remembers what the files of the folder are, so that they are not read for every list.
-#[derive(Debug, Default)]
+impl FolderKind {
+    /// Whether it can run on a device of this family, as far as that is known.
+    #[must_use]
+    pub fn is_for(self, family: Option<Family>) -> bool {
+        match (self, family) {
+            (Self::Firmware(Some(own)), Some(family)) => own == family,
+            (Self::Firmware(_), _) => true,
+            (Self::Other, _) => false,
+        }
+    }
+
+    /// Whether it is certainly for another family: it would break the device.
+    #[must_use]
+    pub fn is_foreign_to(self, family: Family) -> bool {
+        matches!(self, Self::Firmware(Some(own)) if own != family)
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        let names: [&str; 0] = [];
+        match inspect(bytes, &KnownNames::new(names)) {
+            Ok(info) => Self::Firmware(info.chip_certain.then(|| info.chip.family())),
+            // As `updateserver.py` judges: by the first byte.
+            Err(Unusable::TooShort { .. }) if bytes.first() == Some(&0xE9) => Self::Firmware(None),
+            Err(_) => Self::Other,
+        }
+    }
+}
+
+/// Size and time: as long as they stay, the file is the same.
+type Stamp = (u64, Timestamp);
+
+/// Remembers the files of the folder, so that they are not read for every list and download.
+#[derive(Debug)]
 pub(super) struct Folder {
-    kinds: Mutex<Kinds>,
+    kinds: Mutex<HashMap<PathBuf, (Stamp, FolderKind)>>,
+    files: Cache<PathBuf, (Stamp, FolderFile), Weight>,
+}
+
+#[derive(Debug, Clone)]
+struct Weight;
+
+impl Weighter<PathBuf, (Stamp, FolderFile)> for Weight {
+    fn weight(&self, _: &PathBuf, (_, file): &(Stamp, FolderFile)) -> u64 {
+        (file.bytes.len() as u64).max(1)
+    }
+}
+
+impl Default for Folder {
+    fn default() -> Self {
+        Self { kinds: Mutex::default(), files: Cache::with_weighter(64, IN_MEMORY, Weight) }
+    }
 }
 
 impl Folder {
@@ -70,53 +127,52 @@ impl Folder {
             }
             let (size, modified) = (data.len(), modified(&data));
             let own = self.kind(&entry.path(), &name, size, modified);
-            let fits = own.is_some_and(|own| family.is_none_or(|family| family == own));
-            let kind = if fits { EntryKind::Bin } else { EntryKind::File };
+            let kind = if own.is_for(family) { EntryKind::Bin } else { EntryKind::File };
             entries.push(Entry { name, kind, modified, size });
         }
         Ok(entries)
     }
 
-    /// The family of chips that a file is for, if it is firmware.
-    fn kind(&self, path: &Path, name: &str, size: u64, modified: Timestamp) -> Option<Family> {
+    /// What a file is.
+    fn kind(&self, path: &Path, name: &str, size: u64, modified: Timestamp) -> FolderKind {
         if Path::new(name).extension().is_none_or(|extension| extension != "bin") {
-            return None;
+            return FolderKind::Other;
         }
         let stamp = (size, modified);
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, family)) = kinds.get(path).filter(|(known, _)| *known == stamp) {
-            return *family;
+        if let Some((_, kind)) = kinds.get(path).filter(|(known, _)| *known == stamp) {
+            return *kind;
         }
         let bytes = if size > LARGEST { None } else { std::fs::read(path).ok() };
-        let family = bytes.and_then(|bytes| family_of(&bytes));
+        let kind = bytes.map_or(FolderKind::Other, |bytes| FolderKind::of(&bytes));
         if kinds.len() >= REMEMBERED {
             kinds.clear();
         }
-        kinds.insert(path.to_owned(), (stamp, family));
-        family
+        kinds.insert(path.to_owned(), (stamp, kind));
+        kind
     }
-}
 
-/// The family of chips that an image is for, if it is one.
-fn family_of(bytes: &[u8]) -> Option<Family> {
-    let names: [&str; 0] = [];
-    inspect(bytes, &KnownNames::new(names)).ok().map(|info| info.chip.family())
-}
-
-/// Reads a file beneath the root; `None` where there is none.
-pub(super) fn read(root: &Path, segments: &[String]) -> io::Result<Option<FolderFile>> {
-    let Ok(path) = beneath(root, segments) else {
-        return Ok(None);
-    };
-    let data = std::fs::metadata(&path)?;
-    if !data.is_file() || data.len() > LARGEST {
-        return Ok(None);
+    /// Reads a file beneath the root; `None` where there is none.
+    pub(super) fn read(&self, root: &Path, segments: &[String]) -> io::Result<Option<FolderFile>> {
+        let Ok(path) = beneath(root, segments) else {
+            return Ok(None);
+        };
+        let data = std::fs::metadata(&path)?;
+        if !data.is_file() || data.len() > LARGEST {
+            return Ok(None);
+        }
+        let stamp = (data.len(), modified(&data));
+        if let Some((_, file)) = self.files.get(&path).filter(|(known, _)| *known == stamp) {
+            return Ok(Some(file));
+        }
+        let bytes = std::fs::read(&path)?;
+        let md5 = Md5(Md5Hasher::digest(&bytes).into());
+        let kind = FolderKind::of(&bytes);
+        let name = segments.last().cloned().unwrap_or_default();
+        let file = FolderFile { bytes: Bytes::from(bytes), md5, name, kind };
+        self.files.insert(path, (stamp, file.clone()));
+        Ok(Some(file))
     }
-    let bytes = std::fs::read(&path)?;
-    let md5 = Md5(Md5Hasher::digest(&bytes).into());
-    let family = family_of(&bytes);
-    let name = segments.last().cloned().unwrap_or_default();
-    Ok(Some(FolderFile { bytes: Bytes::from(bytes), md5, name, family }))
 }
 
 /// The real place of a path, which must lie beneath the real root.

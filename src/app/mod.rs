@@ -26,16 +26,17 @@ mod write_behind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use catalog::{Catalog, CatalogError, Entry, EntryKind, FileTarget};
 pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
 pub use explain::Explanation;
-pub use folder::FolderFile;
+pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::ReleaseChange;
@@ -52,7 +53,11 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
-use unknown::UnknownCallers;
+use unknown::{EventBudget, UnknownCallers};
+use write_behind::LateWrite;
+
+/// How long a stop waits for the work behind the answers.
+const CLOSING: Duration = Duration::from_secs(4);
 
 /// What the command line fixes for the whole run.
 #[derive(Debug, Clone)]
@@ -92,7 +97,15 @@ struct Inner {
     recording: Mutex<()>,
     /// Held from judging a file to publishing it, so that the judgement still holds then.
     accepting: Mutex<()>,
+    /// Uploads that are looked at at the same time, each of which takes the memory of its image.
+    inspecting: Semaphore,
+    /// Changes of attempts that could not be written yet.
+    late: Mutex<Vec<LateWrite>>,
     unknown: UnknownCallers,
+    /// Events about devices that nobody approved.
+    strangers: EventBudget,
+    /// Events about the server's own failures.
+    faults: EventBudget,
     uploads: AtomicU64,
     lists: Lists,
     tasks: TaskTracker,
@@ -128,7 +141,11 @@ impl App {
             changing: Mutex::default(),
             recording: Mutex::default(),
             accepting: Mutex::default(),
+            inspecting: Semaphore::new(2),
+            late: Mutex::default(),
             unknown: UnknownCallers::default(),
+            strangers: EventBudget::new(1_000),
+            faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),
             lists: Lists::default(),
             tasks: TaskTracker::new(),
@@ -175,7 +192,10 @@ impl App {
     /// Ends the work behind the answers, writes what is written behind, and closes the database.
     pub async fn close(&self) {
         self.0.tasks.close();
-        self.0.tasks.wait().await;
+        // Bounded, so that a container's engine need not kill us.
+        if tokio::time::timeout(CLOSING, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("work behind the answers did not end in time");
+        }
         if let Err(error) = self.flush().await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,

@@ -54,18 +54,16 @@ impl App {
             title: format!("{platform} {}", release.version),
             platform: platform.to_owned(),
             size: image.size,
+            counted: !poll.range,
             progress: OnceLock::new(),
             settled: CancellationToken::new(),
         });
         self.0.fleet.with(mac, |live| {
-            let earlier = live.attempt.take();
-            let earlier = earlier.filter(|earlier| earlier.release_id == Some(release.id));
             live.attempt = Some(Box::new(LastAttempt {
                 id: attempt_id,
                 release_id: Some(release.id),
                 version: release.version.to_string(),
                 state: AttemptState::Offered,
-                deliveries: earlier.map_or(0, |earlier| earlier.deliveries),
             }));
             live.in_flight = Some(Arc::clone(&flight));
         });

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::write_behind::LateWrite;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
@@ -24,6 +25,8 @@ pub struct InFlight {
     pub(super) title: String,
     pub(super) platform: String,
     pub(super) size: u64,
+    /// Whether it counts as a download of the release.
+    pub(super) counted: bool,
     pub(super) progress: OnceLock<Arc<AtomicU64>>,
     pub(super) settled: CancellationToken,
 }
@@ -78,13 +81,15 @@ impl App {
         let now = self.now();
         let state = if end.completed { AttemptState::Delivered } else { AttemptState::Aborted };
         self.0.fleet.with(flight.mac, |live| {
+            // A device that restarts without closing took the bytes all the same.
+            if end.completed || end.bytes >= flight.size {
+                live.delivered(flight.release_id);
+            }
             if let Some(attempt) = &mut live.attempt
-                && attempt.release_id == Some(flight.release_id)
+                && attempt.id == flight.attempt_id
+                && attempt.state == AttemptState::Offered
             {
-                attempt.deliveries += u32::from(end.completed);
-                if attempt.id == flight.attempt_id && attempt.state == AttemptState::Offered {
-                    attempt.state = state;
-                }
+                attempt.state = state;
             }
             if live.in_flight.as_ref().is_some_and(|own| own.attempt_id == flight.attempt_id) {
                 live.in_flight = None;
@@ -109,13 +114,11 @@ impl App {
             id: flight.attempt_id,
             release_id: flight.release_id,
             completed: end.completed,
+            counted: flight.counted,
             bytes: end.bytes,
             millis,
             now,
         };
-        if let Err(error) = self.0.store.record_transfer(ended).await {
-            let error: &dyn std::error::Error = &error;
-            tracing::error!(error, device.mac = %flight.mac, "the end of a download is not recorded");
-        }
+        self.write(LateWrite::Transfer(ended)).await;
     }
 }

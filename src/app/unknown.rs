@@ -35,6 +35,37 @@ impl UnknownCallers {
     }
 }
 
+/// How many events of one sort are written in an hour; the rest would only fill the disk.
+#[derive(Debug)]
+pub(super) struct EventBudget {
+    hourly: u32,
+    /// The hour, and how many events of it were written.
+    used: Mutex<(i64, u32)>,
+}
+
+impl EventBudget {
+    pub(super) const fn new(hourly: u32) -> Self {
+        Self { hourly, used: Mutex::new((0, 0)) }
+    }
+
+    /// Whether one more event may be written now. The last one says that more are left out.
+    pub(super) fn allows(&self, now: Timestamp) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let hour = now.div_euclid(3600);
+        if used.0 != hour {
+            *used = (hour, 0);
+        }
+        used.1 = used.1.saturating_add(1);
+        if used.1 == self.hourly {
+            tracing::warn!(
+                limit = self.hourly,
+                "further events of this sort are left out this hour"
+            );
+        }
+        used.1 <= self.hourly
+    }
+}
+
 impl App {
     /// A device request that cannot be attributed: no readable MAC address, or not an updater.
     pub fn refuse_unknown(&self, address: IpAddr, code: &'static str, text: &str) {

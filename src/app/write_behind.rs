@@ -1,17 +1,80 @@
 //! What is written behind the answers.
 
 use super::{App, Error};
+use crate::domain::Timestamp;
+use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
+use crate::store::{EndedAttempt, StoreError};
 
 /// Events that are kept in memory while the database fails; beyond, the oldest are lost.
 const EVENTS_KEPT: usize = 10_000;
 
+/// A change of an attempt that memory holds already. It is written at once; where the database
+/// fails, it is kept and written before the next batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum LateWrite {
+    /// A transfer ended.
+    Transfer(EndedAttempt),
+    /// A check-in settled an attempt, or showed that the device changed.
+    Settled {
+        /// The device.
+        device_id: i64,
+        /// The attempt and what became of it.
+        settled: Option<(i64, AttemptState)>,
+        /// Whether the device runs something else now.
+        changed: bool,
+        /// When.
+        at: Timestamp,
+    },
+}
+
 impl App {
+    /// Writes a change of an attempt, now or later.
+    pub(super) async fn write(&self, write: LateWrite) {
+        let Err(error) = self.try_write(write).await else { return };
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "a change of an attempt is written later"
+        );
+        self.0.late.lock().await.push(write);
+    }
+
+    /// Records what a check-in showed of an attempt, now or later.
+    pub(super) async fn settle(
+        &self,
+        device_id: i64,
+        settled: Option<(i64, AttemptState)>,
+        changed: bool,
+        at: Timestamp,
+    ) {
+        self.write(LateWrite::Settled { device_id, settled, changed, at }).await;
+    }
+
+    async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
+        match write {
+            LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
+            LateWrite::Settled { device_id, settled, changed, at } => {
+                self.0.store.settle_attempt(device_id, settled, changed, at).await
+            }
+        }
+    }
+
+    /// Writes what could not be written before.
+    async fn catch_up(&self) -> Result<(), StoreError> {
+        let mut late = self.0.late.lock().await;
+        while let Some(write) = late.first().copied() {
+            self.try_write(write).await?;
+            late.remove(0);
+        }
+        Ok(())
+    }
+
     /// Writes the check-ins since the last time in one transaction.
     ///
     /// # Errors
     /// Where the database fails; everything is then written with the next batch.
     pub async fn flush(&self) -> Result<(), Error> {
+        self.catch_up().await?;
         let batch = self.0.fleet.take_batch();
         if batch.is_empty() {
             return Ok(());
@@ -35,6 +98,8 @@ impl App {
         if purged > 0 {
             tracing::info!(events = purged, "old events were deleted");
         }
+        // No draft may be published meanwhile.
+        let accepting = self.0.accepting.lock().await;
         for id in self.0.store.expired_drafts(now).await? {
             let Some(draft) = self.0.store.release(id).await? else {
                 continue;
@@ -44,6 +109,7 @@ impl App {
             let event = Event::new(now, Kind::ReleaseDeleted, text);
             self.record(event.on(draft.platform).by("server")).await?;
         }
+        drop(accepting);
         self.sweep().await
     }
 

@@ -87,12 +87,15 @@ impl Report {
     }
 
     /// Whether the device runs something else than when it said `earlier`: another version or
-    /// another image.
+    /// another image. A digest that is missing now and then (out of memory) says nothing.
     #[must_use]
     pub fn runs_other_than(&self, earlier: &Self) -> bool {
+        fn differ<T: PartialEq>(now: Option<T>, then: Option<T>) -> bool {
+            matches!((now, then), (Some(now), Some(then)) if now != then)
+        }
         self.version != earlier.version
-            || self.sketch_md5 != earlier.sketch_md5
-            || self.sketch_sha256 != earlier.sketch_sha256
+            || differ(self.sketch_md5, earlier.sketch_md5)
+            || differ(self.sketch_sha256, earlier.sketch_sha256)
     }
 }
 

@@ -32,6 +32,8 @@ pub struct EndedAttempt {
     pub release_id: i64,
     /// Whether the last byte was taken and the connection closed in order.
     pub completed: bool,
+    /// Whether it counts as a download of the release: not where only a range was asked for.
+    pub counted: bool,
     /// Bytes that were taken.
     pub bytes: u64,
     /// How long it took, in milliseconds.
@@ -40,7 +42,7 @@ pub struct EndedAttempt {
     pub now: Timestamp,
 }
 
-/// A device's latest attempt, and how many deliveries count towards the loop stop.
+/// A device's latest attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAttempt {
     /// The attempt.
@@ -51,8 +53,6 @@ pub struct LastAttempt {
     pub version: String,
     /// How it stands.
     pub state: AttemptState,
-    /// Completed downloads of that release since the device last changed.
-    pub deliveries: u32,
 }
 
 #[derive(FromRow)]
@@ -77,7 +77,6 @@ struct LastRow {
     release_id: Option<i64>,
     version: String,
     state: String,
-    deliveries: i64,
 }
 
 fn state(word: &str) -> Result<AttemptState, StoreError> {
@@ -155,7 +154,7 @@ impl Store {
             "UPDATE releases SET downloads = downloads + $2, bytes = bytes + $3 WHERE id = $1",
         )
         .bind(ended.release_id)
-        .bind(i64::from(ended.completed))
+        .bind(i64::from(ended.completed && ended.counted))
         .bind(signed(ended.bytes))
         .execute(&mut *transaction)
         .await?;
@@ -214,11 +213,7 @@ impl Store {
     /// Where the database fails.
     pub async fn last_attempts(&self) -> Result<HashMap<i64, LastAttempt>, StoreError> {
         let rows: Vec<LastRow> = sqlx::query_as(
-            "SELECT a.id, a.device_id, a.release_id, a.version, a.state,
-                    (SELECT count(*) FROM attempts c
-                      WHERE c.device_id = a.device_id AND c.release_id = a.release_id
-                        AND c.counts = 1
-                        AND c.state IN ('delivered', 'not_taken')) AS deliveries
+            "SELECT a.id, a.device_id, a.release_id, a.version, a.state
                FROM attempts a
                JOIN (SELECT device_id, max(id) AS id FROM attempts GROUP BY device_id) l
                  ON l.id = a.id",
@@ -227,11 +222,34 @@ impl Store {
         .await?;
         let last = |row: LastRow| {
             let state = state(&row.state)?;
-            let deliveries = u32::try_from(row.deliveries).unwrap_or(u32::MAX);
             let LastRow { id, release_id, version, .. } = row;
-            Ok((row.device_id, LastAttempt { id, release_id, version, state, deliveries }))
+            Ok((row.device_id, LastAttempt { id, release_id, version, state }))
         };
         rows.into_iter().map(last).collect()
+    }
+
+    /// How often each device took all bytes of which release without any change since: the counts
+    /// of the loop stop. A transfer that broke after the last byte counts too.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn deliveries(&self) -> Result<HashMap<i64, Vec<(i64, u32)>>, StoreError> {
+        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
+            "SELECT device_id, release_id, count(*)
+               FROM attempts
+              WHERE counts = 1 AND release_id IS NOT NULL
+                AND (state IN ('delivered', 'not_taken')
+                     OR (state = 'aborted' AND bytes >= size))
+              GROUP BY device_id, release_id",
+        )
+        .fetch_all(&self.read)
+        .await?;
+        let mut deliveries: HashMap<i64, Vec<(i64, u32)>> = HashMap::new();
+        for (device_id, release_id, count) in rows {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            deliveries.entry(device_id).or_default().push((release_id, count));
+        }
+        Ok(deliveries)
     }
 
     /// The latest attempts of a device, newest first.

@@ -116,7 +116,8 @@ impl Store {
         sqlx::query(
             "DELETE FROM attempts
               WHERE offered_at < $1
-                AND (counts = 0 OR state NOT IN ('delivered', 'not_taken'))",
+                AND (counts = 0
+                     OR (state NOT IN ('delivered', 'not_taken') AND bytes < size))",
         )
         .bind(before)
         .execute(&mut *transaction)

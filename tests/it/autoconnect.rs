@@ -135,7 +135,7 @@ async fn names_that_the_parser_cannot_hold_are_left_out_and_the_others_stay() {
     let files: [(&str, &[u8]); 3] = [("a.bin", &x), (&longest, &x), (&too_long, &x)];
     let app = TestApp::plan().with_catalog(&files).start().await;
     let name = "n".repeat(40);
-    let version = format!("1.0.0-{}", "9".repeat(80));
+    let version = format!("1.0.0-{}", "9".repeat(58));
     app.platform(&name).released(&version).await;
     let all = names(&list(&app, ".").await.body);
     assert!(all.contains(&"a.bin".to_owned()) && all.contains(&longest), "{all:?}");

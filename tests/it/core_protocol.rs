@@ -211,7 +211,8 @@ async fn an_image_that_does_not_fit_is_not_offered() {
     }
     let told = app.told(Kind::Withheld).await;
     assert_eq!(told.len(), 1, "one event, however often it asks: {told:?}");
-    assert!(told[0].contains(&needed.to_string()), "{told:?}");
+    let sentence = format!("needs {} KiB", needed / 1024);
+    assert!(told[0].contains(&sentence), "{told:?}");
     let explained = app.app.explain(mac(CHASE)).unwrap();
     assert_eq!(explained.decision.code(), "too_big");
     device.with_free_space(needed).asks(&app, "/update").await.is_firmware(&released[0].bytes);

@@ -187,3 +187,59 @@ async fn an_unchanged_304_makes_no_event_but_is_seen() {
     let seen = app.device(CHASE).await.unwrap();
     assert_eq!((seen.checkins, seen.last_seen), (6, Some(app.app.now())));
 }
+
+#[tokio::test]
+async fn a_device_that_takes_all_and_resets_is_stopped_too() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for attempts in 1..=2 {
+        let (_, mut client) = device.begins(&app, OLD).await;
+        client.read_exactly(released.size()).await;
+        client.reset();
+        app.until_attempt(CHASE, AttemptState::Aborted).await;
+        assert_eq!(app.attempts(CHASE).await.len(), attempts);
+    }
+    device.asks(&app, OLD).await.is_not_modified();
+    assert_eq!(app.counters(&released).await.downloads, 0, "none was completed");
+    let app = app.restarted().await;
+    device.asks(&app, OLD).await.is_not_modified();
+}
+
+#[tokio::test]
+async fn a_digest_that_is_missing_now_and_then_does_not_lift_the_stop() {
+    let (app, released) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for md5 in ["a56f8ef78a0bebd812f62067daf1408a", ""] {
+        let device = device.clone().with_md5(md5);
+        device.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    device.asks(&app, OLD).await.is_not_modified();
+}
+
+#[tokio::test]
+async fn the_release_that_replaces_a_deleted_one_is_offered() {
+    let (app, broken) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for _ in 0..2 {
+        device.asks(&app, OLD).await.is_firmware(&broken.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    device.asks(&app, OLD).await.is_not_modified();
+    app.app.delete_release(broken.id(), "test").await.unwrap();
+    let sketch = Firmware::esp8266().of("chase", "v1.0.3");
+    let mended = app.release("chase", "v1.0.3", sketch).await;
+    device.asks(&app, OLD).await.is_firmware(&mended.bytes);
+}
+
+#[tokio::test]
+async fn a_device_that_says_something_else_each_time_does_not_fill_the_log() {
+    let (app, _) = stocked(0).await;
+    let device = FakeDevice::esp8266(CHASE);
+    for poll in 0..100 {
+        let path = format!("/update?dev=chase&ver=v2.0.{poll}");
+        device.asks(&app, &path).await.is_not_modified();
+    }
+    let changes = app.told(Kind::Changed).await.len();
+    assert!((10..=60).contains(&changes), "{changes} events");
+}

@@ -436,10 +436,15 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
     store.record_offer(offer).await.unwrap()
 }
 
+async fn transfer(store: &Store, id: i64, release_id: i64, completed: bool, bytes: u64) {
+    let (millis, now, counted) = (12, NOW + 5, true);
+    let ended = EndedAttempt { id, release_id, completed, counted, bytes, millis, now };
+    store.record_transfer(ended).await.unwrap();
+}
+
 async fn end(store: &Store, id: i64, release_id: i64, completed: bool) {
     let bytes = if completed { 1001 } else { 400 };
-    let ended = EndedAttempt { id, release_id, completed, bytes, millis: 12, now: NOW + 5 };
-    store.record_transfer(ended).await.unwrap();
+    transfer(store, id, release_id, completed, bytes).await;
 }
 
 #[tokio::test]
@@ -461,21 +466,35 @@ async fn offers_and_transfers_are_counted() {
 #[tokio::test]
 async fn deliveries_without_change_add_up_until_the_device_changes() {
     let (store, device, release) = with_attempts().await;
-    let last = async || store.last_attempts().await.unwrap().remove(&device);
-    assert!(last().await.is_none());
+    let counts = async || store.deliveries().await.unwrap().remove(&device).unwrap_or_default();
+    assert_eq!(counts().await, []);
     for deliveries in 1..=2 {
         let id = offer(&store, device, release).await;
         end(&store, id, release, true).await;
         let not_taken = Some((id, AttemptState::NotTaken));
         store.settle_attempt(device, not_taken, false, NOW).await.unwrap();
-        let last = last().await.unwrap();
-        assert_eq!((last.deliveries, last.state), (deliveries, AttemptState::NotTaken));
+        assert_eq!(counts().await, [(release, deliveries)]);
+        let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+        assert_eq!((last.id, last.state), (id, AttemptState::NotTaken));
     }
     let id = offer(&store, device, release).await;
     end(&store, id, release, false).await;
-    assert_eq!(last().await.unwrap().deliveries, 2, "an aborted one does not count");
+    assert_eq!(counts().await, [(release, 2)], "an aborted one does not count");
+    let id = offer(&store, device, release).await;
+    transfer(&store, id, release, false, 1001).await;
+    assert_eq!(counts().await, [(release, 3)], "one that broke after the last byte does");
     store.settle_attempt(device, None, true, NOW).await.unwrap();
-    assert_eq!(last().await.unwrap().deliveries, 0);
+    assert_eq!(counts().await, []);
+}
+
+#[tokio::test]
+async fn a_number_is_never_given_twice() {
+    let (store, device_id, release) = with_attempts().await;
+    let chase = store.platforms().await.unwrap().remove(0);
+    store.delete_release(release).await.unwrap();
+    assert!(published(&store, chase.id, "v2", 2).await > release);
+    store.delete_device(device_id).await.unwrap();
+    assert!(device(&store, CHASE, Approval::Approved, Some(chase.id)).await > device_id);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::domain::device::{Approval, AttemptState};
 use crate::domain::digest::Md5;
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::Published;
-use crate::domain::report::Report;
+use crate::domain::report::{Mode, Report};
 use crate::domain::update::{
     Ask, Asked, Decision, NoTrace, Refusal, Situation, Standing, admits_anyone, decide,
 };
@@ -30,8 +30,10 @@ pub struct Poll {
     pub report: Report,
     /// What it wants.
     pub wanted: Wanted,
-    /// Whether this is no attempt to update: HEAD, or a request for a range.
+    /// Whether only the headers are wanted (HEAD): no attempt to update.
     pub only_looks: bool,
+    /// Whether only a range is wanted: it gets the whole image, which counts as no download.
+    pub range: bool,
     /// Where it asks from.
     pub address: IpAddr,
     /// The `Host` it asks for.
@@ -158,11 +160,14 @@ impl App {
             return Look::Ending(Arc::clone(flight));
         }
         let finding = find(poll, live, shelf);
+        let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, self.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
         for event in events {
-            self.record_later(event);
+            if approved || self.0.strangers.allows(now) {
+                self.record_later(event);
+            }
         }
         Look::Decided(finding)
     }
@@ -177,10 +182,7 @@ impl App {
         let mac = poll.report.mac;
         if finding.settled.is_some() || finding.changed {
             let (id, settled) = (finding.device_id, finding.settled);
-            if let Err(error) = self.0.store.settle_attempt(id, settled, finding.changed, now).await
-            {
-                return self.fault(&error.into(), mac);
-            }
+            self.settle(id, settled, finding.changed, now).await;
         }
         if finding.admit
             && let Some(platform) = finding.platform
@@ -214,8 +216,11 @@ impl App {
     pub(super) fn fault(&self, error: &super::Error, mac: crate::domain::mac::MacAddr) -> Answer {
         let cause: &dyn std::error::Error = error;
         tracing::error!(error = cause, device.mac = %mac, "a check-in could not be answered");
+        let now = self.now();
         let text = "A check-in could not be answered; the cause is in the server's log.";
-        self.record_later(Event::new(self.now(), Kind::Fault, text).of(mac).by("server"));
+        if self.0.faults.allows(now) {
+            self.record_later(Event::new(now, Kind::Fault, text).of(mac).by("server"));
+        }
         Answer::Error { status: 500, text: "Error: The server failed." }
     }
 }
@@ -255,8 +260,8 @@ fn find<'a>(poll: &'a Poll, live: &Live, shelf: &'a Shelf) -> Finding<'a> {
         device_id: live.id,
         platform,
         release,
-        settled: settle(live, report, reported.as_ref(), running, changed),
-        changed: changed && live.attempt.is_some(),
+        settled: settle(poll, live, reported.as_ref(), running, changed),
+        changed: changed && !live.deliveries.is_empty(),
     }
 }
 
@@ -273,18 +278,15 @@ pub(super) fn standing<'a>(live: &Live, shelf: &'a Shelf) -> Standing<'a> {
 
 /// Deliveries of this release that count towards the loop stop.
 pub(super) fn deliveries(live: &Live, release: Option<&Arc<Published>>, changed: bool) -> u32 {
-    match (&live.attempt, release) {
-        (Some(attempt), Some(release)) if attempt.release_id == Some(release.id) && !changed => {
-            attempt.deliveries
-        }
-        _ => 0,
-    }
+    let counts = live.deliveries.iter().filter(|_| !changed);
+    let own = counts.filter(|(id, _)| release.is_some_and(|release| release.id == *id));
+    own.map(|(_, count)| *count).sum()
 }
 
 /// What this check-in says about the last attempt, if that is still open.
 fn settle(
+    poll: &Poll,
     live: &Live,
-    report: &Report,
     reported: Option<&FirmwareVersion>,
     running: Option<&Arc<Published>>,
     changed: bool,
@@ -294,7 +296,7 @@ fn settle(
         attempt.state,
         AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted
     );
-    if !open || report.mode != crate::domain::report::Mode::Sketch {
+    if !open || poll.only_looks || poll.report.mode != Mode::Sketch {
         return None;
     }
     let confirmed = match reported {

@@ -29,11 +29,11 @@ pub(super) fn note(
     if let Some((_, state)) = finding.settled {
         events.extend(tell_settled(poll, finding, live, state, now));
     }
-    if new_outcome || new_report {
+    if (new_outcome || new_report) && live.may_tell(now) {
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
-    if let (Some(attempt), true) = (&mut live.attempt, finding.changed) {
-        attempt.deliveries = 0;
+    if finding.changed {
+        live.deliveries.clear();
     }
     if let (Some(attempt), Some((_, state))) = (&mut live.attempt, finding.settled) {
         attempt.state = state;

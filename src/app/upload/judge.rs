@@ -10,6 +10,9 @@ use crate::domain::release::{
 use crate::domain::version::FirmwareVersion;
 use crate::store::ReleaseFilter;
 
+/// Characters of the longest version that a check-in can state.
+const VERSION_LIMIT: usize = 64;
+
 impl App {
     /// Everything that can be said about publishing an image.
     pub(super) async fn judge(
@@ -29,6 +32,9 @@ impl App {
             questions.push(Question::PlatformUnknown(name.clone()));
         }
         let wished = wishes.version.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        if let Some(wished) = wished {
+            check_version(wished)?;
+        }
         let version = name_version(&info, &image, platform.as_deref(), wished, &mut questions);
         let others = match known {
             Some(known) => {
@@ -129,4 +135,14 @@ fn own_name(info: &ImageInfo) -> Option<&str> {
 /// What keeps a damaged file from being published.
 fn damaged(warning: &Warning) -> Question {
     Question::Damaged(warning.text.clone())
+}
+
+/// A version must be one that a device can report: at most 64 characters, none of them a control.
+fn check_version(text: &str) -> Result<(), Error> {
+    let length = text.chars().count();
+    if length <= VERSION_LIMIT && !text.contains(char::is_control) {
+        return Ok(());
+    }
+    let value = format!("{length} characters long, or holds control characters");
+    Err(Error::Value { field: "the version", value, expected: "one line of at most 64 characters" })
 }

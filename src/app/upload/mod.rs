@@ -105,6 +105,8 @@ impl Receiving {
     /// # Errors
     /// [`Error::Unusable`] where it is no firmware; nothing is kept then.
     pub async fn finish(self) -> Result<Accepted, Error> {
+        // A whole image is in memory from here on.
+        let _turn = self.app.0.inspecting.acquire().await;
         let arrived = self.incoming.finish().await?;
         let (bytes, known) = (arrived.bytes.clone(), self.app.shelf().known_names());
         let info = inspect(bytes, known).await??;

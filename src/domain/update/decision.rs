@@ -158,8 +158,12 @@ impl NoUpdate {
                 without that nothing is offered."
                 .to_owned(),
             Self::TooBig { needs, free } => {
-                format!("The image needs {} KiB, but the device has only {} KiB free: make the sketch smaller, or \
-                     choose a flash layout with more room.", needs.div_ceil(1024), free / 1024)
+                format!(
+                    "The image needs {} KiB, but the device has only {} KiB free: make the sketch smaller, or \
+                     choose a flash layout with more room.",
+                    needs.div_ceil(1024),
+                    free / 1024
+                )
             }
             Self::NoSlot => "It has no slot for updates: choose a partition scheme with OTA in \
                 the IDE and flash it once over USB."

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::RANGE;
 use axum::http::{Method, Response};
 use percent_encoding::percent_decode_str;
 
@@ -53,8 +54,10 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
                 return respond::error(403, "Error: Device not whitelisted.");
             };
             let Caller { address, host } = caller;
-            let only_looks = report::only_looks(&request);
-            let poll = Poll { report, wanted: Wanted::File(release), only_looks, address, host };
+            let only_looks = request.method() == Method::HEAD;
+            let range = request.headers().contains_key(RANGE);
+            let poll =
+                Poll { report, wanted: Wanted::File(release), only_looks, range, address, host };
             let answer = app.answer_poll(poll).await;
             respond::draw(&app, answer, request.extensions().get::<Connection>())
         }
@@ -72,9 +75,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
 
 /// A file of the folder needs no approval and makes no attempt, but it never crosses families.
 fn folder_file(app: &App, file: FolderFile, updater: Updater, caller: &Caller) -> Response<Body> {
-    if let Some(family) = file.family
-        && family != updater.0
-    {
+    if file.kind.is_foreign_to(updater.0) {
         let text = "asked for a file of the catalog folder that is for the other family of chips; \
                     it would have broken the device.";
         app.refuse_unknown(caller.address, "wrong_family", text);

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use axum::extract::Request;
-use axum::http::header::{HOST, RANGE, USER_AGENT};
-use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::http::header::{HOST, USER_AGENT};
+use axum::http::{HeaderMap, HeaderValue};
 
 use super::query;
 use crate::domain::chip::Family;
@@ -94,9 +94,19 @@ impl<'a> Said<'a> {
         }
     }
 
-    /// Whose it is: STA, else BASE, else AP (`design.md` §3).
-    fn address(&self) -> Option<&'a str> {
-        self.sta_mac.or(self.base_mac).or(self.ap_mac)
+    /// Whether it says whose it is.
+    const fn has_address(&self) -> bool {
+        self.sta_mac.is_some() || self.base_mac.is_some() || self.ap_mac.is_some()
+    }
+
+    /// Whose it is: STA, else BASE, else AP (`design.md` §3). A chip without Wi-Fi may send an
+    /// empty STA address, which BASE makes up for; AP counts only where there is nothing else,
+    /// because it would be another identity of the same device.
+    fn address(&self) -> Option<MacAddr> {
+        if self.sta_mac.is_none() && self.base_mac.is_none() {
+            return self.ap_mac?.parse().ok();
+        }
+        [self.sta_mac, self.base_mac].into_iter().flatten().find_map(|text| text.parse().ok())
     }
 }
 
@@ -112,18 +122,13 @@ fn said(headers: &HeaderMap) -> Option<(Family, Said<'_>)> {
             esp32.take(rest, value);
         }
     }
-    if esp8266.address().is_some() {
+    if esp8266.has_address() {
         Some((Family::Esp8266, esp8266))
-    } else if esp32.address().is_some() {
+    } else if esp32.has_address() {
         Some((Family::Esp32, esp32))
     } else {
         None
     }
-}
-
-/// Whether the request is no attempt to update: no updater asks for headers only, or for a range.
-pub(super) fn only_looks(request: &Request) -> bool {
-    request.method() == Method::HEAD || request.headers().contains_key(RANGE)
 }
 
 /// What an updater wants.
@@ -143,7 +148,7 @@ pub(super) fn has_address(headers: &HeaderMap) -> bool {
 /// What the device says; `None` where it does not say readably who it is.
 pub(super) fn read(request: &Request) -> Option<Report> {
     let (family, said) = said(request.headers())?;
-    let mac: MacAddr = said.address()?.parse().ok()?;
+    let mac = said.address()?;
     let query = request.uri().query().unwrap_or_default();
     let asked = |name| query::value(query, name).filter(|value| !value.trim().is_empty());
     let version = asked("ver").map(|version| shorten(&version));

@@ -2,6 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::http::header::RANGE;
 use axum::http::{Method, Response};
 
 use super::report::{self, Caller};
@@ -22,8 +23,9 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         return respond::error(400, "Error: Invalid parameters.");
     };
     let Caller { address, host } = Caller::of(&request);
-    let only_looks = report::only_looks(&request);
-    let poll = Poll { report, wanted: Wanted::Newest, only_looks, address, host };
+    let only_looks = request.method() == Method::HEAD;
+    let range = request.headers().contains_key(RANGE);
+    let poll = Poll { report, wanted: Wanted::Newest, only_looks, range, address, host };
     let answer = app.answer_poll(poll).await;
     respond::draw(&app, answer, request.extensions().get::<Connection>())
 }

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::filters::{percent, strftime, thousands};
+use super::filters::{count, percent, strftime, thousands};
 use crate::domain::Timestamp;
 
 const HOUR: i64 = 3600;
@@ -85,9 +85,10 @@ fn finding(values: &[(Timestamp, u64)], total: u64, zone: &TimeZone) -> String {
     let hours = values.len();
     let busiest = values.iter().max_by_key(|(_, value)| *value);
     match busiest {
+        Some(_) if total == 1 => format!("1 check-in in the last {hours} hours"),
         Some((start, value)) if total > 0 => format!(
-            "{} check-ins in the last {hours} hours, most of them at {} ({})",
-            thousands(&total),
+            "{} in the last {hours} hours, most of them at {} ({})",
+            count(&total, "check-in", "check-ins"),
             strftime(*start, zone, "%H:%M"),
             thousands(value),
         ),
@@ -142,16 +143,18 @@ pub struct Stack {
 }
 
 /// Versions in the field, newest first; an empty version counts as "unknown". From the sixth on
-/// they are drawn as one part.
+/// they are drawn as one part. Only the newest that is published has the first colour.
 #[must_use]
-pub fn stack(versions: &[(String, u64)]) -> Stack {
+pub fn stack(versions: &[(String, u64)], is_newest: impl Fn(&str) -> bool) -> Stack {
     let total: u64 = versions.iter().map(|(_, value)| value).sum();
     let (unknown, known): (Vec<_>, Vec<_>) =
         versions.iter().filter(|(_, value)| *value > 0).partition(|(name, _)| name.is_empty());
     let mut shown: Vec<(String, u64, u8)> = Vec::new();
-    for (i, (name, value)) in known.iter().enumerate() {
-        match u8::try_from(i) {
-            Ok(i @ 0..=4) => shown.push((name.clone(), *value, i + 1)),
+    for (name, value) in known {
+        let others = shown.iter().filter(|(.., colour)| *colour > 1).count();
+        match u8::try_from(others) {
+            Ok(_) if is_newest(name) => shown.push((name.clone(), *value, 1)),
+            Ok(others @ 0..=3) => shown.push((name.clone(), *value, others + 2)),
             _ => rest(&mut shown, "older", *value),
         }
     }
@@ -227,17 +230,19 @@ mod tests {
     fn parts_fill_the_whole_bar() {
         let versions = ["v7", "v6", "v5", "v4", "v3", "v2", "v1", ""];
         let versions: Vec<_> = versions.iter().map(|v| ((*v).to_owned(), 3)).collect();
-        let stack = stack(&versions);
+        let stack = stack(&versions, |version| version == "v7");
         assert_eq!(stack.total, 24);
         assert_eq!(stack.parts.iter().map(|part| part.width).sum::<u64>(), 1000);
         let labels: Vec<_> = stack.parts.iter().map(|part| part.label.as_str()).collect();
         assert_eq!(labels, ["v7", "v6", "v5", "v4", "v3", "older", "unknown"]);
+        let colours: Vec<_> = stack.parts.iter().map(|part| part.colour).collect();
+        assert_eq!(colours, [1, 2, 3, 4, 5, 6, 6]);
         assert_eq!(stack.parts[5].value, 6);
         assert!(stack.finding.contains("3 on v7"));
     }
 
     #[test]
     fn no_devices_make_an_empty_bar() {
-        assert!(stack(&[]).parts.is_empty());
+        assert!(stack(&[], |_| false).parts.is_empty());
     }
 }

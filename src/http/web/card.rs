@@ -72,7 +72,7 @@ fn header(info: &ImageInfo) -> String {
         flash.and_then(|flash| flash.mode).map(|mode| format!("flash mode {mode}")),
         flash
             .and_then(|flash| flash.size_bytes)
-            .map(|size| format!("built for {} KiB", size >> 10)),
+            .map(|size| format!("built for {} of flash", filters::limit(&size))),
         flash.and_then(|flash| flash.frequency_mhz).map(|mhz| format!("{mhz} MHz")),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -1,13 +1,12 @@
 //! How a sketch is pointed at this server: snippets with its own address, and a line that waits
 //! for the first device.
 
-use std::net::IpAddr;
-
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
+use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
 use super::platforms::names;
@@ -18,63 +17,8 @@ use crate::store::{DeviceFilter, DeviceSort};
 
 /// For how many seconds a check-in turns the line green.
 const JUST_NOW: i64 = 120;
-
-/// The address by which devices reach this server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Address {
-    /// As in `http://192.168.1.10:8000`.
-    pub(super) base: String,
-    host: String,
-    port: u16,
-    set_by_hand: bool,
-}
-
-impl Address {
-    /// The public address, else the one that the visitor's browser used.
-    pub(super) fn of(app: &App, page: &Page) -> Self {
-        if let Some(url) = &app.settings().public_url {
-            return Self::read(url.as_str(), true);
-        }
-        let host = page.host.as_deref().unwrap_or("localhost:8000");
-        Self::read(&format!("http://{host}"), false)
-    }
-
-    fn read(base: &str, set_by_hand: bool) -> Self {
-        let (usual, rest) = match base.strip_prefix("https://") {
-            Some(rest) => (443, rest),
-            None => (80, base.strip_prefix("http://").unwrap_or(base)),
-        };
-        let authority = rest.split('/').next().unwrap_or(rest);
-        let split = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
-        let (host, port) = match split {
-            Some(at) => (&authority[..at], authority[at + 1..].parse().unwrap_or(usual)),
-            None => (authority, usual),
-        };
-        Self { base: base.to_owned(), host: host.to_owned(), port, set_by_hand }
-    }
-
-    /// Why no device will find this address, in a sentence; empty where it is good.
-    fn warning(&self) -> String {
-        let host = self.host.trim_matches(['[', ']']);
-        let address: Option<IpAddr> = host.parse().ok();
-        let local = host.eq_ignore_ascii_case("localhost")
-            || address.is_some_and(|address| address.is_loopback() || address.is_unspecified());
-        if local {
-            return format!("{} is this machine itself: no device can reach it.", self.base);
-        }
-        let container = matches!(address, Some(IpAddr::V4(v4)) if {
-            let [first, second, ..] = v4.octets();
-            first == 172 && (16..=31).contains(&second)
-        });
-        if container && !self.set_by_hand {
-            return format!("{} looks like the inside of a container.", self.base);
-        }
-        if self.base.starts_with("https://") {
-            return "The address begins with https: most sketches only speak http.".to_owned();
-        }
-        String::new()
-    }
-}
+/// Stands in the snippets until a platform is chosen.
+const PLACEHOLDER: &str = "your-platform";
 
 /// Some lines to copy.
 #[derive(Debug)]
@@ -143,16 +87,22 @@ fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
 struct Connect {
     page: Page,
     address: Address,
-    warning: String,
     platforms: Vec<String>,
     platform: String,
     snippets: Vec<Snippet>,
     latest: Option<Device>,
+    /// Whether that check-in is so recent that it turns the line green.
+    fresh: bool,
 }
 
 impl Connect {
     fn is_platform(&self, name: &str) -> bool {
         self.platform.eq_ignore_ascii_case(name)
+    }
+
+    /// Whether a platform is chosen already.
+    fn is_settled(&self) -> bool {
+        self.platforms.iter().any(|name| self.is_platform(name))
     }
 }
 
@@ -175,13 +125,19 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let platforms = names(&app);
     let chosen = choice.platform.and_then(|name| name.parse::<PlatformName>().ok());
-    let platform = chosen.map(|name| name.to_string()).or_else(|| platforms.first().cloned());
-    let platform = platform.unwrap_or_else(|| "chase".to_owned());
+    let platform = match (chosen, platforms.as_slice()) {
+        (Some(name), _) => name.to_string(),
+        (None, [only]) => only.clone(),
+        (None, []) => "chase".to_owned(),
+        (None, _) => String::new(),
+    };
     let address = Address::of(&app, &page);
+    let latest = latest(&app).await?;
+    let seen = latest.as_ref().and_then(|device| device.last_seen);
     let connect = Connect {
-        warning: address.warning(),
-        snippets: snippets(&address, &platform),
-        latest: latest(&app, page.now).await?,
+        snippets: snippets(&address, if platform.is_empty() { PLACEHOLDER } else { &platform }),
+        fresh: seen.is_some_and(|seen| page.now - seen <= JUST_NOW),
+        latest,
         page,
         address,
         platforms,
@@ -193,47 +149,16 @@ pub(super) async fn show(
     Ok(View(connect).into_response())
 }
 
-async fn latest(app: &App, now: i64) -> Result<Option<Device>, PageError> {
+/// The device that asked last.
+async fn latest(app: &App) -> Result<Option<Device>, PageError> {
     let filter = DeviceFilter { sort: DeviceSort::Seen, limit: 1, ..DeviceFilter::default() };
     let latest = app.store().devices(&filter).await?.into_iter().next();
-    Ok(latest.filter(|device| device.last_seen.is_some_and(|seen| now - seen <= JUST_NOW)))
+    Ok(latest.filter(|device| device.last_seen.is_some()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn addresses_are_taken_apart() {
-        for (base, host, port) in [
-            ("http://192.168.1.10:8000", "192.168.1.10", 8000),
-            ("http://pi.lan", "pi.lan", 80),
-            ("https://ota.example/base", "ota.example", 443),
-            ("http://[fe80::1]:8000", "[fe80::1]", 8000),
-            ("http://[fe80::1]", "[fe80::1]", 80),
-        ] {
-            let address = Address::read(base, false);
-            assert_eq!((address.host.as_str(), address.port), (host, port), "{base}");
-        }
-    }
-
-    #[test]
-    fn addresses_that_no_device_reaches_are_told() {
-        for (base, word) in [
-            ("http://localhost:8000", "itself"),
-            ("http://127.0.1.1", "itself"),
-            ("http://[::1]:8000", "itself"),
-            ("http://172.17.0.2:8000", "container"),
-            ("https://pi.lan", "https"),
-            ("http://192.168.1.10:8000", ""),
-            ("http://172.32.0.2", ""),
-        ] {
-            let warning = Address::read(base, false).warning();
-            assert_eq!(warning.is_empty(), word.is_empty(), "{base}: {warning}");
-            assert!(warning.contains(word), "{base}: {warning}");
-        }
-        assert_eq!(Address::read("http://172.20.1.5", true).warning(), "");
-    }
 
     #[test]
     fn snippets_hold_the_address_and_the_platform() {

@@ -4,8 +4,8 @@ use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 
+use super::address::Address;
 use super::confirm::Part;
-use super::connect::Address;
 use super::error::PageError;
 use super::inbox::{self, Waiting};
 use super::page::{Page, View};
@@ -13,7 +13,7 @@ use super::platforms::{self, names};
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::{Release, ReleaseState};
+use crate::domain::release::ReleaseState;
 use crate::http::view::charts::{Bars, Stack};
 use crate::http::view::filters;
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
@@ -21,6 +21,8 @@ use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
 const DAY: i64 = 86_400;
 const LATEST_EVENTS: u32 = 12;
 const SHOWN: u32 = 5;
+/// Devices in trouble that are counted.
+const COUNTED: u32 = 500;
 
 /// Decisions that a person should look at, worst first.
 const TROUBLES: [&str; 5] =
@@ -38,13 +40,13 @@ struct Dashboard {
     fleets: Vec<Fleet>,
     checkins: Bars,
     events: Vec<Event>,
-    base: String,
+    address: Address,
 }
 
 impl Dashboard {
     fn attention_sentence(&self) -> String {
-        let n = self.attention.len();
-        filters::count(&(n as u64), "thing needs you.", "things need you.")
+        let n = self.attention.iter().map(|item| item.count).sum();
+        filters::count(&n, "thing needs you.", "things need you.")
     }
 }
 
@@ -71,6 +73,8 @@ struct Attention {
     text: String,
     href: String,
     label: &'static str,
+    /// How many things it stands for.
+    count: u64,
 }
 
 #[derive(Debug)]
@@ -107,12 +111,12 @@ pub(super) async fn show(
     let filter = EventFilter { limit: LATEST_EVENTS, ..EventFilter::default() };
     let dashboard = Dashboard {
         first_steps: first_steps(&app, &totals, page.pending),
-        attention: attention(&app, page.now).await?,
+        attention: attention(&app, &page).await?,
         waiting: inbox::waiting(&app, SHOWN).await?,
         platforms: names(&app),
         fleets: fleets(&app).await?,
         events: app.store().events(&filter).await?,
-        base: Address::of(&app, &page).base,
+        address: Address::of(&app, &page),
         totals,
         checkins,
         page,
@@ -147,13 +151,15 @@ fn first_steps(app: &App, totals: &Totals, pending: u64) -> Option<FirstSteps> {
     (!release || !approved).then_some(FirstSteps { release, device, approved })
 }
 
-async fn attention(app: &App, now: i64) -> Result<Vec<Attention>, PageError> {
+/// What failed first, then who asks, then what waits.
+async fn attention(app: &App, page: &Page) -> Result<Vec<Attention>, PageError> {
     let mut items = Vec::new();
     for outcome in TROUBLES {
         items.append(&mut troubled(app, outcome).await?);
     }
-    items.append(&mut drafts(app).await?);
-    items.append(&mut faults(app, now - DAY).await?);
+    items.append(&mut faults(app, page.now - DAY).await?);
+    items.extend(asking(page.pending));
+    items.extend(drafts(app).await?);
     Ok(items)
 }
 
@@ -163,7 +169,7 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         approval: Some(Approval::Approved),
         outcome: Some(outcome.to_owned()),
         sort: DeviceSort::Seen,
-        limit: SHOWN,
+        limit: COUNTED,
         ..DeviceFilter::default()
     };
     let (tone, icon) = if outcome == "stopped" { ("bad", "stop") } else { ("warn", "alert") };
@@ -174,26 +180,57 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         href: format!("/devices/{}", device.mac.hex()),
         text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
         label: "See why",
+        count: 1,
     };
-    Ok(app.store().devices(&filter).await?.into_iter().map(item).collect())
+    let mut devices = app.store().devices(&filter).await?;
+    // What has changed since is no trouble any more, though it has not asked again yet.
+    devices
+        .retain(|device| app.explain(device.mac).is_none_or(|now| now.decision.code() == outcome));
+    let rest = devices.len().saturating_sub(SHOWN as usize) as u64;
+    let mut items: Vec<_> = devices.into_iter().take(SHOWN as usize).map(item).collect();
+    items.extend((rest > 0).then(|| Attention {
+        tone,
+        icon,
+        title: filters::count(&rest, "more device", "more devices"),
+        text: "With the same trouble.".to_owned(),
+        href: format!("/devices?approval=approved&outcome={outcome}"),
+        label: "List them",
+        count: rest,
+    }));
+    Ok(items)
 }
 
-/// Files that wait for a person's word.
-async fn drafts(app: &App) -> Result<Vec<Attention>, PageError> {
-    let filter = ReleaseFilter {
-        state: Some(ReleaseState::Draft),
-        limit: Some(SHOWN),
-        ..ReleaseFilter::default()
+/// The devices that wait in the inbox, as one thing.
+fn asking(pending: u64) -> Option<Attention> {
+    (pending > 0).then(|| Attention {
+        tone: "wait",
+        icon: "inbox",
+        title: filters::count(&pending, "device is asking", "devices are asking"),
+        text: "Nothing is sent without your word.".to_owned(),
+        href: "/inbox".to_owned(),
+        label: "Inbox",
+        count: pending,
+    })
+}
+
+/// Files that wait for a person's word, as one thing.
+async fn drafts(app: &App) -> Result<Option<Attention>, PageError> {
+    let filter = ReleaseFilter { state: Some(ReleaseState::Draft), ..ReleaseFilter::default() };
+    let drafts = app.store().releases(&filter).await?;
+    let count = drafts.len() as u64;
+    let href = match drafts.as_slice() {
+        [only] => format!("/releases/{}", only.id),
+        _ => "/releases/new#drafts".to_owned(),
     };
-    let item = |draft: Release| Attention {
+    Ok((count > 0).then(|| Attention {
         tone: "warn",
         icon: "file",
-        title: format!("{} is a draft", draft.image.file_name),
-        text: "It is offered to nobody until you publish it.".to_owned(),
-        href: format!("/releases/{}", draft.id),
-        label: "Report card",
-    };
-    Ok(app.store().releases(&filter).await?.into_iter().map(item).collect())
+        title: filters::count(&count, "draft waits", "drafts wait"),
+        text: "Offered to nobody until you publish.".to_owned(),
+        href,
+        label: if count == 1 { "Report card" } else { "Look at them" },
+        count,
+    }))
 }
 
 /// What the server could not do.
@@ -211,6 +248,7 @@ async fn faults(app: &App, since: i64) -> Result<Vec<Attention>, PageError> {
         text: fault.text,
         href: "/events?kind=fault".to_owned(),
         label: "Events",
+        count: 1,
     };
     Ok(app.store().events(&filter).await?.into_iter().map(item).collect())
 }
@@ -221,7 +259,7 @@ async fn fleets(app: &App) -> Result<Vec<Fleet>, PageError> {
     let fleets = shelf.platforms().into_iter().map(|entry| Fleet {
         platform: entry.platform.name.to_string(),
         newest: entry.newest().map(|newest| newest.version.to_string()),
-        stack: platforms::stack_of(&counts, entry.platform.id),
+        stack: platforms::stack_of(&counts, entry.platform.id, entry.newest().map(|n| &n.version)),
     });
     Ok(fleets.collect())
 }

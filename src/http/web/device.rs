@@ -11,11 +11,11 @@ use super::inbox::Waiting;
 use super::page::{Actor, Back, Flash, Page, View};
 use super::platforms::names;
 use crate::app::{App, DeviceChange, Error, Explanation};
-use crate::domain::device::{Approval, Attempt, AttemptState, Device};
+use crate::domain::device::{Approval, Attempt, AttemptState, Device, Outcome};
 use crate::domain::event::Event;
 use crate::domain::mac::MacAddr;
 use crate::domain::platform::Admission;
-use crate::domain::update::{Decision, NoUpdate, Reason};
+use crate::domain::update::{Decision, NoUpdate, Reason, what_the_sketch_sees};
 use crate::http::view::words::Badge;
 use crate::http::view::{filters, words};
 use crate::store::EventFilter;
@@ -106,6 +106,39 @@ fn transfer(attempt: &Attempt) -> String {
     format!("{amount}{}{comment}.", speed.unwrap_or_default())
 }
 
+/// What the sketch saw at the last check-in. Whether a 200 became an update, only the attempt says.
+fn saw(outcome: &Outcome, attempts: &[Attempt]) -> String {
+    let last = attempts.first().filter(|_| outcome.status == 200 && outcome.code == "offer");
+    let Some(attempt) = last else {
+        return what_the_sketch_sees(outcome.status).to_owned();
+    };
+    let percent = filters::percent(attempt.bytes, attempt.size).min(99);
+    let version = &attempt.version;
+    match attempt.state {
+        AttemptState::Offered => format!("200, {version} is being sent"),
+        AttemptState::Aborted => {
+            format!("200 → HTTP_UPDATE_FAILED: the transfer ended at {percent} %, nothing changed")
+        }
+        AttemptState::Delivered => format!("200 → {version} was sent whole; it should restart now"),
+        AttemptState::Confirmed => format!("200 → HTTP_UPDATE_OK, it came back with {version}"),
+        AttemptState::NotTaken => {
+            format!("200 → {version} was sent whole, but it came back unchanged")
+        }
+        AttemptState::Overtaken => {
+            format!("200 → {version} was sent whole, but it came back with something else")
+        }
+    }
+}
+
+/// The class of a fact: hashes have the full width, addresses are not broken.
+fn class_of(fact: &str) -> &'static str {
+    match fact {
+        "Sketch MD5" | "Sketch SHA-256" => "hash",
+        "MAC" => "mono",
+        _ => "",
+    }
+}
+
 /// What a device said last, as name and value.
 fn said(device: &Device, running: Option<String>) -> Vec<(&'static str, String)> {
     let Some(report) = &device.report else {
@@ -124,7 +157,7 @@ fn said(device: &Device, running: Option<String>) -> Vec<(&'static str, String)>
         ("Chip", Some(report.family.to_string())),
         (free, size(report.free_space)),
         ("Sketch", size(report.sketch_size)),
-        ("Flash", size(report.chip_size)),
+        ("Flash", report.chip_size.map(|bytes| filters::limit(&u64::from(bytes)))),
         ("SDK", text(&report.sdk)),
         ("Mode", Some(report.mode.word().to_owned())),
         ("Sketch MD5", report.sketch_md5.map(|md5| md5.to_string())),

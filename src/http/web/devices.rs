@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::connect::Address;
+use super::address::Address;
 use super::error::{PageError, sentence};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
@@ -96,7 +96,7 @@ struct List {
     first: u32,
     earlier: String,
     later: String,
-    base: String,
+    address: Address,
 }
 
 /// The platform that a device without one named.
@@ -125,7 +125,7 @@ pub(super) async fn list(
             String::new()
         },
         later: if more { query.page(query.offset + SHOWN) } else { String::new() },
-        base: Address::of(&app, &page).base,
+        address: Address::of(&app, &page),
         page,
         query,
         devices,
@@ -160,6 +160,11 @@ impl Add {
     fn is_platform(&self, name: &str) -> bool {
         self.platform.eq_ignore_ascii_case(name)
     }
+
+    /// Whether a platform is chosen already.
+    fn is_settled(&self) -> bool {
+        self.platforms.iter().any(|name| self.is_platform(name))
+    }
 }
 
 /// Which platform a link proposes.
@@ -175,7 +180,10 @@ pub(super) async fn add_form(
     page: Page,
     Query(wish): Query<For>,
 ) -> Response {
-    let (platforms, platform) = (names(&app), wish.platform);
+    let (platforms, mut platform) = (names(&app), wish.platform);
+    if let ([only], true) = (platforms.as_slice(), platform.is_empty()) {
+        platform.clone_from(only);
+    }
     let (typed, refused) = (String::new(), Vec::new());
     View(Add { page, platforms, platform, typed, added: 0, refused }).into_response()
 }

@@ -26,6 +26,8 @@ struct Draft {
     page: Page,
     release: Release,
     error: String,
+    /// The field that was chosen and left empty.
+    empty: &'static str,
     lines: Vec<Line>,
     questions: Vec<Question>,
     /// The platforms that the file names.
@@ -68,6 +70,7 @@ impl Draft {
             facts: super::card::facts(&card.info),
             accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
             error: String::new(),
+            empty: "",
             page,
             release,
             platforms,
@@ -79,6 +82,17 @@ impl Draft {
 
     fn is_chosen(&self, name: &str) -> bool {
         self.chosen_platform == name
+    }
+
+    /// The open questions about a field: "platform", "version", or "" for all others.
+    fn about(&self, field: &str) -> Vec<&Question> {
+        self.questions.iter().filter(|question| field_of(question) == field).collect()
+    }
+
+    /// What describes a field: the sentences beside it.
+    fn described(&self, field: &str) -> String {
+        let ids = self.about(field).into_iter().map(|question| question.code().to_owned());
+        ids.collect::<Vec<_>>().join(" ")
     }
 
     fn is_accepted(&self, question: &Question) -> bool {
@@ -100,6 +114,14 @@ struct Decided {
     wishes_version: Option<String>,
     notes: Option<String>,
     accept: Vec<String>,
+    /// The field that was chosen and left empty.
+    empty: &'static str,
+}
+
+/// The field that a question is about.
+fn field_of(question: &Question) -> &'static str {
+    let code = question.code();
+    ["platform", "version"].into_iter().find(|field| code.starts_with(field)).unwrap_or("")
 }
 
 impl Decided {
@@ -119,7 +141,15 @@ impl Decided {
             // To choose "a new platform" and to name it is the answer to that question.
             accept.push("platform_unknown".to_owned());
         }
+        let empty = if is_new && value("new_platform").is_none() {
+            "platform"
+        } else if value("version").as_deref() == Some(TYPED) && value("typed").is_none() {
+            "version"
+        } else {
+            ""
+        };
         Self {
+            empty,
             publish: value("action").as_deref() == Some("publish"),
             wishes_platform: match platform.as_deref() {
                 Some(NEW) => value("new_platform"),
@@ -163,6 +193,10 @@ pub(super) async fn decide(
     }
     let decided = Decided::read(&fields);
     let wishes = decided.wishes();
+    if decided.publish && !decided.empty.is_empty() {
+        draft.notes = decided.notes.unwrap_or(draft.notes);
+        return unnamed(&app, page, draft, wishes, decided.empty).await;
+    }
     let done = if decided.publish {
         let published = app.publish_draft(id, &wishes, &actor).await;
         published.map(|release| {
@@ -193,7 +227,7 @@ async fn again(
         Error::Questions(card) => {
             let open = card.questions.len() as u64;
             let open = filters::count(&open, "question is", "questions are");
-            (*card, format!("Not published: {open} still open, see the report card."))
+            (*card, format!("Not published: {open} still open, see below."))
         }
         error => {
             let bare = Wishes { platform: None, version: None, ..wishes };
@@ -201,6 +235,33 @@ async fn again(
         }
     };
     let draft = Draft { error: text, ..Draft::new(app, page, draft, &card) };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
+}
+
+/// The form once more, where a field was chosen and left empty.
+async fn unnamed(
+    app: &App,
+    page: Page,
+    draft: Release,
+    wishes: Wishes,
+    empty: &'static str,
+) -> Result<Response, PageError> {
+    let card = app.report_card(draft.id, &wishes).await?;
+    let mut draft = Draft::new(app, page, draft, &card);
+    draft.empty = empty;
+    draft.error = if empty == "platform" {
+        draft.new_chosen = true;
+        draft.other_chosen = false;
+        draft.new_platform.clear();
+        draft.platforms.iter_mut().for_each(|choice| choice.chosen = false);
+        "Not published: the new platform has no name yet.".to_owned()
+    } else {
+        draft.typed_chosen = true;
+        draft.typed.clear();
+        let all = draft.versions.iter_mut().chain(&mut draft.passed_over);
+        all.for_each(|choice| choice.chosen = false);
+        "Not published: the version is not typed yet.".to_owned()
+    };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
 }
 
@@ -223,10 +284,18 @@ mod tests {
             ("accept", "version_not_higher"),
             ("action", "publish"),
         ]));
-        assert!(decided.publish);
+        assert!(decided.publish && decided.empty.is_empty());
         assert_eq!(decided.wishes_platform.as_deref(), Some("pump"));
         assert_eq!(decided.wishes_version.as_deref(), Some("v1.0.1"));
         assert_eq!(decided.accept, ["version_not_higher", "platform_unknown"]);
+    }
+
+    #[test]
+    fn a_chosen_field_is_not_left_empty() {
+        let new = Decided::read(&fields(&[("platform", ":new"), ("new_platform", " ")]));
+        assert_eq!(new.empty, "platform");
+        let typed = Decided::read(&fields(&[("platform", "chase"), ("version", ":typed")]));
+        assert_eq!(typed.empty, "version");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::error::{PageError, sentence};
+use super::error::PageError;
 use super::page::{Page, View};
 use super::platforms::names;
 use super::query::QueryString;
@@ -14,7 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 use crate::http::view::filters;
-use crate::store::EventFilter;
+use crate::store::{DeviceFilter, EventFilter};
 
 const SHOWN: u32 = 50;
 
@@ -50,14 +50,30 @@ impl Wish {
         self.release > 0 || words.iter().any(|word| !word.is_empty())
     }
 
-    fn mac(&self) -> Result<Option<MacAddr>, String> {
+    /// The device that is meant, by its address or its name; else why there is none.
+    async fn mac(&self, app: &App) -> Result<Result<Option<MacAddr>, String>, PageError> {
         let text = self.device.trim();
         if text.is_empty() {
-            return Ok(None);
+            return Ok(Ok(None));
         }
-        text.parse()
-            .map(Some)
-            .map_err(|error: crate::domain::mac::MacError| sentence(&error.to_string()))
+        if let Ok(mac) = text.parse() {
+            return Ok(Ok(Some(mac)));
+        }
+        let filter =
+            DeviceFilter { query: Some(text.to_owned()), limit: 500, ..DeviceFilter::default() };
+        let mut devices = app.store().devices(&filter).await?;
+        devices.retain(|device| device.name.to_lowercase() == text.to_lowercase());
+        Ok(match devices.as_slice() {
+            [only] => Ok(Some(only.mac)),
+            [] => Err(format!("“{text}” is neither a MAC address nor the name of a device.")),
+            _ => Err(format!("Several devices are called “{text}”; type the MAC address of one.")),
+        })
+    }
+
+    /// Why nothing can match the kind; `None` where it is one.
+    fn kind_error(&self) -> Option<String> {
+        let known = self.kind.is_empty() || Kind::read(&self.kind).is_some();
+        (!known).then(|| format!("There is no kind of event called “{}”.", self.kind))
     }
 
     fn filter(&self, mac: Option<MacAddr>, now: Timestamp) -> EventFilter {
@@ -96,6 +112,7 @@ struct Log {
     page: Page,
     query: Wish,
     device_error: String,
+    kind_error: String,
     platforms: Vec<String>,
     retention: u64,
     events: Vec<Event>,
@@ -109,11 +126,16 @@ pub(super) async fn list(
     page: Page,
     Query(query): Query<Wish>,
 ) -> Result<Response, PageError> {
-    let (mac, device_error) = match query.mac() {
+    let (mac, device_error) = match query.mac(&app).await? {
         Ok(mac) => (mac, String::new()),
         Err(error) => (None, error),
     };
-    let mut events = app.store().events(&query.filter(mac, page.now)).await?;
+    let kind_error = query.kind_error().unwrap_or_default();
+    let mut events = if device_error.is_empty() && kind_error.is_empty() {
+        app.store().events(&query.filter(mac, page.now)).await?
+    } else {
+        Vec::new()
+    };
     let more = events.len() > SHOWN as usize;
     events.truncate(SHOWN as usize);
     let last = events.last().filter(|_| more);
@@ -125,6 +147,7 @@ pub(super) async fn list(
         page,
         query,
         device_error,
+        kind_error,
         events,
     };
     if log.query.fragment == "rows" {
@@ -146,10 +169,10 @@ mod tests {
     }
 
     #[test]
-    fn any_notation_of_an_address_is_read() {
-        let wish = |text: &str| Wish { device: text.to_owned(), ..Wish::default() };
-        assert!(wish("").mac().unwrap().is_none());
-        assert!(wish("5C-CF-7F-1C-A1-A5").mac().unwrap().is_some());
-        assert!(wish("5C-CF").mac().unwrap_err().ends_with('.'));
+    fn an_unknown_kind_is_told() {
+        let wish = |kind: &str| Wish { kind: kind.to_owned(), ..Wish::default() };
+        assert_eq!(wish("").kind_error(), None);
+        assert_eq!(wish("offered").kind_error(), None);
+        assert!(wish("nonsense").kind_error().is_some());
     }
 }

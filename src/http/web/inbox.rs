@@ -27,6 +27,12 @@ pub enum Suggestion {
 }
 
 impl Suggestion {
+    /// Whether its platform is to be created first.
+    #[must_use]
+    pub const fn is_create(&self) -> bool {
+        matches!(self, Self::Create(_))
+    }
+
     /// Whether one click is enough.
     #[must_use]
     pub const fn is_existing(&self) -> bool {
@@ -137,7 +143,7 @@ pub(super) async fn several(
     let value = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value);
     let approve = value("action").is_some_and(|action| action == "approve");
     let platform = value("platform").filter(|name| !name.is_empty());
-    let (mut done, mut open) = (0, 0);
+    let (mut done, mut open, mut missing) = (0, 0, Vec::new());
     for (_, mac) in fields.iter().filter(|(key, _)| key == "mac") {
         let Ok(mac) = mac.parse() else { continue };
         let Some(device) = app.store().device(mac).await? else {
@@ -145,16 +151,19 @@ pub(super) async fn several(
         };
         if approve {
             let suggestion = Waiting::new(device, &app.shelf()).suggestion;
-            let (name, create) = match (platform, suggestion) {
-                (Some(name), _) => (name.clone(), false),
-                (None, Suggestion::Existing(name)) => (name, false),
-                (None, Suggestion::Create(name)) => (name, true),
+            let name = match (platform, suggestion) {
+                (Some(name), _) => name.clone(),
+                (None, Suggestion::Existing(name)) => name,
+                (None, Suggestion::Create(name)) => {
+                    missing.push(name);
+                    continue;
+                }
                 (None, Suggestion::Choose) => {
                     open += 1;
                     continue;
                 }
             };
-            device::approve_for(&app, mac, &name, create, &actor).await?;
+            device::approve_for(&app, mac, &name, false, &actor).await?;
         } else {
             let approval = Some(Approval::Ignored);
             let change = DeviceChange { approval, ..DeviceChange::default() };
@@ -162,18 +171,61 @@ pub(super) async fn several(
         }
         done += 1;
     }
-    Ok(outcome(approve, done, open).go("/inbox"))
+    Ok(outcome(approve, done, open, &missing).go("/inbox"))
 }
 
-fn outcome(approve: bool, done: u64, open: u64) -> Flash {
-    let devices = filters::count(&done, "device was", "devices were");
+fn outcome(approve: bool, done: u64, open: u64, missing: &[String]) -> Flash {
+    if (done, open, missing.len()) == (0, 0, 0) {
+        return Flash::bad("No device was chosen: tick the boxes first.");
+    }
     let word = if approve { "approved" } else { "ignored" };
-    match (done, open) {
-        (0, 0) => Flash::bad("No device was chosen: tick the boxes first."),
-        (_, 0) => Flash::good(format!("{devices} {word}.")),
-        _ => {
-            let open = filters::count(&open, "names", "name");
-            Flash::warn(format!("{devices} {word}. {open} no platform: choose one for them."))
-        }
+    let mut said = vec![match done {
+        0 => format!("No device was {word}."),
+        _ => format!("{} {word}.", filters::count(&done, "device was", "devices were")),
+    }];
+    if open > 0 {
+        let open = filters::count(&open, "names", "name");
+        said.push(format!("{open} no platform: choose one."));
+    }
+    if !missing.is_empty() {
+        let mut names: Vec<&str> = missing.iter().map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        let list = names.join(", ");
+        let asks = match (missing.len(), names.len()) {
+            (1, _) => {
+                format!("1 asks for a platform that does not exist: {list} – create it first")
+            }
+            (n, 1) => {
+                format!("{n} ask for a platform that does not exist: {list} – create it first")
+            }
+            (n, _) => {
+                format!("{n} ask for platforms that do not exist: {list} – create them first")
+            }
+        };
+        said.push(format!("{asks}."));
+    }
+    let text = said.join(" ");
+    if open == 0 && missing.is_empty() { Flash::good(text) } else { Flash::warn(text) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_skipped_is_said() {
+        let text = |done, open, missing: &[&str]| {
+            let missing: Vec<String> = missing.iter().map(|name| (*name).to_owned()).collect();
+            outcome(true, done, open, &missing).text
+        };
+        assert_eq!(text(2, 0, &[]), "2 devices were approved.");
+        assert!(text(0, 0, &[]).contains("tick"));
+        let skipped = text(1, 0, &["nope", "chase"]);
+        assert!(
+            skipped.contains("2 ask for platforms that do not exist: chase, nope"),
+            "{skipped}"
+        );
+        assert!(text(0, 1, &["nope"]).starts_with("No device was approved. 1 names no platform"));
     }
 }

@@ -4,6 +4,7 @@
 //! is a form that answers with a redirect to a page that says what happened. An error is drawn by
 //! [`frame`], which knows the visitor's colours.
 
+mod address;
 mod card;
 mod confirm;
 mod connect;

@@ -11,6 +11,8 @@ use crate::app::{Accepted, App, Error, Uploaded, Wishes};
 
 /// Files that are taken in one form; a browser with the script sends each in a form of its own.
 const FILES: usize = 20;
+/// Answers to questions that are taken in one form.
+const ACCEPTS: usize = 16;
 /// Bytes of a field that is no file.
 const FIELD_LIMIT: usize = 16 << 10;
 
@@ -23,10 +25,7 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
-            Err(error) => {
-                files.push(("The upload".to_owned(), Err(broken(&error))));
-                break;
-            }
+            Err(error) => return cut_off(app, files, broken(&error), actor),
         };
         if field.name() == Some("file") {
             let name = field.file_name().unwrap_or_default().to_owned();
@@ -38,16 +37,33 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
             } else {
                 Err(Error::State("these are too many files at once; send the others by themselves"))
             };
-            let cut = matches!(file, Err(Error::Cut));
+            if let Err(error @ Error::Cut) = file {
+                files.push((name, Err(Error::Cut)));
+                return cut_off(app, files, error, actor);
+            }
             files.push((name, file));
-            if cut || budget.is_spent() {
+            if budget.is_spent() {
                 break;
             }
-        } else {
-            wish(&mut wishes, field).await;
+        } else if let Err(error) = wish(&mut wishes, field).await {
+            return cut_off(app, files, error, actor);
         }
     }
     settle(app, files, &wishes, actor).await
+}
+
+/// A form that broke off: what it wished is not known, so nothing of it is kept.
+fn cut_off(
+    app: &App,
+    files: Vec<(String, Result<Accepted, Error>)>,
+    error: Error,
+    actor: &str,
+) -> Vec<Outcome> {
+    let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
+    if names.is_empty() {
+        names.push("The upload".to_owned());
+    }
+    names.into_iter().map(|name| refused(app, name, &error, actor)).collect()
 }
 
 /// How many bytes of refused files are still read, so that the browser gets to see the answer.
@@ -103,10 +119,10 @@ fn broken(error: &MultipartError) -> Error {
 }
 
 /// Reads one field that says what is wished.
-async fn wish(wishes: &mut Wishes, mut field: Field<'_>) {
+async fn wish(wishes: &mut Wishes, mut field: Field<'_>) -> Result<(), Error> {
     let name = field.name().unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
-    while let Ok(Some(chunk)) = field.chunk().await {
+    while let Some(chunk) = field.chunk().await.map_err(|error| broken(&error))? {
         if bytes.len() + chunk.len() <= FIELD_LIMIT {
             bytes.extend_from_slice(&chunk);
         }
@@ -118,9 +134,10 @@ async fn wish(wishes: &mut Wishes, mut field: Field<'_>) {
         "version" => wishes.version = some,
         "notes" => wishes.notes = some,
         "publish" => wishes.publish = matches!(text.as_str(), "true" | "on" | "yes" | "1"),
-        "accept" => wishes.accept.extend(some),
+        "accept" if wishes.accept.len() < ACCEPTS => wishes.accept.extend(some),
         _ => {}
     }
+    Ok(())
 }
 
 async fn settle(
@@ -167,7 +184,10 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
             (release, Became::Published, text)
         }
         Uploaded::Existing(release, _) => {
-            let text = format!("Exactly this file is already there as {}.", release.title());
+            let text = format!(
+                "This is exactly the same file as {}, which is already there; nothing was added.",
+                release.title()
+            );
             (release, Became::Existing, text)
         }
         Uploaded::Draft(release, card) => {

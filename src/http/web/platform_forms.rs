@@ -135,16 +135,21 @@ pub(super) async fn confirm_delete(
     let summaries = app.store().platform_summaries().await?;
     let summary = summaries.into_iter().find(|summary| summary.platform.id == platform.id);
     let (releases, devices) = summary.map_or((0, 0), |own| (own.releases, own.devices));
+    let mut consequences = Vec::new();
+    if releases > 0 {
+        let releases = filters::count(&releases, "release", "releases");
+        consequences.push(format!("{releases} with images and notes"));
+    }
+    if devices > 0 {
+        let then = if devices == 1 { "it becomes" } else { "they become" };
+        let devices = filters::count(&devices, "device", "devices");
+        let text = format!("The approval of {devices}; {then} pending, with name and history kept");
+        consequences.push(text);
+    }
+    consequences.push(format!("Sketches that ask for dev={name} are refused from then on"));
     let confirm = Confirm {
         title: format!("Delete the platform {name}?"),
-        consequences: vec![
-            format!("{} with images and notes", filters::count(&releases, "release", "releases")),
-            format!(
-                "The approval of {}; they become pending, with name and history kept",
-                filters::count(&devices, "device", "devices")
-            ),
-            format!("Sketches that ask for dev={name} are refused from then on"),
-        ],
+        consequences,
         remains: "The event log keeps what happened. This cannot be undone.",
         action: format!("/platforms/{name}/delete"),
         button: "Delete it",

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 
-use super::connect::Address;
+use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
 use crate::app::App;
@@ -49,12 +49,16 @@ pub(super) async fn checkins(
 }
 
 /// The versions of a platform's devices, newest first, as a bar.
-pub(super) fn stack_of(counts: &[VersionCount], platform_id: i64) -> Stack {
+pub(super) fn stack_of(
+    counts: &[VersionCount],
+    platform_id: i64,
+    newest: Option<&FirmwareVersion>,
+) -> Stack {
     let own = counts.iter().filter(|count| count.platform_id == platform_id);
     let mut versions: Vec<(String, u64)> =
         own.map(|count| (count.version.clone().unwrap_or_default(), count.devices)).collect();
     versions.sort_by_cached_key(|(version, _)| std::cmp::Reverse(FirmwareVersion::read(version)));
-    stack(&versions)
+    stack(&versions, |version| newest == Some(&FirmwareVersion::read(version)))
 }
 
 #[derive(Debug, Template)]
@@ -126,7 +130,7 @@ struct Show {
     stack: Stack,
     checkins: Bars,
     events: Vec<Event>,
-    base: String,
+    address: Address,
 }
 
 impl Show {
@@ -194,11 +198,11 @@ pub(super) async fn show(
         devices: devices.into_iter().map(|device| Gets::new(&app, device)).collect(),
         more_devices,
         releases: releases_of(&app, id).await?,
+        stack: stack_of(&counts, id, newest.as_ref().map(|newest| &newest.version)),
         newest_id: newest.map(|newest| newest.id),
-        stack: stack_of(&counts, id),
         checkins: checkins(&app, Some(id), &page).await?,
         events: app.store().events(&events).await?,
-        base: Address::of(&app, &page).base,
+        address: Address::of(&app, &page),
         platform,
         page,
     };

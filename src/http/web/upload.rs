@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, extract::Multipart};
 use serde::{Deserialize, Serialize};
 
-use super::connect::Address;
+use super::address::Address;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::parts;
@@ -26,6 +26,7 @@ struct New {
     platform: String,
     limit: u64,
     curl: String,
+    address: Address,
     drafts: Vec<Release>,
     outcomes: Vec<Outcome>,
 }
@@ -39,11 +40,13 @@ impl New {
     ) -> Result<Self, PageError> {
         let state = Some(ReleaseState::Draft);
         let drafts = ReleaseFilter { state, ..ReleaseFilter::default() };
-        let base = Address::of(app, &page).base;
+        let address = Address::of(app, &page);
+        let base = &address.base;
         Ok(Self {
             platforms: names(app),
             limit: app.limits().max_upload,
             curl: format!("curl -fsS -F file=@firmware.bin {base}/api/v1/releases"),
+            address,
             drafts: app.store().releases(&drafts).await?,
             page,
             platform,
@@ -103,8 +106,8 @@ impl Outcome {
 
     fn flash(&self) -> Flash {
         match self.state {
-            Became::Published | Became::Existing => Flash::good(&self.sentence),
-            Became::Draft => Flash::warn(&self.sentence),
+            Became::Published => Flash::good(&self.sentence),
+            Became::Draft | Became::Existing => Flash::warn(&self.sentence),
             Became::Refused => Flash::bad(&self.sentence),
         }
     }
