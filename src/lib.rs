@@ -48,5 +48,6 @@ pub mod config;
 pub mod domain;
 pub mod http;
 pub mod jobs;
+pub mod machine;
 pub mod server;
 pub mod store;

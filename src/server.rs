@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use crate::blobs::Blobs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Serve;
 use crate::http::wire::WireSettings;
+use crate::machine::{in_container, lan_address};
 use crate::store::Store;
 use crate::{http, jobs};
 
@@ -90,6 +91,7 @@ impl Server {
             catalog,
             public_url: options.public_url.clone(),
             time_zone: options.tz.clone(),
+            local_only: options.bind.is_loopback(),
         };
         let app = App::open(store, blobs, clock, limits).await?;
         let mut listeners = Vec::new();
@@ -173,14 +175,6 @@ fn catalog_folder(folder: &Path) -> Result<PathBuf, StartError> {
     }
 }
 
-/// Whether this runs in a container, whose own address is nobody's business.
-#[must_use]
-pub fn in_container() -> bool {
-    Path::new("/.dockerenv").exists()
-        || Path::new("/run/.containerenv").exists()
-        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
-
 /// The addresses under which a listener can be reached.
 fn hosts(bound: IpAddr) -> Vec<IpAddr> {
     if !bound.is_unspecified() {
@@ -191,13 +185,4 @@ fn hosts(bound: IpAddr) -> Vec<IpAddr> {
         Some(lan) if lan != local => vec![lan, local],
         _ => vec![local],
     }
-}
-
-/// The address of this machine in its network: the one it would send from. Nothing is sent.
-#[must_use]
-pub fn lan_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_unspecified()).then_some(address)
 }

@@ -2,7 +2,7 @@
 //!
 //! [`App`] is the handle that forms, API, devices and jobs share. What changes or decides is a
 //! method of it; what only reads may ask its [`Store`]. Decisions are made from memory: the
-//! [`Shelf`] holds what is on offer and the [`Fleet`] what is known of each device, both loaded at
+//! [`Shelf`] holds what is on offer and the fleet what is known of each device, both loaded at
 //! the start and kept in step by the methods that write.
 
 mod catalog;
@@ -70,11 +70,19 @@ pub struct Limits {
     pub public_url: Option<PublicUrl>,
     /// The time zone, where the command line names it.
     pub time_zone: Option<TimeZone>,
+    /// Whether only this machine itself can reach the server.
+    pub local_only: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_upload: 32 << 20, catalog: None, public_url: None, time_zone: None }
+        Self {
+            max_upload: 32 << 20,
+            catalog: None,
+            public_url: None,
+            time_zone: None,
+            local_only: false,
+        }
     }
 }
 

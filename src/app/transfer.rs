@@ -97,8 +97,7 @@ impl App {
         });
         let seconds = end.elapsed.as_secs_f64();
         let (kind, text) = if end.completed {
-            let text =
-                format!("Took all {} bytes of {} in {seconds:.1} s.", end.bytes, flight.title);
+            let text = format!("Took {} whole, in {seconds:.1} s.", flight.title);
             (Kind::Delivered, text)
         } else {
             let percent = end.bytes.saturating_mul(100) / flight.size.max(1);

@@ -81,6 +81,11 @@ pub struct Situation<'a> {
     pub deliveries: u32,
 }
 
+/// Bytes as a person reads them.
+fn kib(bytes: u64) -> String {
+    format!("{} KiB", bytes.div_ceil(1024))
+}
+
 /// Bytes rounded up to whole flash sectors of 4096 bytes, as the ESP8266 updater reserves them.
 #[must_use]
 pub const fn sectors(bytes: u64) -> u64 {
@@ -306,7 +311,9 @@ fn fits(
     }
     let (needs, free) = (needed_space(report.family, release.image.size), u64::from(free));
     if needs <= free {
-        trace.note("fits", true, || format!("It needs {needs} bytes of {free} that are free."));
+        trace.note("fits", true, || {
+            format!("It needs {} of {} that are free.", kib(needs), kib(free))
+        });
         return Ok(());
     }
     if report.is_tasmota() && report.family == Family::Esp8266 {
@@ -315,6 +322,8 @@ fn fits(
         });
         return Ok(());
     }
-    trace.note("fits", false, || format!("It needs {needs} bytes, but only {free} are free."));
+    trace.note("fits", false, || {
+        format!("It needs {}, but only {} are free.", kib(needs), kib(free))
+    });
     Err(NoUpdate::TooBig { needs, free })
 }

@@ -1,10 +1,10 @@
 //! The address by which devices reach this server, as every snippet shows it.
 
-use std::net::{IpAddr, Ipv4Addr, UdpSocket};
-use std::path::Path;
+use std::net::IpAddr;
 
 use super::page::Page;
 use crate::app::App;
+use crate::machine::{in_container, lan_address};
 
 /// The address by which devices reach this server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Address {
         }
         let host = page.host.as_deref().unwrap_or("localhost:8000");
         let seen = Self::read(&format!("http://{host}"), false);
-        if !seen.is_local() || in_container() {
+        if !seen.is_local() || in_container() || app.limits().local_only {
             return seen;
         }
         seen.in_network(lan_address())
@@ -85,22 +85,10 @@ impl Address {
     }
 }
 
-/// Whether this runs in a container, whose own address is nobody's business.
-fn in_container() -> bool {
-    Path::new("/.dockerenv").exists()
-        || Path::new("/run/.containerenv").exists()
-        || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
-
-/// The address of this machine in its network: the one it would send from. Nothing is sent.
-fn lan_address() -> Option<IpAddr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]

@@ -51,7 +51,7 @@ impl PageError {
     }
 }
 
-/// Leaves the drawing to [`super::frame`], which knows the visitor's colours.
+/// Leaves the drawing to `frame`, which knows the visitor's colours.
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();

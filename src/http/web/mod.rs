@@ -2,7 +2,7 @@
 //!
 //! A page is a typed template beside its handler, inside one frame ([`page::Page`]). Every change
 //! is a form that answers with a redirect to a page that says what happened. An error is drawn by
-//! [`frame`], which knows the visitor's colours.
+//! `frame`, which knows the visitor's colours.
 
 mod address;
 mod card;

@@ -25,7 +25,7 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
         let field = match form.next_field().await {
             Ok(Some(field)) => field,
             Ok(None) => break,
-            Err(error) => return cut_off(app, files, broken(&error), actor),
+            Err(error) => return cut_off(app, files, &broken(&error), actor),
         };
         if field.name() == Some("file") {
             let name = field.file_name().unwrap_or_default().to_owned();
@@ -39,14 +39,14 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
             };
             if let Err(error @ Error::Cut) = file {
                 files.push((name, Err(Error::Cut)));
-                return cut_off(app, files, error, actor);
+                return cut_off(app, files, &error, actor);
             }
             files.push((name, file));
             if budget.is_spent() {
                 break;
             }
         } else if let Err(error) = wish(&mut wishes, field).await {
-            return cut_off(app, files, error, actor);
+            return cut_off(app, files, &error, actor);
         }
     }
     settle(app, files, &wishes, actor).await
@@ -56,14 +56,14 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
 fn cut_off(
     app: &App,
     files: Vec<(String, Result<Accepted, Error>)>,
-    error: Error,
+    error: &Error,
     actor: &str,
 ) -> Vec<Outcome> {
     let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
     if names.is_empty() {
         names.push("The upload".to_owned());
     }
-    names.into_iter().map(|name| refused(app, name, &error, actor)).collect()
+    names.into_iter().map(|name| refused(app, name, error, actor)).collect()
 }
 
 /// How many bytes of refused files are still read, so that the browser gets to see the answer.
