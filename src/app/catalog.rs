@@ -145,6 +145,11 @@ fn segments(path: &str) -> Result<Vec<String>, CatalogError> {
 }
 
 impl App {
+    /// Makes all lists anew: their dates are in a time zone.
+    pub(super) fn forget_lists(&self) {
+        self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// The catalog of a path, as a device of this family sees it (`None`: any).
     ///
     /// # Errors

@@ -118,6 +118,7 @@ impl App {
         self.0.store.save_settings(&values).await?;
         let settings = Settings::load(&self.0.store, &self.0.limits).await?;
         self.0.settings.store(Arc::new(settings));
+        self.forget_lists();
         self.record(Event::new(self.now(), Kind::Settings, "The settings were changed.").by(actor))
             .await
     }

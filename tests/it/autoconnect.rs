@@ -68,6 +68,18 @@ async fn dates_are_those_of_the_time_zone() {
     assert_eq!((&*shown[0].date, &*shown[0].time), ("11/15/23", "07:13:20"));
 }
 
+#[tokio::test]
+async fn a_list_that_was_made_before_follows_a_new_time_zone() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.2").await;
+    let before = shown(&list(&app, ".").await.body).unwrap();
+    let mut settings = (*app.app.settings()).clone();
+    settings.time_zone = "Asia/Tokyo".parse().unwrap();
+    app.app.save_settings(settings, "a test").await.unwrap();
+    let after = shown(&list(&app, ".").await.body).unwrap();
+    assert_ne!(before[0].time, after[0].time);
+}
+
 // Case 76.
 #[tokio::test]
 async fn the_root_has_many_names() {
