@@ -6,7 +6,7 @@
 //! `tests/`. Arrows point inwards only; `tests/architecture.rs` holds that.
 //!
 //! ```text
-//! main → cli → server      wire everything together
+//! main → cli → server      wire everything together (config: the command line; machine, clock)
 //!        http · jobs       adapters: HTTP (axum, askama), timers
 //!        app               what the program does, without HTTP
 //!        store · blobs     the database (sqlx) · the firmware files

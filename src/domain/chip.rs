@@ -94,16 +94,6 @@ impl Chip {
     pub fn from_chip_id(id: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|chip| chip.chip_id() == Some(id))
     }
-
-    /// Where in the flash memory this chip expects its boot loader.
-    #[must_use]
-    pub const fn bootloader_offset(self) -> u32 {
-        match self {
-            Self::Esp32 | Self::Esp32S2 => 0x1000,
-            Self::Esp32C5 | Self::Esp32P4 | Self::Esp32H4 | Self::Esp32S31 => 0x2000,
-            _ => 0,
-        }
-    }
 }
 
 impl fmt::Display for Chip {

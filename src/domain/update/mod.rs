@@ -322,8 +322,7 @@ fn fits(
         });
         return Ok(());
     }
-    trace.note("fits", false, || {
-        format!("It needs {}, but only {} are free.", kib(needs), kib(free))
-    });
-    Err(NoUpdate::TooBig { needs, free })
+    let too_big = NoUpdate::TooBig { needs, free };
+    trace.note("fits", false, || too_big.text());
+    Err(too_big)
 }
