@@ -173,21 +173,26 @@ impl Blobs {
     /// # Errors
     /// [`BlobError::Missing`] where it is not in its place, not whole, or damaged.
     pub async fn read(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
+        self.cache.get_or_insert_async(&sha256, self.read_once(sha256, size)).await
+    }
+
+    /// The same for a single use: past the memory in which images are kept for devices.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub async fn read_once(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(&sha256);
-        let load = async {
-            let read = blocking(move || match std::fs::read(path) {
-                // A disk may rot: what is sent must be what was published.
-                Ok(bytes) => {
-                    let whole = bytes.len() as u64 == size;
-                    let same = whole && Sha256(Sha256Hasher::digest(&bytes).into()) == sha256;
-                    Ok(same.then(|| Bytes::from(bytes)))
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(error),
-            });
-            read.await?.ok_or(BlobError::Missing(sha256))
-        };
-        self.cache.get_or_insert_async(&sha256, load).await
+        let read = blocking(move || match std::fs::read(path) {
+            // A disk may rot: what is sent must be what was published.
+            Ok(bytes) => {
+                let whole = bytes.len() as u64 == size;
+                let same = whole && Sha256(Sha256Hasher::digest(&bytes).into()) == sha256;
+                Ok(same.then(|| Bytes::from(bytes)))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        });
+        read.await?.ok_or(BlobError::Missing(sha256))
     }
 
     /// Removes the files that no row points at; answers how many went. `in_use` is asked while no

@@ -6,8 +6,10 @@
 use std::fs;
 use std::path::PathBuf;
 
+use espalier::domain::chip::Chip;
 use espalier::domain::device::{Approval, AttemptState};
-use espalier::domain::release::ReleaseState;
+use espalier::domain::learnt::{ChipFrom, GzipTried};
+use espalier::domain::release::{Part, ReleaseState};
 use espalier::store::{DeviceFilter, EventFilter, ReleaseFilter, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -67,12 +69,19 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(states, all);
     assert_eq!(releases[2].title(), "Chase v1.0.2");
     assert_eq!(releases[2].counters.downloads, 3);
-    assert!(releases[1].image.appended_sha256.is_some());
+    assert_eq!(releases[2].others[0].part, Part::FileSystem);
+    assert!(releases[1].others[0].appended_sha256.is_some());
+    assert_eq!(releases[1].image.packed.as_ref().unwrap().size, 280_000);
+    assert_eq!(store.digests().await.unwrap().len(), 2);
+    assert_eq!(store.images_to_index().await.unwrap().len(), 3, "what was there before");
     let devices = store.devices(&DeviceFilter::default()).await.unwrap();
     let approvals: Vec<Approval> = devices.iter().map(|device| device.approval).collect();
     let all = [Approval::Approved, Approval::Pending, Approval::Blocked, Approval::Ignored];
     assert_eq!(approvals, all);
     assert_eq!(devices[0].checkins, 42);
+    let learnt = devices[1].learnt;
+    assert_eq!(learnt.chip, Some((Chip::Esp32C3, ChipFrom::Told)));
+    assert!(learnt.verifies && learnt.gzip == Some(GzipTried::Taken));
     assert_eq!(devices[0].report.as_ref().unwrap().version.as_deref(), Some("v1.0.1"));
     let attempts = store.attempts(devices[0].id, 10).await.unwrap();
     let states: Vec<AttemptState> = attempts.iter().map(|attempt| attempt.state).collect();
@@ -82,7 +91,7 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(events.len(), 3);
     assert_eq!(store.settings().await.unwrap()["retention_days"], "30");
     assert_eq!(store.checkins_per_hour(None, 0).await.unwrap().len(), 2);
-    assert_eq!(store.files_in_use().await.unwrap().len(), 3);
+    assert_eq!(store.files_in_use().await.unwrap().len(), 6);
 
     // What hangs together goes together.
     store.delete_platform(&platforms[1]).await.unwrap();

@@ -9,10 +9,10 @@ use bytes::Bytes;
 
 use super::App;
 use super::folder::{Folder, FolderFile};
-use super::shelf::{Shelf, ShelfPlatform};
+use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
-use crate::domain::release::{Published, file_name};
+use crate::domain::release::{Part, Published};
 
 /// Bytes of the longest name that AutoConnect's 256-byte parser takes (`protocol.md` §4.2).
 const NAME_LIMIT: usize = 100;
@@ -113,8 +113,8 @@ impl From<io::Error> for CatalogError {
 pub enum FileTarget {
     /// A file of the `--catalog` folder.
     Folder(FolderFile),
-    /// The file of a published release.
-    Release(Arc<Published>),
+    /// The file of a published release: one of these images.
+    Release(OnOffer),
     /// Nothing.
     Missing,
 }
@@ -222,16 +222,11 @@ impl App {
         tokio::task::spawn_blocking(list).await.map_err(io::Error::other)?
     }
 
-    /// What a decoded path ending in `.bin` leads to, for a device of this family. The folder wins
-    /// over releases.
+    /// What a decoded path ending in `.bin` leads to. The folder wins over releases.
     ///
     /// # Errors
     /// [`CatalogError`] where the path leads out of the folder or that cannot be read.
-    pub async fn file_target(
-        &self,
-        path: &str,
-        family: Family,
-    ) -> Result<FileTarget, CatalogError> {
+    pub async fn file_target(&self, path: &str) -> Result<FileTarget, CatalogError> {
         let path = segments(path)?;
         if let Some(root) = self.0.limits.catalog.clone() {
             let (app, path) = (self.clone(), path.clone());
@@ -241,12 +236,12 @@ impl App {
             }
         }
         let shelf = self.shelf();
-        let release = match path.as_slice() {
-            [name] => shelf.file(name, family),
-            [platform, name] => shelf.file_of(platform, name, family),
+        let files = match path.as_slice() {
+            [name] => shelf.file(name).cloned(),
+            [platform, name] => shelf.file_of(platform, name),
             _ => None,
         };
-        Ok(release.map_or(FileTarget::Missing, |release| FileTarget::Release(Arc::clone(release))))
+        Ok(files.map_or(FileTarget::Missing, FileTarget::Release))
     }
 }
 
@@ -254,16 +249,27 @@ impl App {
 fn root_entries(shelf: &Shelf, family: Option<Family>) -> Vec<Entry> {
     let mut entries = Vec::new();
     for platform in shelf.platforms() {
-        let newest = match family {
-            Some(family) => platform.newest_for(family),
-            None => platform.newest(),
-        };
-        if let Some(newest) = newest.or(platform.newest()) {
-            entries.push(entry(platform, newest, family));
+        let mut newest = newest(platform, family).peekable();
+        if newest.peek().is_some() {
+            entries.extend(newest.map(|release| entry(platform, release, family)));
             entries.push(Entry::directory(platform.platform.name.to_string()));
         }
     }
     entries
+}
+
+/// The images of the newest release that a device of this family could take; where there is none
+/// for it, those of the newest release.
+fn newest(
+    platform: &ShelfPlatform,
+    family: Option<Family>,
+) -> impl Iterator<Item = &Arc<Published>> {
+    let newest = match family {
+        Some(family) => platform.newest_for(family).or(platform.newest()),
+        None => platform.newest(),
+    };
+    let id = newest.map(|newest| newest.id);
+    platform.published.iter().filter(move |release| Some(release.id) == id)
 }
 
 /// All published releases of a platform.
@@ -272,11 +278,16 @@ fn all_entries(platform: &ShelfPlatform, family: Option<Family>) -> Vec<Entry> {
 }
 
 fn entry(platform: &ShelfPlatform, release: &Published, family: Option<Family>) -> Entry {
-    let fits = family.is_none_or(|family| release.image.is_for(family));
+    let image = &release.image;
+    let fits = family.is_none_or(|family| image.is_for(family));
     Entry {
-        name: file_name(platform.platform.name.as_str(), &release.version),
-        kind: if fits { EntryKind::Bin } else { EntryKind::File },
+        name: release.file_name(platform.platform.name.as_str()),
+        kind: if fits && image.part == Part::Application {
+            EntryKind::Bin
+        } else {
+            EntryKind::File
+        },
         modified: release.published_at,
-        size: release.image.size,
+        size: image.size,
     }
 }

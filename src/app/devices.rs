@@ -2,8 +2,10 @@
 
 use super::fleet::Live;
 use super::{App, Error};
+use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
+use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
 use crate::domain::names::DeviceName;
 use crate::domain::platform::Platform;
@@ -31,6 +33,10 @@ pub struct DeviceChange {
     pub approval: Option<Approval>,
     /// The platform it belongs to.
     pub platform: Option<String>,
+    /// Its chip; the inner `None`: unknown again.
+    pub chip: Option<Option<Chip>>,
+    /// Whether its program checks signatures.
+    pub verifies: Option<bool>,
 }
 
 /// What became of an approval.
@@ -152,6 +158,7 @@ impl App {
         if let Some(name) = &change.name {
             self.rename(&device, name, actor).await?;
         }
+        self.teach(&device, change, actor).await?;
         match (approval, platform) {
             (None, _) => {}
             (Some(_), Some(platform)) => {
@@ -192,6 +199,43 @@ impl App {
         };
         let event = Event::new(self.now(), Kind::DeviceEdited, text).of(device.mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await
+    }
+
+    /// Takes a person's word on what a device is.
+    async fn teach(
+        &self,
+        device: &Device,
+        change: &DeviceChange,
+        actor: &str,
+    ) -> Result<(), Error> {
+        let mut learnt = device.learnt;
+        let mut said = Vec::new();
+        if let Some(chip) = change.chip.filter(|chip| *chip != learnt.known_chip()) {
+            let family = device.report.as_ref().map(|report| report.family);
+            if let (Some(chip), Some(family)) = (chip, family)
+                && chip.family() != family
+            {
+                let (field, value) = ("the chip", chip.to_string());
+                return Err(Error::Value { field, value, expected: "one of the device's family" });
+            }
+            learnt.chip = chip.map(|chip| (chip, ChipFrom::Person));
+            said.push(chip.map_or_else(
+                || "Its chip is unknown again.".to_owned(),
+                |chip| format!("Its chip is {chip}."),
+            ));
+        }
+        if let Some(verifies) = change.verifies.filter(|verifies| *verifies != learnt.verifies) {
+            learnt.verifies = verifies;
+            let text = if verifies { "It checks signatures." } else { "It checks no signatures." };
+            said.push(text.to_owned());
+        }
+        if said.is_empty() {
+            return Ok(());
+        }
+        self.0.store.save_learnt(device.id, &learnt).await?;
+        self.0.fleet.with(device.mac, |live| live.learnt = learnt);
+        let event = Event::new(self.now(), Kind::DeviceEdited, said.join(" ")).of(device.mac);
+        self.record(event.by(actor).on(device.platform.as_deref())).await
     }
 
     /// Makes a device pending, ignored or blocked.
@@ -250,8 +294,11 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
-        self.0.store.settle_attempt(device.id, None, true, now).await?;
-        self.0.fleet.with(mac, |live| live.deliveries.clear());
+        self.0.store.lift(device.id).await?;
+        self.0.fleet.with(mac, |live| {
+            live.deliveries.clear();
+            live.learnt.gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
+        });
         let text = "The release is offered again at the next check-in.";
         let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await

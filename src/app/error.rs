@@ -2,7 +2,7 @@
 
 use super::upload::ReportCard;
 use crate::blobs::BlobError;
-use crate::domain::image::Unusable;
+use crate::domain::image::{Merged, Unusable};
 use crate::domain::mac::{MacAddr, MacError};
 use crate::domain::names::NameError;
 use crate::store::StoreError;
@@ -50,9 +50,9 @@ pub enum Error {
         "“{0}” is not a .bin file; choose the .bin that the build made (in the Arduino IDE: Sketch → Export Compiled Binary)"
     )]
     NotBin(String),
-    /// The file is no firmware that can be published.
+    /// The file can never be sent; of a factory image its parts come with it.
     #[error("{0}")]
-    Unusable(#[from] Unusable),
+    Unusable(Unusable, Option<Box<Merged>>),
     /// The file is too large.
     #[error(
         "the file is larger than {limit} bytes, the most that this server takes (--max-upload)"
@@ -97,7 +97,7 @@ impl Error {
             Self::NoPlatformChosen => "no_platform",
             Self::Value { .. } => "invalid_value",
             Self::NotBin(_) => "not_bin",
-            Self::Unusable(cause) => cause.code(),
+            Self::Unusable(cause, _) => cause.code(),
             Self::TooLarge { .. } => "too_large",
             Self::Cut => "cut",
             Self::NoFile => "no_file",

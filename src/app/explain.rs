@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use super::App;
-use super::poll::{Wanted, asked, deliveries, standing, status};
+use super::poll::{View, Wanted, status};
+use super::shelf::Recognised;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
-use crate::domain::update::{Ask, Decision, Reason, Reasons, Situation, decide};
-use crate::domain::version::FirmwareVersion;
+use crate::domain::update::{Decision, Reason, Reasons, decide};
+
+/// The code of what came of naming a platform without a version.
+const INVALID: &str = "invalid_parameters";
 
 /// What a device would get right now, and why.
 #[derive(Debug, Clone)]
@@ -19,7 +22,7 @@ pub struct Explanation {
     /// The release that it is about.
     pub release: Option<Arc<Published>>,
     /// The release whose image the device runs, where that is known.
-    pub running: Option<Arc<Published>>,
+    pub running: Option<Recognised>,
     /// The HTTP status that the device would see.
     pub status: u16,
     /// The platform that the decision is about, by name.
@@ -37,37 +40,21 @@ impl App {
             if report.mode != crate::domain::report::Mode::FileSystem {
                 report.mode = crate::domain::report::Mode::Sketch;
             }
-            let own = live.platform_id.and_then(|id| shelf.platform_by_id(id));
-            let named = report.dev.is_some() && report.version.is_some();
-            let dev = report.dev.as_deref();
-            let platform = match dev {
-                Some(dev) => shelf.platform(dev).or(own),
-                None => own,
-            };
-            let release = platform.and_then(|platform| platform.newest_for(report.family));
-            let reported = report.version.as_deref().map(FirmwareVersion::read);
-            let running = shelf.running(&report);
-            let situation = Situation {
-                ask: Ask::Newest { named },
-                report: &report,
-                reported: reported.as_ref(),
-                platforms_exist: !shelf.is_empty(),
-                platform: platform.map(|platform| asked(platform)),
-                device: Some(standing(live, &shelf)),
-                running: running.map(AsRef::as_ref),
-                release: release.map(AsRef::as_ref),
-                foreign: platform.and_then(|p| p.newest()).map(|newest| newest.image.chip),
-                deliveries: deliveries(live, release, false),
-            };
+            // Where a name came only with its first contact, it asked for a file since then.
+            if report.version.is_none() && *live.outcome != *INVALID {
+                report.dev = report.dev.filter(|_| live.platform_id.is_none());
+            }
+            let view = View::new(&report, &Wanted::Newest, live, live.learnt, false, &shelf);
+            let situation = view.situation();
             let mut reasons = Reasons::default();
             let decision = decide(&situation, &mut reasons);
             Some(Explanation {
                 status: status(&decision, &Wanted::Newest, quiet),
                 reasons: reasons.0,
                 decision,
-                release: release.cloned(),
-                running: running.cloned(),
-                platform: platform.map(|platform| platform.platform.name.to_string()),
+                release: view.release().cloned(),
+                running: view.running.cloned(),
+                platform: view.platform.map(|platform| platform.platform.name.to_string()),
             })
         })?
     }

@@ -7,6 +7,7 @@ use super::{App, Error};
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
+use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::platform::Admission;
 use crate::store::{NewDevice, News};
@@ -26,7 +27,9 @@ impl App {
         }
         let platform = match &poll.wanted {
             Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
-            Wanted::File(release) => shelf.platform_by_id(release.platform_id),
+            Wanted::File(files) => {
+                files.images().first().and_then(|first| shelf.platform_by_id(first.platform_id))
+            }
         };
         let open = platform.filter(|p| p.platform.admission == Admission::Any);
         let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
@@ -39,7 +42,8 @@ impl App {
         }
         let outcome = Outcome { status: 0, code: String::new(), text: String::new() };
         let address = Some(poll.address);
-        let news = News { report, address, host: poll.host.clone(), outcome };
+        let (host, learnt) = (poll.host.clone(), Learnt::default());
+        let news = News { report, address, host, outcome, learnt };
         let platform_id = open.map(|platform| platform.platform.id);
         let device = NewDevice {
             mac,

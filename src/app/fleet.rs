@@ -11,9 +11,11 @@ use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
+use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
+use crate::domain::release::Part;
 use crate::domain::report::Report;
-use crate::store::{Batch, DeviceFilter, LastAttempt, News, Seen, Store};
+use crate::store::{Batch, Deliveries, DeviceFilter, LastAttempt, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
@@ -53,8 +55,10 @@ pub(super) struct Live {
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
     pub(super) attempt: Option<Box<LastAttempt>>,
-    /// How often it took all bytes of which release without any change since.
-    pub(super) deliveries: Vec<(i64, u32)>,
+    /// How often it took all bytes of what without any change since.
+    pub(super) deliveries: Vec<Deliveries>,
+    /// What is known of it beyond what it says.
+    pub(super) learnt: Learnt,
     pub(super) in_flight: Option<Arc<InFlight>>,
     /// What is not written yet.
     pub(super) news: Option<Box<News>>,
@@ -76,6 +80,7 @@ impl Live {
             outcome: Box::default(),
             attempt: None,
             deliveries: Vec::new(),
+            learnt: Learnt::default(),
             in_flight: None,
             news: None,
             events: (0, 0),
@@ -94,12 +99,20 @@ impl Live {
         self.events.1 <= EVENTS_AN_HOUR
     }
 
-    /// Counts a delivery of a release.
-    pub(super) fn delivered(&mut self, release_id: i64) {
-        match self.deliveries.iter_mut().find(|(id, _)| *id == release_id) {
-            Some((_, count)) => *count += 1,
-            None => self.deliveries.push((release_id, 1)),
+    /// Counts a delivery of a release's image.
+    pub(super) fn delivered(&mut self, release_id: i64, part: Part) {
+        let same = |own: &&mut Deliveries| own.release_id == release_id && own.part == part;
+        match self.deliveries.iter_mut().find(same) {
+            Some(own) => own.count += 1,
+            None => self.deliveries.push(Deliveries { release_id, part, count: 1 }),
         }
+    }
+
+    /// How often it took all bytes of a release's image.
+    pub(super) fn deliveries_of(&self, release_id: i64, part: Part) -> u32 {
+        let own = self.deliveries.iter();
+        let own = own.filter(|own| own.release_id == release_id && own.part == part);
+        own.map(|own| own.count).sum()
     }
 
     fn from_device(device: Device, attempt: Option<LastAttempt>) -> Self {
@@ -109,6 +122,7 @@ impl Live {
             last_seen: device.last_seen.unwrap_or(0),
             checkins: device.checkins,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
+            learnt: device.learnt,
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -170,6 +184,14 @@ impl Fleet {
     /// Works on one device.
     pub(super) fn with<T>(&self, mac: MacAddr, work: impl FnOnce(&mut Live) -> T) -> Option<T> {
         self.shard(mac).devices.get_mut(&mac).map(work)
+    }
+
+    /// Looks at every device, one part of the fleet after the other.
+    pub(super) fn each(&self, mut look: impl FnMut(MacAddr, &Live)) {
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.devices.iter().for_each(|(mac, live)| look(*mac, live));
+        }
     }
 
     pub(super) fn insert(&self, mac: MacAddr, live: Live) {

@@ -13,8 +13,10 @@ mod first_contact;
 mod fleet;
 mod folder;
 mod offers;
+mod packing;
 mod platforms;
 mod poll;
+mod recognise;
 mod releases;
 mod settings;
 mod shelf;
@@ -41,9 +43,11 @@ pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::ReleaseChange;
 pub use settings::{PendingAnswer, Settings};
-pub use shelf::{Shelf, ShelfPlatform};
+pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use transfer::{InFlight, TransferEnd};
-pub use upload::{Accepted, Receiving, ReportCard, Uploaded, Wishes};
+pub use upload::{
+    Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,
+};
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
@@ -53,6 +57,7 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
+use recognise::Closer;
 use unknown::{EventBudget, UnknownCallers};
 use write_behind::LateWrite;
 
@@ -105,10 +110,13 @@ struct Inner {
     recording: Mutex<()>,
     /// Held from judging a file to publishing it, so that the judgement still holds then.
     accepting: Mutex<()>,
+    /// Held while images are compressed: one at a time, and each once.
+    packing: Mutex<()>,
     /// Uploads that are looked at at the same time, each of which takes the memory of its image.
     inspecting: Semaphore,
     /// Changes of attempts that could not be written yet.
     late: Mutex<Vec<LateWrite>>,
+    closer: Closer,
     unknown: UnknownCallers,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
@@ -149,8 +157,10 @@ impl App {
             changing: Mutex::default(),
             recording: Mutex::default(),
             accepting: Mutex::default(),
+            packing: Mutex::default(),
             inspecting: Semaphore::new(2),
             late: Mutex::default(),
+            closer: Closer::default(),
             unknown: UnknownCallers::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
@@ -158,7 +168,9 @@ impl App {
             lists: Lists::default(),
             tasks: TaskTracker::new(),
         };
-        Ok(Self(Arc::new(inner)))
+        let app = Self(Arc::new(inner));
+        app.index_images().await?;
+        Ok(app)
     }
 
     /// The database, for what only reads.

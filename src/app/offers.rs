@@ -10,7 +10,8 @@ use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::{Published, file_name};
+use crate::domain::release::{Part, Published};
+use crate::domain::update::Encoding;
 use crate::store::{LastAttempt, NewOffer};
 
 impl App {
@@ -20,19 +21,28 @@ impl App {
         poll: &Poll,
         finding: &Finding<'_>,
         release: &Arc<Published>,
+        encoding: Encoding,
         now: Timestamp,
     ) -> Answer {
         let mac = poll.report.mac;
         let image = &release.image;
-        let bytes = match self.0.blobs.read(image.sha256, image.size).await {
+        let packed = image.packed.as_ref().filter(|_| encoding == Encoding::Packed);
+        let (sha256, md5, size) = match packed {
+            Some(packed) => (packed.sha256, packed.md5, packed.size),
+            None => (image.sha256, image.md5, image.size),
+        };
+        let bytes = match self.0.blobs.read(sha256, size).await {
             Ok(bytes) => bytes,
             Err(error) => return self.fault(&error.into(), mac),
         };
         let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
         let platform = platform.unwrap_or_default();
         let version = release.version.to_string();
-        let file_name = file_name(platform, &release.version);
-        let mut firmware = Firmware { bytes, md5: image.md5, version, file_name, flight: None };
+        let mut file_name = release.file_name(platform);
+        if packed.is_some() {
+            file_name.push_str(".gz");
+        }
+        let mut firmware = Firmware { bytes, md5, version, file_name, flight: None };
         if poll.only_looks {
             return Answer::Firmware(firmware);
         }
@@ -40,7 +50,10 @@ impl App {
             device_id: finding.device_id,
             release_id: release.id,
             version: release.version.as_str(),
-            size: image.size,
+            image_id: image.id,
+            part: image.part,
+            packed: packed.is_some(),
+            size,
             now,
         };
         let attempt_id = match self.0.store.record_offer(offer).await {
@@ -53,25 +66,50 @@ impl App {
             release_id: release.id,
             title: format!("{platform} {}", release.version),
             platform: platform.to_owned(),
-            size: image.size,
+            part: image.part,
+            size,
             counted: !poll.range,
             progress: OnceLock::new(),
             settled: CancellationToken::new(),
         });
-        self.0.fleet.with(mac, |live| {
-            live.attempt = Some(Box::new(LastAttempt {
-                id: attempt_id,
-                release_id: Some(release.id),
-                version: release.version.to_string(),
-                state: AttemptState::Offered,
-            }));
-            live.in_flight = Some(Arc::clone(&flight));
-        });
-        let from = poll.report.version.as_deref().unwrap_or("an unknown version");
-        let text = format!("Got {} offered; it runs {from}.", flight.title);
-        let event = Event::new(now, Kind::Offered, text).of(mac).about(release.id);
-        self.record_later(event.on(Some(platform)).by(poll.address.to_string()));
+        self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);
         Answer::Firmware(firmware)
+    }
+
+    /// Remembers a download that begins, and tells of it.
+    fn take_off(
+        &self,
+        poll: &Poll,
+        release: &Published,
+        packed: bool,
+        flight: &Arc<InFlight>,
+        now: Timestamp,
+    ) {
+        let part = release.image.part;
+        let attempt = LastAttempt {
+            id: flight.attempt_id,
+            release_id: Some(release.id),
+            version: release.version.to_string(),
+            image_id: Some(release.image.id),
+            packed,
+            state: AttemptState::Offered,
+        };
+        self.0.fleet.with(flight.mac, |live| {
+            // Files prove nothing and are never confirmed: the program's attempt stays open.
+            if part == Part::Application {
+                live.attempt = Some(Box::new(attempt));
+            }
+            live.in_flight = Some(Arc::clone(flight));
+        });
+        let from = poll.report.version.as_deref().unwrap_or("an unknown version");
+        let what = match (part, packed) {
+            (Part::FileSystem, _) => " (file system)",
+            (Part::Application, true) => " (compressed)",
+            (Part::Application, false) => "",
+        };
+        let text = format!("Got {}{what} offered; it runs {from}.", flight.title);
+        let event = Event::new(now, Kind::Offered, text).of(flight.mac).about(release.id);
+        self.record_later(event.on(Some(&flight.platform)).by(poll.address.to_string()));
     }
 }

@@ -3,7 +3,8 @@
 use super::{App, Error};
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
-use crate::domain::platform::{Admission, Platform};
+use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::version::FirmwareVersion;
 use crate::store::StoreError;
 
 /// What a person wants changed on a platform.
@@ -15,6 +16,10 @@ pub struct PlatformChange {
     pub description: Option<String>,
     /// Which devices get its releases.
     pub admission: Option<Admission>,
+    /// Whether its ESP8266 devices get compressed images.
+    pub gzip: Option<GzipPolicy>,
+    /// The lowest version that is ever offered; empty: none.
+    pub floor: Option<String>,
 }
 
 /// Characters that a description may have.
@@ -27,6 +32,20 @@ fn described(text: &str) -> Result<String, Error> {
         return Err(Error::Value { field: "the description", value, expected: "at most 2000" });
     }
     Ok(text.to_owned())
+}
+
+/// The lowest version that is offered; empty: none.
+fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let version = FirmwareVersion::read(text);
+    if version.is_readable() && text.len() <= 64 {
+        return Ok(Some(version));
+    }
+    let (field, expected) = ("the lowest version", "a version like v1.2.0, or nothing");
+    Err(Error::Value { field, value: text.chars().take(64).collect(), expected })
 }
 
 impl App {
@@ -54,7 +73,8 @@ impl App {
         let text = format!("The platform {name} was created.");
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
         self.record(event.by(actor)).await?;
-        Ok(Platform { id, name, description, admission, created_at: now })
+        let (gzip, floor) = (GzipPolicy::default(), None);
+        Ok(Platform { id, name, description, admission, gzip, floor, created_at: now })
     }
 
     /// Renames or describes a platform, or opens it to any device.
@@ -80,6 +100,12 @@ impl App {
         if let Some(admission) = change.admission {
             platform.admission = admission;
         }
+        if let Some(gzip) = change.gzip {
+            platform.gzip = gzip;
+        }
+        if let Some(floor) = &change.floor {
+            platform.floor = floor_version(floor)?;
+        }
         if platform == *was {
             return Ok(platform);
         }
@@ -96,6 +122,12 @@ impl App {
             text = match platform.admission {
                 Admission::Any => format!("{} is open to any device now", was.name),
                 Admission::Approved => format!("{} is for approved devices only now", was.name),
+            };
+        }
+        if platform.floor != was.floor && platform.name == was.name {
+            text = match &platform.floor {
+                Some(floor) => format!("Nothing below {floor} is offered to {} any more", was.name),
+                None => format!("{} has no lowest version any more", was.name),
             };
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Error;
-use crate::domain::chip::Family;
+use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::image::KnownNames;
 use crate::domain::platform::Platform;
-use crate::domain::release::{Published, Release, ReleaseState, file_name};
+use crate::domain::release::{Image, Part, Published, Release, ReleaseState, file_name};
 use crate::domain::report::Report;
-use crate::store::{ReleaseFilter, Store};
+use crate::domain::update::{Choice, choose};
+use crate::store::{ImageDigest, ReleaseFilter, Store};
 
 /// Everything that decisions need to know of platforms and releases. It never changes; after a
 /// change there is a new one.
@@ -18,9 +19,10 @@ use crate::store::{ReleaseFilter, Store};
 pub struct Shelf {
     by_key: HashMap<String, Arc<ShelfPlatform>>,
     by_id: HashMap<i64, Arc<ShelfPlatform>>,
-    by_md5: HashMap<Md5, Arc<Published>>,
-    by_appended: HashMap<Sha256, Arc<Published>>,
-    by_file: HashMap<String, Arc<Published>>,
+    by_md5: HashMap<Md5, Recognised>,
+    by_sha256: HashMap<Sha256, Recognised>,
+    by_image: HashMap<i64, Arc<Published>>,
+    by_file: HashMap<String, OnOffer>,
     known: Arc<KnownNames>,
 }
 
@@ -29,21 +31,88 @@ pub struct Shelf {
 pub struct ShelfPlatform {
     /// The platform.
     pub platform: Platform,
-    /// Its published releases, highest version first.
+    /// The images of its published releases, highest version first.
     pub published: Vec<Arc<Published>>,
+    /// The newest of them per part and chip.
+    pub newest: OnOffer,
+}
+
+/// Images from which a device gets the one for its chip.
+#[derive(Debug, Clone, Default)]
+pub struct OnOffer {
+    images: Vec<Arc<Published>>,
+    /// The chips of the ESP32 family that the applications are for.
+    chips: Vec<Chip>,
+}
+
+/// An image that a device runs.
+#[derive(Debug, Clone)]
+pub struct Recognised {
+    /// The release, published or withdrawn, with that image.
+    pub release: Arc<Published>,
+    /// The flash mode in which it runs, where that is known (ESP8266).
+    pub flash_mode: Option<u8>,
+}
+
+impl OnOffer {
+    /// Of these images, newest first, the first of each part and chip.
+    fn newest(published: &[Arc<Published>]) -> Self {
+        let mut on_offer = Self::default();
+        for release in published {
+            let key = |release: &Published| (release.image.part, release.image.certain_chip());
+            if !on_offer.images.iter().any(|other| key(other) == key(release)) {
+                on_offer.push(release);
+            }
+        }
+        on_offer
+    }
+
+    fn push(&mut self, release: &Arc<Published>) {
+        let image = &release.image;
+        self.images.push(Arc::clone(release));
+        let chip = image.certain_chip().filter(|_| image.part == Part::Application);
+        let esp32 = chip.filter(|chip| chip.family() == Family::Esp32);
+        if let Some(chip) = esp32.filter(|chip| !self.chips.contains(chip)) {
+            self.chips.push(chip);
+            self.chips.sort_unstable();
+        }
+    }
+
+    /// What there is for a device.
+    #[must_use]
+    pub fn choose(&self, part: Part, family: Family, chip: Option<Chip>) -> Choice<'_> {
+        choose(self.images.iter().map(AsRef::as_ref), &self.chips, part, family, chip)
+    }
+
+    /// The images.
+    #[must_use]
+    pub fn images(&self) -> &[Arc<Published>] {
+        &self.images
+    }
+
+    /// The very image that a choice fell on, to be shared.
+    #[must_use]
+    pub fn shared(&self, choice: Choice<'_>) -> Option<&Arc<Published>> {
+        let Choice::One(chosen) = choice else { return None };
+        self.images.iter().find(|release| std::ptr::eq(release.as_ref(), chosen))
+    }
 }
 
 impl ShelfPlatform {
-    /// The newest published release for a family of chips.
+    /// The newest published application for a family of chips.
     #[must_use]
     pub fn newest_for(&self, family: Family) -> Option<&Arc<Published>> {
-        self.published.iter().find(|release| release.image.is_for(family))
+        self.applications().find(|release| release.image.is_for(family))
     }
 
-    /// The newest published release, whatever its chip.
+    /// The newest published application, whatever its chip.
     #[must_use]
     pub fn newest(&self) -> Option<&Arc<Published>> {
-        self.published.first()
+        self.applications().next().or(self.published.first())
+    }
+
+    fn applications(&self) -> impl Iterator<Item = &Arc<Published>> {
+        self.published.iter().filter(|release| release.image.part == Part::Application)
     }
 }
 
@@ -52,21 +121,23 @@ impl Shelf {
     pub(super) async fn load(store: &Store) -> Result<Self, Error> {
         let platforms = store.platforms().await?;
         let releases = store.releases(&ReleaseFilter::default()).await?;
-        Ok(Self::new(platforms, releases))
+        let digests = store.digests().await?;
+        Ok(Self::new(platforms, releases, &digests))
     }
 
-    fn new(platforms: Vec<Platform>, releases: Vec<Release>) -> Self {
+    fn new(
+        platforms: Vec<Platform>,
+        releases: Vec<Release>,
+        digests: &HashMap<i64, Vec<ImageDigest>>,
+    ) -> Self {
         let mut shelf = Self::default();
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
         for release in releases {
-            let state = release.state;
-            let Some(on_offer) = settle(release) else {
-                continue;
-            };
-            let on_offer = Arc::new(on_offer);
-            shelf.recognise(&on_offer);
-            if state == ReleaseState::Published {
-                published.entry(on_offer.platform_id).or_default().push(on_offer);
+            for on_offer in settle(&release).into_iter().map(Arc::new) {
+                shelf.recognise(&on_offer, digests.get(&on_offer.image.id));
+                if release.state == ReleaseState::Published {
+                    published.entry(on_offer.platform_id).or_default().push(on_offer);
+                }
             }
         }
         shelf.known =
@@ -74,23 +145,53 @@ impl Shelf {
         for platform in platforms {
             let mut published = published.remove(&platform.id).unwrap_or_default();
             published.sort_by(|a, b| b.version.cmp(&a.version).then(b.id.cmp(&a.id)));
+            let newest = OnOffer::newest(&published);
             for release in &published {
-                let name = file_name(platform.name.as_str(), &release.version);
-                shelf.by_file.entry(name).or_insert_with(|| Arc::clone(release));
+                shelf.name(platform.name.as_str(), release);
             }
             let (id, key) = (platform.id, platform.name.key());
-            let platform = Arc::new(ShelfPlatform { platform, published });
+            let platform = Arc::new(ShelfPlatform { platform, published, newest });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
         shelf
     }
 
+    /// Gives an image the names of its file: its own, and its release's.
+    fn name(&mut self, platform: &str, release: &Arc<Published>) {
+        let of_release = file_name(platform, &release.version);
+        let own = release.file_name(platform);
+        for name in [Some(&of_release), Some(&own).filter(|own| **own != of_release)] {
+            let Some(name) = name else { continue };
+            let on_offer = self.by_file.entry(name.clone()).or_default();
+            // `sensor` 2.1.0 and `sensor_2` 1.0 have the same name: the first one keeps it.
+            if on_offer.images.first().is_none_or(|first| first.id == release.id) {
+                on_offer.push(release);
+            }
+        }
+    }
+
     /// Makes an image known by its digests; of several releases of one file the latest counts.
-    fn recognise(&mut self, release: &Arc<Published>) {
-        self.by_md5.entry(release.image.md5).or_insert_with(|| Arc::clone(release));
-        if let Some(appended) = release.image.appended_sha256 {
-            self.by_appended.entry(appended).or_insert_with(|| Arc::clone(release));
+    fn recognise(&mut self, release: &Arc<Published>, digests: Option<&Vec<ImageDigest>>) {
+        let image = &release.image;
+        self.by_image.insert(image.id, Arc::clone(release));
+        if image.part != Part::Application {
+            return;
+        }
+        let own = |flash_mode: Option<u8>| Recognised {
+            release: Arc::clone(release),
+            flash_mode: flash_mode.or(image.flash_mode),
+        };
+        self.by_md5.entry(image.md5).or_insert_with(|| own(None));
+        if let Some(appended) = image.appended_sha256 {
+            self.by_sha256.entry(appended).or_insert_with(|| own(None));
+        }
+        for ImageDigest { digest, flash_mode } in digests.into_iter().flatten() {
+            if let Ok(md5) = digest.parse::<Md5>() {
+                self.by_md5.entry(md5).or_insert_with(|| own(*flash_mode));
+            } else if let Ok(sha256) = digest.parse::<Sha256>() {
+                self.by_sha256.entry(sha256).or_insert_with(|| own(*flash_mode));
+            }
         }
     }
 
@@ -120,36 +221,56 @@ impl Shelf {
         platforms
     }
 
-    /// The published release whose file has this name; `<platform>.bin` is the newest one that a
-    /// device of this family can take.
+    /// The images behind this name of a file; behind `<platform>.bin` the newest ones.
     #[must_use]
-    pub fn file(&self, name: &str, family: Family) -> Option<&Arc<Published>> {
+    pub fn file(&self, name: &str) -> Option<&OnOffer> {
         let name = name.to_ascii_lowercase();
         self.by_file.get(&name).or_else(|| {
             let platform = self.by_key.get(name.strip_suffix(".bin")?)?;
-            platform.newest_for(family).or(platform.newest())
+            Some(&platform.newest).filter(|newest| !newest.images.is_empty())
         })
     }
 
-    /// The same in the folder of one platform, where the name cannot be that of another's file
-    /// (`sensor` 2.1.0 and `sensor_2` 1.0 are both `sensor_2_1_0.bin`).
+    /// The same in the folder of one platform, where the name cannot be that of another's file.
     #[must_use]
-    pub fn file_of(&self, platform: &str, name: &str, family: Family) -> Option<&Arc<Published>> {
+    pub fn file_of(&self, platform: &str, name: &str) -> Option<OnOffer> {
         let platform = self.platform(platform)?;
         let (id, key) = (platform.platform.id, platform.platform.name.key());
-        let own = |release: &&Arc<Published>| release.platform_id == id;
-        let named = |release: &&Arc<Published>| {
-            file_name(&key, &release.version).eq_ignore_ascii_case(name)
+        let own = |on_offer: &&OnOffer| {
+            on_offer.images.first().is_some_and(|first| first.platform_id == id)
         };
-        let found = self.file(name, family).filter(own);
-        found.or_else(|| platform.published.iter().find(named))
+        if let Some(found) = self.file(name).filter(own) {
+            return Some(found.clone());
+        }
+        let mut found = OnOffer::default();
+        for release in &platform.published {
+            let names = [file_name(&key, &release.version), release.file_name(&key)];
+            if names.iter().any(|own| own.eq_ignore_ascii_case(name)) {
+                found.push(release);
+            }
+        }
+        Some(found).filter(|found| !found.images.is_empty())
     }
 
-    /// The release, published or withdrawn, whose image the device runs.
+    /// The image that the device runs, where one of its digests is known.
     #[must_use]
-    pub fn running(&self, report: &Report) -> Option<&Arc<Published>> {
+    pub fn running(&self, report: &Report) -> Option<&Recognised> {
         let by_md5 = report.sketch_md5.and_then(|md5| self.by_md5.get(&md5));
-        by_md5.or_else(|| report.sketch_sha256.and_then(|sha256| self.by_appended.get(&sha256)))
+        let found =
+            by_md5.or_else(|| report.sketch_sha256.and_then(|sha256| self.by_sha256.get(&sha256)));
+        // A digest of the other family's image is no digest of what it runs.
+        found.filter(|found| found.release.image.is_for(report.family))
+    }
+
+    /// The release with the image of this number.
+    #[must_use]
+    pub fn image(&self, image_id: i64) -> Option<&Arc<Published>> {
+        self.by_image.get(&image_id)
+    }
+
+    /// All images of published and withdrawn releases.
+    pub fn images(&self) -> impl Iterator<Item = &Arc<Published>> {
+        self.by_image.values()
     }
 
     /// The platforms' names, ready to be looked for in an image.
@@ -159,16 +280,21 @@ impl Shelf {
     }
 }
 
-/// A release as decisions see it; drafts are none.
-fn settle(release: Release) -> Option<Published> {
+/// A release as decisions see it, once per image; drafts are none.
+fn settle(release: &Release) -> Vec<Published> {
+    let (Some(platform_id), Some(version)) = (release.platform_id, &release.version) else {
+        return Vec::new();
+    };
     if release.state == ReleaseState::Draft {
-        return None;
+        return Vec::new();
     }
-    Some(Published {
+    let published = |image: &Image| Published {
         id: release.id,
-        platform_id: release.platform_id?,
-        version: release.version?,
-        image: release.image,
+        platform_id,
+        version: version.clone(),
+        image: image.clone(),
+        has_others: !release.others.is_empty(),
         published_at: release.published_at.unwrap_or(release.created_at),
-    })
+    };
+    release.images().map(published).collect()
 }

@@ -11,6 +11,7 @@ use super::write_behind::LateWrite;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
+use crate::domain::release::Part;
 use crate::store::EndedAttempt;
 
 /// How long a check-in waits for the end of a download whose last byte was taken already.
@@ -24,6 +25,7 @@ pub struct InFlight {
     pub(super) release_id: i64,
     pub(super) title: String,
     pub(super) platform: String,
+    pub(super) part: Part,
     pub(super) size: u64,
     /// Whether it counts as a download of the release.
     pub(super) counted: bool,
@@ -83,7 +85,7 @@ impl App {
         self.0.fleet.with(flight.mac, |live| {
             // A device that restarts without closing took the bytes all the same.
             if end.completed || end.bytes >= flight.size {
-                live.delivered(flight.release_id);
+                live.delivered(flight.release_id, flight.part);
             }
             if let Some(attempt) = &mut live.attempt
                 && attempt.id == flight.attempt_id

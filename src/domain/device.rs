@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 
 use super::Timestamp;
+use super::learnt::Learnt;
 use super::mac::MacAddr;
+use super::release::Part;
 use super::report::Report;
 
 /// Whether a device may have releases ("whitelist").
@@ -70,6 +72,8 @@ pub struct Device {
     pub host: Option<String>,
     /// What the last check-in came to.
     pub outcome: Option<Outcome>,
+    /// What is known of it beyond what it says.
+    pub learnt: Learnt,
 }
 
 impl Device {
@@ -173,4 +177,8 @@ pub struct Attempt {
     pub size: u64,
     /// How long the transfer took, in milliseconds.
     pub millis: Option<u64>,
+    /// What the image is for.
+    pub part: Part,
+    /// Whether it was sent compressed.
+    pub packed: bool,
 }

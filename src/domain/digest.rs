@@ -66,6 +66,13 @@ digest!(
 );
 
 impl Md5 {
+    /// The digest of these bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        use md5::Digest;
+        Self(md5::Md5::digest(bytes).into())
+    }
+
     /// The MD5 of nothing, which devices send when they could not read their own flash.
     pub const OF_NOTHING: Self = Self([
         0xd4, 0x1d, 0x8c, 0xd9, 0x8f, 0x00, 0xb2, 0x04, 0xe9, 0x80, 0x09, 0x98, 0xec, 0xf8, 0x42,

@@ -98,6 +98,8 @@ kinds! {
     UploadRefused, "upload_refused", "upload refused", Warning;
     /// A release was published.
     Published, "published", "published", Good;
+    /// The compressed form of an image is ready.
+    Packed, "packed", "compressed", Info;
     /// A release was withdrawn.
     Withdrawn, "withdrawn", "withdrawn", Info;
     /// The notes of a release were changed.

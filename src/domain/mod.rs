@@ -8,6 +8,7 @@ pub mod device;
 pub mod digest;
 pub mod event;
 pub mod image;
+pub mod learnt;
 pub mod mac;
 pub mod names;
 pub mod platform;

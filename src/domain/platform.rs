@@ -2,6 +2,7 @@
 
 use super::Timestamp;
 use super::names::PlatformName;
+use super::version::FirmwareVersion;
 
 /// Which devices of a platform get its releases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +31,39 @@ impl Admission {
     }
 }
 
+/// Whether ESP8266 devices of a platform get compressed images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GzipPolicy {
+    /// Those that are known to unpack them, where nothing speaks against it.
+    #[default]
+    Auto,
+    /// None.
+    Off,
+    /// All, unless it is known to be harmful; a device that does not take one gets plain images.
+    Always,
+}
+
+impl GzipPolicy {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Off, Self::Always];
+
+    /// The word in forms, JSON and the database.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Off => "off",
+            Self::Always => "always",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|policy| policy.word() == word)
+    }
+}
+
 /// A kind of device, named as the sketch names itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Platform {
@@ -41,6 +75,10 @@ pub struct Platform {
     pub description: String,
     /// Which devices get its releases.
     pub admission: Admission,
+    /// Whether its ESP8266 devices get compressed images.
+    pub gzip: GzipPolicy,
+    /// The lowest version that is ever offered.
+    pub floor: Option<FirmwareVersion>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -16,6 +16,7 @@ const TIDY: Duration = Duration::from_mins(10);
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
+    spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }
 
 /// Runs `work` at once and then every `period`, until `stop`.

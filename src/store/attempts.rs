@@ -7,6 +7,7 @@ use sqlx::FromRow;
 use super::{Store, StoreError, signed, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::device::{Attempt, AttemptState};
+use crate::domain::release::Part;
 
 /// An offer that is about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +18,13 @@ pub struct NewOffer<'a> {
     pub release_id: i64,
     /// Its version, kept for when the release is deleted.
     pub version: &'a str,
-    /// Bytes of its image.
+    /// Its image.
+    pub image_id: i64,
+    /// What the image is for.
+    pub part: Part,
+    /// Whether it is sent compressed.
+    pub packed: bool,
+    /// Bytes that are sent.
     pub size: u64,
     /// Now.
     pub now: Timestamp,
@@ -42,7 +49,7 @@ pub struct EndedAttempt {
     pub now: Timestamp,
 }
 
-/// A device's latest attempt.
+/// A device's latest attempt to take an application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAttempt {
     /// The attempt.
@@ -51,8 +58,23 @@ pub struct LastAttempt {
     pub release_id: Option<i64>,
     /// The version that was offered.
     pub version: String,
+    /// The image that was offered.
+    pub image_id: Option<i64>,
+    /// Whether it was sent compressed.
+    pub packed: bool,
     /// How it stands.
     pub state: AttemptState,
+}
+
+/// How often a device took all bytes of a release's image without any change since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deliveries {
+    /// The release.
+    pub release_id: i64,
+    /// What the image is for.
+    pub part: Part,
+    /// How often.
+    pub count: u32,
 }
 
 #[derive(FromRow)]
@@ -68,6 +90,8 @@ struct AttemptRow {
     bytes: i64,
     size: i64,
     millis: Option<i64>,
+    part: String,
+    packed: bool,
 }
 
 #[derive(FromRow)]
@@ -76,7 +100,13 @@ struct LastRow {
     device_id: i64,
     release_id: Option<i64>,
     version: String,
+    image_id: Option<i64>,
+    packed: bool,
     state: String,
+}
+
+fn part(word: &str) -> Result<Part, StoreError> {
+    Part::read(word).ok_or_else(|| StoreError::inconsistent("attempts", "part", word))
 }
 
 fn state(word: &str) -> Result<AttemptState, StoreError> {
@@ -99,6 +129,8 @@ impl TryFrom<AttemptRow> for Attempt {
             bytes: unsigned(row.bytes),
             size: unsigned(row.size),
             millis: row.millis.map(unsigned),
+            part: part(&row.part)?,
+            packed: row.packed,
         })
     }
 }
@@ -111,8 +143,9 @@ impl Store {
     pub async fn record_offer(&self, offer: NewOffer<'_>) -> Result<i64, StoreError> {
         let mut transaction = self.write.begin().await?;
         let id = sqlx::query_scalar(
-            "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size)
-             VALUES ($1, $2, $3, 'offered', $4, $5)
+            "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
+                                   image_id, part, packed)
+             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8)
              RETURNING id",
         )
         .bind(offer.device_id)
@@ -120,6 +153,9 @@ impl Store {
         .bind(offer.version)
         .bind(offer.now)
         .bind(signed(offer.size))
+        .bind(offer.image_id)
+        .bind(offer.part.word())
+        .bind(offer.packed)
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")
@@ -184,11 +220,33 @@ impl Store {
                 .await?;
         }
         if changed {
-            sqlx::query("UPDATE attempts SET counts = 0 WHERE device_id = $1 AND counts = 1")
-                .bind(device_id)
-                .execute(&mut *transaction)
-                .await?;
+            // Nothing tells whether a device still has its files.
+            sqlx::query(
+                "UPDATE attempts SET counts = 0
+                  WHERE device_id = $1 AND counts = 1 AND part = 'application'",
+            )
+            .bind(device_id)
+            .execute(&mut *transaction)
+            .await?;
         }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Lets all deliveries to a device count no longer, and forgets that it did not take gzip.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lift(&self, device_id: i64) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        sqlx::query("UPDATE attempts SET counts = 0 WHERE device_id = $1 AND counts = 1")
+            .bind(device_id)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE devices SET gzip = NULL WHERE id = $1 AND gzip = 'failed'")
+            .bind(device_id)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -207,23 +265,24 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// The latest attempt of every device that had one.
+    /// The latest attempt of every device to take an application.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn last_attempts(&self) -> Result<HashMap<i64, LastAttempt>, StoreError> {
         let rows: Vec<LastRow> = sqlx::query_as(
-            "SELECT a.id, a.device_id, a.release_id, a.version, a.state
+            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id, a.packed, a.state
                FROM attempts a
-               JOIN (SELECT device_id, max(id) AS id FROM attempts GROUP BY device_id) l
+               JOIN (SELECT device_id, max(id) AS id FROM attempts
+                      WHERE part = 'application' GROUP BY device_id) l
                  ON l.id = a.id",
         )
         .fetch_all(&self.read)
         .await?;
         let last = |row: LastRow| {
             let state = state(&row.state)?;
-            let LastRow { id, release_id, version, .. } = row;
-            Ok((row.device_id, LastAttempt { id, release_id, version, state }))
+            let LastRow { id, device_id, release_id, version, image_id, packed, .. } = row;
+            Ok((device_id, LastAttempt { id, release_id, version, image_id, packed, state }))
         };
         rows.into_iter().map(last).collect()
     }
@@ -233,21 +292,21 @@ impl Store {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn deliveries(&self) -> Result<HashMap<i64, Vec<(i64, u32)>>, StoreError> {
-        let rows: Vec<(i64, i64, i64)> = sqlx::query_as(
-            "SELECT device_id, release_id, count(*)
+    pub async fn deliveries(&self) -> Result<HashMap<i64, Vec<Deliveries>>, StoreError> {
+        let rows: Vec<(i64, i64, String, i64)> = sqlx::query_as(
+            "SELECT device_id, release_id, part, count(*)
                FROM attempts
               WHERE counts = 1 AND release_id IS NOT NULL
                 AND (state IN ('delivered', 'not_taken')
                      OR (state = 'aborted' AND bytes >= size))
-              GROUP BY device_id, release_id",
+              GROUP BY device_id, release_id, part",
         )
         .fetch_all(&self.read)
         .await?;
-        let mut deliveries: HashMap<i64, Vec<(i64, u32)>> = HashMap::new();
-        for (device_id, release_id, count) in rows {
-            let count = u32::try_from(count).unwrap_or(u32::MAX);
-            deliveries.entry(device_id).or_default().push((release_id, count));
+        let mut deliveries: HashMap<i64, Vec<Deliveries>> = HashMap::new();
+        for (device_id, release_id, word, count) in rows {
+            let (part, count) = (part(&word)?, u32::try_from(count).unwrap_or(u32::MAX));
+            deliveries.entry(device_id).or_default().push(Deliveries { release_id, part, count });
         }
         Ok(deliveries)
     }
@@ -259,7 +318,7 @@ impl Store {
     pub async fn attempts(&self, device_id: i64, limit: u32) -> Result<Vec<Attempt>, StoreError> {
         let rows: Vec<AttemptRow> = sqlx::query_as(
             "SELECT id, device_id, release_id, version, state, offered_at, ended_at, settled_at,
-                    bytes, size, millis
+                    bytes, size, millis, part, packed
                FROM attempts
               WHERE device_id = $1
               ORDER BY id DESC

@@ -4,11 +4,13 @@ use std::net::IpAddr;
 
 use sqlx::{FromRow, QueryBuilder, SqliteConnection};
 
+use super::learnt::write_learnt;
 use super::{Store, StoreError, events, signed, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::Outcome;
 use crate::domain::event::Event;
+use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::report::Report;
 
@@ -38,6 +40,8 @@ pub struct News {
     pub host: Option<Box<str>>,
     /// What it came to.
     pub outcome: Outcome,
+    /// What is known of it beyond what it says.
+    pub learnt: Learnt,
 }
 
 /// Everything that is written behind at once.
@@ -258,7 +262,7 @@ pub(super) async fn write_news(
     .bind(i64::from(news.outcome.status))
     .bind(&news.outcome.code)
     .bind(&news.outcome.text)
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    write_learnt(connection, device_id, &news.learnt).await
 }

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::checkins::write_news;
+use super::learnt::LearntRow;
 use super::{News, Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
@@ -117,6 +118,8 @@ struct DeviceRow {
     status: Option<i64>,
     outcome: Option<String>,
     outcome_text: Option<String>,
+    #[sqlx(flatten)]
+    learnt: LearntRow,
 }
 
 impl DeviceRow {
@@ -167,6 +170,7 @@ impl TryFrom<DeviceRow> for Device {
             report: row.report(mac),
             address: row.address.as_deref().and_then(|text| text.parse().ok()),
             outcome,
+            learnt: (&row.learnt).into(),
             name: row.name,
             platform: row.platform,
             host: row.host,
@@ -185,7 +189,8 @@ impl Store {
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
-                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text
+                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -230,7 +235,8 @@ impl Store {
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
-                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text
+                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id

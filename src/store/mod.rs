@@ -9,6 +9,8 @@ mod checkins;
 mod devices;
 mod error;
 mod events;
+mod images;
+mod learnt;
 mod platforms;
 mod releases;
 mod settings;
@@ -20,11 +22,12 @@ use sqlx::ConnectOptions;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use attempts::{EndedAttempt, LastAttempt, NewOffer};
+pub use attempts::{Deliveries, EndedAttempt, LastAttempt, NewOffer};
 pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
 pub use devices::{DeviceFilter, DeviceSort, NewDevice};
 pub use error::StoreError;
 pub use events::EventFilter;
+pub use images::{ImageDigest, ToPack};
 pub use platforms::PlatformSummary;
 pub use releases::{NewDraft, ReleaseFilter};
 

@@ -5,7 +5,8 @@ use sqlx::FromRow;
 use super::{Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::names::PlatformName;
-use crate::domain::platform::{Admission, Platform};
+use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::version::FirmwareVersion;
 
 /// A platform with the numbers that a list shows.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ struct PlatformRow {
     name: String,
     description: String,
     admission: String,
+    gzip: String,
+    floor: Option<String>,
     created_at: i64,
 }
 
@@ -46,8 +49,10 @@ impl TryFrom<PlatformRow> for Platform {
         let name: PlatformName = row.name.parse().map_err(|_| wrong("name", &row.name))?;
         let admission =
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
+        let gzip = GzipPolicy::read(&row.gzip).ok_or_else(|| wrong("gzip", &row.gzip))?;
+        let floor = row.floor.as_deref().map(FirmwareVersion::read);
         let PlatformRow { id, description, created_at, .. } = row;
-        Ok(Self { id, name, description, admission, created_at })
+        Ok(Self { id, name, description, admission, gzip, floor, created_at })
     }
 }
 
@@ -58,7 +63,9 @@ impl Store {
     /// Where the database fails.
     pub async fn platforms(&self) -> Result<Vec<Platform>, StoreError> {
         let rows: Vec<PlatformRow> = sqlx::query_as(
-            "SELECT id, name, description, admission, created_at FROM platforms ORDER BY key",
+            "SELECT id, name, description, admission, gzip, floor, created_at
+               FROM platforms
+              ORDER BY key",
         )
         .fetch_all(&self.read)
         .await?;
@@ -71,7 +78,7 @@ impl Store {
     /// Where the database fails.
     pub async fn platform_summaries(&self) -> Result<Vec<PlatformSummary>, StoreError> {
         let rows: Vec<SummaryRow> = sqlx::query_as(
-            "SELECT p.id, p.name, p.description, p.admission, p.created_at,
+            "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.created_at,
                     (SELECT count(*) FROM devices d
                       WHERE d.platform_id = p.id AND d.approval = 'approved') AS devices,
                     (SELECT count(*) FROM devices d
@@ -124,7 +131,8 @@ impl Store {
     pub async fn save_platform(&self, platform: &Platform, was: &str) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
-            "UPDATE platforms SET name = $1, key = $2, description = $3, admission = $4
+            "UPDATE platforms
+                SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7
               WHERE id = $5",
         )
         .bind(platform.name.as_str())
@@ -132,6 +140,8 @@ impl Store {
         .bind(&platform.description)
         .bind(platform.admission.word())
         .bind(platform.id)
+        .bind(platform.gzip.word())
+        .bind(platform.floor.as_ref().map(FirmwareVersion::as_str))
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE events SET platform = $1 WHERE platform = $2 AND $1 <> $2")

@@ -1,10 +1,11 @@
-//! Releases and their images in the database.
+//! Releases in the database.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
-use super::{Store, StoreError, signed, unsigned};
+use super::images::{COLUMNS, ImageRow, insert_image};
+use super::{ImageDigest, Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::digest::Sha256;
 use crate::domain::release::{Counters, Image, Release, ReleaseState};
@@ -21,6 +22,10 @@ pub struct NewDraft<'a> {
     pub notes: &'a str,
     /// The image; its file is already in place.
     pub image: &'a Image,
+    /// The digests that devices may report for it.
+    pub digests: &'a [ImageDigest],
+    /// Whether its compressed form is to be made.
+    pub pack: bool,
     /// Now.
     pub now: Timestamp,
     /// When it is thrown away.
@@ -54,39 +59,23 @@ struct ReleaseRow {
     offers: i64,
     downloads: i64,
     bytes: i64,
-    sha256: String,
-    md5: String,
-    size: i64,
-    chip: String,
-    chip_certain: bool,
-    appended_sha256: Option<String>,
-    file_name: String,
 }
 
-impl TryFrom<ReleaseRow> for Release {
-    type Error = StoreError;
-
-    fn try_from(row: ReleaseRow) -> Result<Self, StoreError> {
+impl ReleaseRow {
+    fn with(self, mut images: Vec<Image>) -> Result<Release, StoreError> {
+        let row = self;
+        images.sort_by_key(|image| (image.part, image.chip, image.id));
+        let mut images = images.into_iter();
+        let none = || StoreError::inconsistent("images", "release_id", row.id.to_string());
+        let image = images.next().ok_or_else(none)?;
         let wrong = |column, value: &str| StoreError::inconsistent("releases", column, value);
-        let appended = row.appended_sha256.as_deref();
-        let image = Image {
-            sha256: row.sha256.parse().map_err(|_| wrong("sha256", &row.sha256))?,
-            md5: row.md5.parse().map_err(|_| wrong("md5", &row.md5))?,
-            size: unsigned(row.size),
-            chip: row.chip.parse().map_err(|_| wrong("chip", &row.chip))?,
-            chip_certain: row.chip_certain,
-            appended_sha256: appended
-                .map(|text| text.parse().map_err(|_| wrong("appended_sha256", text)))
-                .transpose()?,
-            file_name: row.file_name,
-        };
         let state = ReleaseState::read(&row.state).ok_or_else(|| wrong("state", &row.state))?;
         let counters = Counters {
             offers: unsigned(row.offers),
             downloads: unsigned(row.downloads),
             bytes: unsigned(row.bytes),
         };
-        Ok(Self {
+        Ok(Release {
             id: row.id,
             platform_id: row.platform_id,
             platform: row.platform,
@@ -94,6 +83,7 @@ impl TryFrom<ReleaseRow> for Release {
             state,
             notes: row.notes,
             image,
+            others: images.collect(),
             created_at: row.created_at,
             published_at: row.published_at,
             expires_at: row.expires_at,
@@ -108,12 +98,12 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn releases(&self, filter: &ReleaseFilter) -> Result<Vec<Release>, StoreError> {
+        // One view of both tables.
+        let mut transaction = self.read.begin().await?;
         let rows: Vec<ReleaseRow> = sqlx::query_as(
             "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.notes,
-                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes,
-                    i.sha256, i.md5, i.size, i.chip, i.chip_certain, i.appended_sha256, i.file_name
+                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes
                FROM releases r
-               JOIN images i ON i.release_id = r.id
                LEFT JOIN platforms p ON p.id = r.platform_id
               WHERE (CAST($1 AS INTEGER) IS NULL OR r.platform_id = $1)
                 AND (CAST($2 AS TEXT) IS NULL OR r.state = $2)
@@ -125,9 +115,17 @@ impl Store {
         .bind(filter.state.map(ReleaseState::word))
         .bind(filter.before)
         .bind(filter.limit.map_or(i64::MAX, i64::from))
-        .fetch_all(&self.read)
+        .fetch_all(&mut *transaction)
         .await?;
-        rows.into_iter().map(Release::try_from).collect()
+        let (Some(newest), Some(oldest)) = (rows.first(), rows.last()) else {
+            return Ok(Vec::new());
+        };
+        let mut images = images_between(&mut transaction, oldest.id, newest.id).await?;
+        let release = |row: ReleaseRow| {
+            let own = images.remove(&row.id).unwrap_or_default();
+            row.with(own)
+        };
+        rows.into_iter().map(release).collect()
     }
 
     /// One release.
@@ -135,19 +133,20 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn release(&self, id: i64) -> Result<Option<Release>, StoreError> {
+        let mut transaction = self.read.begin().await?;
         let row: Option<ReleaseRow> = sqlx::query_as(
             "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.notes,
-                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes,
-                    i.sha256, i.md5, i.size, i.chip, i.chip_certain, i.appended_sha256, i.file_name
+                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes
                FROM releases r
-               JOIN images i ON i.release_id = r.id
                LEFT JOIN platforms p ON p.id = r.platform_id
               WHERE r.id = $1",
         )
         .bind(id)
-        .fetch_optional(&self.read)
+        .fetch_optional(&mut *transaction)
         .await?;
-        row.map(Release::try_from).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let mut images = images_between(&mut transaction, id, id).await?;
+        row.with(images.remove(&id).unwrap_or_default()).map(Some)
     }
 
     /// All releases and drafts of exactly this file.
@@ -156,7 +155,8 @@ impl Store {
     /// Where the database fails.
     pub async fn releases_of_file(&self, sha256: Sha256) -> Result<Vec<Release>, StoreError> {
         let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT release_id FROM images WHERE sha256 = $1 ORDER BY release_id DESC",
+            "SELECT DISTINCT release_id FROM images WHERE sha256 = $1 OR packed_sha256 = $1
+              ORDER BY release_id DESC",
         )
         .bind(sha256.to_string())
         .fetch_all(&self.read)
@@ -188,22 +188,7 @@ impl Store {
         .bind(draft.expires_at)
         .fetch_one(&mut *transaction)
         .await?;
-        let image = draft.image;
-        sqlx::query(
-            "INSERT INTO images (release_id, sha256, md5, size, chip, chip_certain, appended_sha256,
-                                 file_name)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(id)
-        .bind(image.sha256.to_string())
-        .bind(image.md5.to_string())
-        .bind(signed(image.size))
-        .bind(image.chip.slug())
-        .bind(image.chip_certain)
-        .bind(image.appended_sha256.map(|digest| digest.to_string()))
-        .bind(&image.file_name)
-        .execute(&mut *transaction)
-        .await?;
+        insert_image(&mut transaction, id, draft.image, draft.digests, draft.pack).await?;
         transaction.commit().await?;
         Ok(id)
     }
@@ -235,6 +220,26 @@ impl Store {
         .execute(&self.write)
         .await?;
         Ok(())
+    }
+
+    /// The published release of a platform that has this version.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn published_as(
+        &self,
+        platform_id: i64,
+        version: &FirmwareVersion,
+    ) -> Result<Option<i64>, StoreError> {
+        let id = sqlx::query_scalar(
+            "SELECT id FROM releases
+              WHERE platform_id = $1 AND version_key = $2 AND state = 'published'",
+        )
+        .bind(platform_id)
+        .bind(version.key())
+        .fetch_optional(&self.read)
+        .await?;
+        Ok(id)
     }
 
     /// Takes a published release back.
@@ -317,11 +322,34 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn files_in_use(&self) -> Result<HashSet<Sha256>, StoreError> {
-        let names: Vec<String> =
-            sqlx::query_scalar("SELECT DISTINCT sha256 FROM images").fetch_all(&self.write).await?;
+        let names: Vec<String> = sqlx::query_scalar(
+            "SELECT sha256 FROM images
+              UNION SELECT packed_sha256 FROM images WHERE packed_sha256 IS NOT NULL",
+        )
+        .fetch_all(&self.write)
+        .await?;
         let digest = |name: String| {
             name.parse().map_err(|_| StoreError::inconsistent("images", "sha256", name))
         };
         names.into_iter().map(digest).collect()
     }
+}
+
+/// The images of all releases from one number to another.
+async fn images_between(
+    database: &mut SqliteConnection,
+    oldest: i64,
+    newest: i64,
+) -> Result<HashMap<i64, Vec<Image>>, StoreError> {
+    let query = format!("SELECT {COLUMNS} FROM images i WHERE i.release_id BETWEEN $1 AND $2");
+    let rows: Vec<ImageRow> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(oldest)
+        .bind(newest)
+        .fetch_all(database)
+        .await?;
+    let mut images: HashMap<i64, Vec<Image>> = HashMap::new();
+    for row in rows {
+        images.entry(row.release_id).or_default().push(Image::try_from(row)?);
+    }
+    Ok(images)
 }

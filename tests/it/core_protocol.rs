@@ -88,7 +88,6 @@ async fn the_same_image_with_an_older_version_is_not_sent_again() {
 
 // Case 25.
 #[tokio::test]
-#[ignore = "variants of an image's digests come with the issue on images"]
 async fn an_image_is_known_with_another_flash_mode() {
     let app = TestApp::start().await;
     let mut released = app.platform("door").released("v7.1.0").approving(CHASE).await.remove(0);
@@ -102,7 +101,6 @@ async fn an_image_is_known_with_another_flash_mode() {
 // Case 26 needs gzip uploads, which are refused until the issue on images (see uploads.rs).
 // Case 27.
 #[tokio::test]
-#[ignore = "variants of an image's digests come with the issue on images"]
 async fn a_signed_image_is_known_without_its_signature() {
     let app = TestApp::start().await;
     let payload = Firmware::esp8266().of("door", "v7.1.0").build();

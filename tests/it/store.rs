@@ -4,13 +4,14 @@ use espalier::domain::chip::{Chip, Family};
 use espalier::domain::device::{Approval, AttemptState, Outcome};
 use espalier::domain::digest::{Md5, Sha256};
 use espalier::domain::event::{Event, Kind};
+use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
-use espalier::domain::release::{Image, ReleaseState};
+use espalier::domain::release::{Image, Part, ReleaseState};
 use espalier::domain::report::{Mode, Report};
 use espalier::domain::version::FirmwareVersion;
 use espalier::store::{
-    Batch, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice, NewDraft,
-    NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
+    Batch, Deliveries, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice,
+    NewDraft, NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
 };
 
 use crate::support::{CHASE, MARSHALL, SKYE, mac};
@@ -34,9 +35,20 @@ fn image(number: u8) -> Image {
         size: 1000 + u64::from(number),
         chip: Chip::Esp32C3,
         chip_certain: true,
+        id: 0,
+        part: Part::Application,
+        flash_size: Some(4 << 20),
+        flash_mode: Some(2),
+        signed: true,
+        unpacks: false,
+        packed: None,
         appended_sha256: Some(Sha256([number + 100; 32])),
         file_name: format!("{number} “grün”.bin"),
     }
+}
+
+fn delivered(release_id: i64, count: u32) -> Deliveries {
+    Deliveries { release_id, part: Part::Application, count }
 }
 
 async fn draft(store: &Store, number: u8) -> i64 {
@@ -46,6 +58,8 @@ async fn draft(store: &Store, number: u8) -> i64 {
         version: None,
         notes: "",
         image: &image,
+        digests: &[],
+        pack: false,
         now: NOW,
         expires_at: NOW + 100,
     };
@@ -91,7 +105,8 @@ fn report(address: &str, version: &str) -> Report {
 fn news(address: &str, version: &str) -> News {
     let outcome = Outcome { status: 304, code: "up_to_date".into(), text: "It is.".into() };
     let (report, address) = (report(address, version), Some("192.168.1.20".parse().unwrap()));
-    News { report, address, host: Some("pi.lan".into()), outcome }
+    let learnt = Learnt { ran_signed: true, running_since: Some(NOW), ..Learnt::default() };
+    News { report, address, host: Some("pi.lan".into()), outcome, learnt }
 }
 
 fn seen(device_id: i64, last_seen: i64, checkins: u64, news: Option<News>) -> Seen {
@@ -185,7 +200,7 @@ async fn a_release_is_read_as_it_was_written() {
     let chase = platform(&store, "Chase").await;
     let id = published(&store, chase, "v1.02", 7).await;
     let release = store.release(id).await.unwrap().unwrap();
-    assert_eq!(release.image, image(7));
+    assert_eq!(release.image, Image { id: release.image.id, ..image(7) });
     assert_eq!((release.state, &*release.notes), (ReleaseState::Published, "notes"));
     assert_eq!(release.title(), "Chase v1.02");
     assert_eq!((release.published_at, release.expires_at), (Some(NOW), None));
@@ -432,7 +447,16 @@ async fn with_attempts() -> (Store, i64, i64) {
 }
 
 async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
-    let offer = NewOffer { device_id, release_id, version: "v1", size: 1001, now: NOW };
+    let offer = NewOffer {
+        device_id,
+        release_id,
+        version: "v1",
+        image_id: 1,
+        part: Part::Application,
+        packed: false,
+        size: 1001,
+        now: NOW,
+    };
     store.record_offer(offer).await.unwrap()
 }
 
@@ -473,16 +497,16 @@ async fn deliveries_without_change_add_up_until_the_device_changes() {
         end(&store, id, release, true).await;
         let not_taken = Some((id, AttemptState::NotTaken));
         store.settle_attempt(device, not_taken, false, NOW).await.unwrap();
-        assert_eq!(counts().await, [(release, deliveries)]);
+        assert_eq!(counts().await, [delivered(release, deliveries)]);
         let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
         assert_eq!((last.id, last.state), (id, AttemptState::NotTaken));
     }
     let id = offer(&store, device, release).await;
     end(&store, id, release, false).await;
-    assert_eq!(counts().await, [(release, 2)], "an aborted one does not count");
+    assert_eq!(counts().await, [delivered(release, 2)], "an aborted one does not count");
     let id = offer(&store, device, release).await;
     transfer(&store, id, release, false, 1001).await;
-    assert_eq!(counts().await, [(release, 3)], "one that broke after the last byte does");
+    assert_eq!(counts().await, [delivered(release, 3)], "one that broke after the last byte does");
     store.settle_attempt(device, None, true, NOW).await.unwrap();
     assert_eq!(counts().await, []);
 }

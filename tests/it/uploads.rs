@@ -295,7 +295,9 @@ async fn a_sketch_for_the_esp32_has_its_own_version_or_none() {
     assert!(card.version.is_none());
     assert!(
         !card
-            .info
+            .file
+            .info()
+            .unwrap()
             .versions
             .iter()
             .any(|v| v.text.contains("4.4.7") && v.source.code() != "library")
@@ -315,14 +317,14 @@ async fn a_platforms_name_is_a_word_and_no_pattern() {
         .text("v1.0.1");
     let draft = app.upload("accident.bin", &accident.build(), &Wishes::default()).await;
     assert_eq!(codes(&draft), ["platform_missing"]);
-    assert!(card(draft.unwrap()).info.platforms.is_empty());
+    assert!(card(draft.unwrap()).file.info().unwrap().platforms.is_empty());
     for (platform, version) in [("a+b", "v1.0.1"), ("Light", "v1.0.2"), ("C.D", "v1.0.3")] {
         let sketch = Firmware::esp8266().of(platform, version).build();
         let found = card(app.upload("own.bin", &sketch, &Wishes::default()).await.unwrap());
         let name = found.platform.as_deref().unwrap_or_default();
         assert!(name.eq_ignore_ascii_case(platform), "{platform}: {found:?}");
         // A name of three letters is no proof, so its version is proposed and asked about.
-        assert_eq!(found.info.versions[0].text, version);
+        assert_eq!(found.file.info().unwrap().versions[0].text, version);
     }
 }
 
@@ -369,7 +371,7 @@ async fn the_name_of_a_file_is_its_last_part() {
         let mut bytes = bytes.clone();
         bytes[0x1015] ^= u8::try_from(number + 1).unwrap();
         let uploaded = app.upload(sent, &bytes, &Wishes::default()).await.unwrap();
-        assert_eq!(card(uploaded).image.file_name, kept);
+        assert_eq!(card(uploaded).file.image.file_name, kept);
     }
     assert_eq!(app.files("firmware").len(), 4);
     assert!(app.files("firmware").iter().all(|name| name.len() == 68), "named by their digests");
@@ -505,7 +507,8 @@ mod api {
         app.platform("chase").await;
         for (name, bytes, word) in unusable() {
             let answer = Form::file(name, &bytes).sent_to(&app, RELEASES).await;
-            let damaged = ["empty.bin", "short.bin", "cut.bin"].contains(&name);
+            let names = ["empty.bin", "short.bin", "cut.bin", "packed.bin", "firmware.bin.gz"];
+            let damaged = names.contains(&name);
             let status = if damaged { 422 } else { 415 };
             assert_eq!(answer.status, status, "{name}: {}", answer.text());
             let detail = answer.json()["detail"].clone();

@@ -1,5 +1,6 @@
 //! A device checks in: one decision from memory, and the effects that it has.
 
+mod find;
 mod note;
 
 use std::net::IpAddr;
@@ -7,20 +8,20 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::fleet::Live;
-use super::shelf::{Shelf, ShelfPlatform};
+use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::{App, PendingAnswer};
 use crate::domain::Timestamp;
+use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, AttemptState};
 use crate::domain::digest::Md5;
 use crate::domain::event::{Event, Kind};
+use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
-use crate::domain::report::{Mode, Report};
-use crate::domain::update::{
-    Ask, Asked, Decision, NoTrace, Refusal, Situation, Standing, admits_anyone, decide,
-};
-use crate::domain::version::FirmwareVersion;
+use crate::domain::report::Report;
+use crate::domain::update::{Decision, Refusal};
+pub(super) use find::View;
+use find::find;
 use note::note;
 
 /// A check-in.
@@ -30,6 +31,8 @@ pub struct Poll {
     pub report: Report,
     /// What it wants.
     pub wanted: Wanted,
+    /// The chip that it names in `chip=`.
+    pub chip: Option<Chip>,
     /// Whether only the headers are wanted (HEAD): no attempt to update.
     pub only_looks: bool,
     /// Whether only a range is wanted: it gets the whole image, which counts as no download.
@@ -45,8 +48,8 @@ pub struct Poll {
 pub enum Wanted {
     /// The newest release.
     Newest,
-    /// The file of this release.
-    File(Arc<Published>),
+    /// The file of a release: one of these images.
+    File(OnOffer),
 }
 
 /// What a device is answered.
@@ -109,13 +112,17 @@ pub(super) struct Finding<'a> {
     pub(super) settled: Option<(i64, AttemptState)>,
     /// The device runs something else than before.
     pub(super) changed: bool,
+    /// What is known of it after this check-in.
+    pub(super) learnt: Learnt,
+    /// It says which image it runs, and no digest of that is known.
+    pub(super) unrecognised: bool,
 }
 
 impl Finding<'_> {
     /// Whether something must be durable before the answer leaves.
     fn needs_writing(&self) -> bool {
         let settles = self.settled.is_some() || self.changed;
-        settles || self.admit || self.decision == Decision::Offer
+        settles || self.admit || matches!(self.decision, Decision::Offer(_))
     }
 }
 
@@ -159,11 +166,15 @@ impl App {
         if let Some(flight) = live.in_flight.as_ref().filter(|f| !waited && f.is_ending()) {
             return Look::Ending(Arc::clone(flight));
         }
-        let finding = find(poll, live, shelf);
+        let finding = find(poll, live, shelf, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, self.is_quiet());
+        let is_news = live.report.as_deref() != Some(&poll.report);
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
+        if finding.unrecognised && is_news {
+            self.look_closer(&poll.report);
+        }
         for event in events {
             if approved || self.0.strangers.allows(now) {
                 self.record_later(event);
@@ -191,7 +202,9 @@ impl App {
             return self.fault(&error, mac);
         }
         match (&finding.decision, finding.release) {
-            (Decision::Offer, Some(release)) => self.offer(poll, &finding, release, now).await,
+            (Decision::Offer(encoding), Some(release)) => {
+                self.offer(poll, &finding, release, *encoding, now).await
+            }
             _ => self.answer(poll, &finding),
         }
     }
@@ -225,101 +238,10 @@ impl App {
     }
 }
 
-/// Puts the situation together and decides.
-fn find<'a>(poll: &'a Poll, live: &Live, shelf: &'a Shelf) -> Finding<'a> {
-    let report = &poll.report;
-    let own = || live.platform_id.and_then(|id| shelf.platform_by_id(id));
-    let (ask, platform) = match (&poll.wanted, report.dev.as_deref()) {
-        (Wanted::Newest, Some(dev)) => (Ask::Newest { named: true }, shelf.platform(dev)),
-        (Wanted::Newest, None) => (Ask::Newest { named: false }, own()),
-        (Wanted::File(release), _) => (Ask::File, shelf.platform_by_id(release.platform_id)),
-    };
-    let release = match &poll.wanted {
-        Wanted::Newest => platform.and_then(|platform| platform.newest_for(report.family)),
-        Wanted::File(release) => Some(release),
-    };
-    let changed = live.report.as_ref().is_some_and(|earlier| report.runs_other_than(earlier));
-    let reported = report.version.as_deref().map(FirmwareVersion::read);
-    let running = shelf.running(report);
-    let situation = Situation {
-        ask,
-        report,
-        reported: reported.as_ref(),
-        platforms_exist: !shelf.is_empty(),
-        platform: platform.map(|platform| asked(platform)),
-        device: Some(standing(live, shelf)),
-        running: running.map(AsRef::as_ref),
-        release: release.map(AsRef::as_ref),
-        foreign: platform.and_then(|p| p.newest()).map(|newest| newest.image.chip),
-        deliveries: deliveries(live, release, changed),
-    };
-    let decision = decide(&situation, &mut NoTrace);
-    Finding {
-        admit: admits_anyone(&situation),
-        decision,
-        device_id: live.id,
-        platform,
-        release,
-        settled: settle(poll, live, reported.as_ref(), running, changed),
-        changed: changed && !live.deliveries.is_empty(),
-    }
-}
-
-pub(super) fn asked(platform: &ShelfPlatform) -> Asked<'_> {
-    let platform = &platform.platform;
-    Asked { id: platform.id, name: platform.name.as_str(), admission: platform.admission }
-}
-
-pub(super) fn standing<'a>(live: &Live, shelf: &'a Shelf) -> Standing<'a> {
-    let platform = live.platform_id.and_then(|id| shelf.platform_by_id(id));
-    let platform = platform.map(|own| (own.platform.id, own.platform.name.as_str()));
-    Standing { approval: live.approval, platform }
-}
-
-/// Deliveries of this release that count towards the loop stop.
-pub(super) fn deliveries(live: &Live, release: Option<&Arc<Published>>, changed: bool) -> u32 {
-    let counts = live.deliveries.iter().filter(|_| !changed);
-    let own = counts.filter(|(id, _)| release.is_some_and(|release| release.id == *id));
-    own.map(|(_, count)| *count).sum()
-}
-
-/// What this check-in says about the last attempt, if that is still open.
-fn settle(
-    poll: &Poll,
-    live: &Live,
-    reported: Option<&FirmwareVersion>,
-    running: Option<&Arc<Published>>,
-    changed: bool,
-) -> Option<(i64, AttemptState)> {
-    let attempt = live.attempt.as_ref()?;
-    let open = matches!(
-        attempt.state,
-        AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted
-    );
-    if !open || poll.only_looks || poll.report.mode != Mode::Sketch {
-        return None;
-    }
-    let confirmed = match reported {
-        // What it ran before is unknown where a crash lost it.
-        Some(reported) => {
-            let other = changed || live.report.is_none();
-            other && *reported == FirmwareVersion::read(&attempt.version)
-        }
-        None => attempt.release_id.is_some() && running.map(|r| r.id) == attempt.release_id,
-    };
-    let state = match attempt.state {
-        _ if confirmed => AttemptState::Confirmed,
-        AttemptState::Delivered if changed => AttemptState::Overtaken,
-        AttemptState::Delivered => AttemptState::NotTaken,
-        _ => return None,
-    };
-    Some((attempt.id, state))
-}
-
 /// The HTTP status of a decision: the original's, `protocol.md` §2.6, and `design.md` §6.
 pub(super) fn status(decision: &Decision, wanted: &Wanted, quiet: bool) -> u16 {
     match decision {
-        Decision::Offer | Decision::Describe => 200,
+        Decision::Offer(_) | Decision::Describe => 200,
         Decision::NoUpdate(_) => 304,
         Decision::Refuse(refusal) => match (refusal, wanted) {
             (Refusal::NotApproved(Approval::Pending), _) if quiet => 304,

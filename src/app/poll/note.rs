@@ -5,7 +5,8 @@ use crate::app::fleet::{Live, Shard};
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, AttemptState, Outcome};
 use crate::domain::event::{Event, Kind};
-use crate::domain::report::Report;
+use crate::domain::release::Part;
+use crate::domain::report::{Mode, Report};
 use crate::domain::update::{Decision, NoUpdate};
 use crate::store::News;
 
@@ -24,7 +25,10 @@ pub(super) fn note(
     };
     let code = finding.decision.code();
     let new_outcome = *live.outcome != *code;
-    let new_report = live.report.as_deref() != Some(&poll.report);
+    // What it said of its program stays where it asks for files.
+    let for_files = poll.report.mode == Mode::FileSystem && live.report.is_some();
+    let new_report = !for_files && live.report.as_deref() != Some(&poll.report);
+    let new_learnt = live.learnt != finding.learnt;
     let new_address = live.address != Some(poll.address);
     if let Some((_, state)) = finding.settled {
         events.extend(tell_settled(poll, finding, live, state, now));
@@ -33,20 +37,21 @@ pub(super) fn note(
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
     if finding.changed {
-        live.deliveries.clear();
+        live.deliveries.retain(|own| own.part == Part::FileSystem);
     }
     if let (Some(attempt), Some((_, state))) = (&mut live.attempt, finding.settled) {
         attempt.state = state;
     }
-    if new_outcome || new_report || new_address {
+    if new_outcome || new_report || new_address || new_learnt {
         let text = finding.decision.text();
         let outcome = Outcome { status, code: code.to_owned(), text };
-        let (report, host) = (poll.report.clone(), poll.host.clone());
-        let news = News { report, address: Some(poll.address), host, outcome };
-        live.news = Some(Box::new(news));
+        let said = live.report.as_deref().filter(|_| for_files).unwrap_or(&poll.report).clone();
+        live.report = Some(Box::new(said.clone()));
+        live.learnt = finding.learnt;
+        let (address, host, learnt) = (Some(poll.address), poll.host.clone(), finding.learnt);
+        live.news = Some(Box::new(News { report: said, address, host, outcome, learnt }));
         live.outcome = code.into();
-        live.address = Some(poll.address);
-        live.report = Some(Box::new(poll.report.clone()));
+        live.address = address;
     }
     shard.count(mac, now);
     events
@@ -68,6 +73,7 @@ fn tell(
         Event { release_id: release, ..event.on(platform) }
     };
     if live.approval == Approval::Approved
+        && poll.report.mode != Mode::FileSystem
         && let Some(earlier) = &live.report
         && poll.report.runs_other_than(earlier)
     {

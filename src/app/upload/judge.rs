@@ -1,12 +1,12 @@
 //! What can be said about publishing an image, and what only a person can answer.
 
-use super::{ReportCard, Wishes};
+use super::examined::warned;
+use super::fits::Previous;
+use super::{Examined, ReportCard, Wishes};
 use crate::app::{App, Error};
 use crate::domain::image::{Found, ImageInfo, Severity, Warning};
 use crate::domain::names::PlatformName;
-use crate::domain::release::{
-    Image, Proposal, Question, Release, ReleaseState, questions_about_version,
-};
+use crate::domain::release::{Proposal, Question, Release, ReleaseState, questions_about_release};
 use crate::domain::version::FirmwareVersion;
 use crate::store::ReleaseFilter;
 
@@ -17,16 +17,20 @@ impl App {
     /// Everything that can be said about publishing an image.
     pub(super) async fn judge(
         &self,
-        info: ImageInfo,
-        image: Image,
+        mut file: Examined,
         own_id: Option<i64>,
         wishes: &Wishes,
     ) -> Result<ReportCard, Error> {
         let shelf = self.shelf();
+        if let Some(chip) = wishes.chip {
+            file.choose_chip(chip)?;
+        }
+        let fatal = warned(&file.warnings, Severity::Fatal);
         let mut questions: Vec<Question> =
-            info.warnings.iter().filter(|w| w.severity == Severity::Fatal).map(damaged).collect();
+            fatal.map(|warning| Question::Damaged(warning.text.clone())).collect();
+        questions.extend(warned(&file.warnings, Severity::Doubt).map(doubtful));
         let wished = wishes.platform.as_deref().map(str::trim).filter(|name| !name.is_empty());
-        let platform = name_platform(&info, wished, &mut questions)?;
+        let platform = name_platform(&file, wished, &mut questions)?;
         let known = platform.as_deref().and_then(|name| shelf.platform(name));
         if let (Some(name), None) = (&platform, known) {
             questions.push(Question::PlatformUnknown(name.clone()));
@@ -35,7 +39,7 @@ impl App {
         if let Some(wished) = wished {
             check_version(wished)?;
         }
-        let version = name_version(&info, &image, platform.as_deref(), wished, &mut questions);
+        let version = name_version(&file, platform.as_deref(), wished, &mut questions);
         let others = match known {
             Some(known) => {
                 let platform_id = Some(known.platform.id);
@@ -44,8 +48,11 @@ impl App {
             }
             None => Vec::new(),
         };
-        let proposal = Proposal { version: version.as_ref(), image: &image, own_id };
-        questions.extend(questions_about_version(proposal, &others));
+        let proposal = Proposal { version: version.as_ref(), image: &file.image, own_id };
+        questions.extend(questions_about_release(proposal, &others));
+        let fits = self.fits(&file, known.map(|known| known.platform.id)).await?;
+        questions.extend(fits.questions());
+        let previous = Previous::of(&file.image, version.as_ref(), &others);
         let (accepted, questions) = questions.into_iter().partition(|question| {
             question.can_be_accepted() && wishes.accept.iter().any(|code| code == question.code())
         });
@@ -54,8 +61,9 @@ impl App {
             newest: newest.map(|newest| newest.version.to_string()),
             platform: known.map(|k| k.platform.name.to_string()).or_else(|| platform.clone()),
             platform_id: known.map(|known| known.platform.id),
-            info,
-            image,
+            file,
+            fits,
+            previous,
             version,
             questions,
             accepted,
@@ -76,7 +84,7 @@ pub(super) fn existing(twins: &[Release], card: &ReportCard, wishes: &Wishes) ->
 
 /// The platform that was wished for, else the one that the file names.
 fn name_platform(
-    info: &ImageInfo,
+    file: &Examined,
     wished: Option<&str>,
     questions: &mut Vec<Question>,
 ) -> Result<Option<String>, Error> {
@@ -84,6 +92,10 @@ fn name_platform(
         let name: PlatformName = wished.parse()?;
         return Ok(Some(name.to_string()));
     }
+    let Some(info) = file.info() else {
+        questions.push(Question::PlatformMissing);
+        return Ok(None);
+    };
     Ok(match info.platform() {
         Found::One(mention) => Some(mention.name.clone()),
         Found::Several(mentions) => {
@@ -103,8 +115,7 @@ fn name_platform(
 
 /// The version that was wished for, else the one that the file names.
 fn name_version(
-    info: &ImageInfo,
-    image: &Image,
+    file: &Examined,
     platform: Option<&str>,
     wished: Option<&str>,
     questions: &mut Vec<Question>,
@@ -112,7 +123,7 @@ fn name_version(
     if let Some(wished) = wished {
         return Some(FirmwareVersion::read(wished));
     }
-    match info.version(platform, Some(&image.file_name)) {
+    match file.version(platform) {
         Found::One(candidate) => Some(FirmwareVersion::read(&candidate.text)),
         Found::Several(candidates) => {
             let texts = candidates.iter().map(|candidate| candidate.text.clone()).collect();
@@ -132,9 +143,9 @@ fn own_name(info: &ImageInfo) -> Option<&str> {
     marked.or_else(|| info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name()))
 }
 
-/// What keeps a damaged file from being published.
-fn damaged(warning: &Warning) -> Question {
-    Question::Damaged(warning.text.clone())
+/// What a person should look at.
+fn doubtful(warning: &Warning) -> Question {
+    Question::Doubtful { code: warning.code, text: warning.text.clone() }
 }
 
 /// A version must be one that a device can report: at most 64 characters, none of them a control.

@@ -1,26 +1,34 @@
 //! A file is uploaded: received, looked at, kept as a draft or published.
 
+mod examined;
+mod fits;
 mod judge;
+mod publish;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
+
 use super::{App, Error};
-use crate::blobs::{Arrived, BlobError, Incoming};
-use crate::domain::chip::Family;
-use crate::domain::digest::Sha256;
+use crate::blobs::{Arrived, Incoming, Kept};
+use crate::domain::chip::{Chip, Family};
+use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
-use crate::domain::image::{self, ImageInfo, Unusable};
-use crate::domain::platform::Admission;
-use crate::domain::release::{Image, Question, Release, ReleaseState};
+use crate::domain::release::{Question, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
-use crate::store::{NewDraft, StoreError};
+use crate::store::NewDraft;
+use examined::{Original, examine_apart};
 use judge::existing;
+
+pub use examined::{Examined, Inside};
+pub use fits::{Fits, Lacking, Previous};
 
 /// Seconds for which a draft is kept.
 const DRAFT_LIFE: i64 = 24 * 3600;
 /// Characters of a file's name that are kept.
 const FILE_NAME_LIMIT: usize = 120;
+/// How the names of firmware files end; the ESP8266's signing tool adds `.signed`.
+const FILE_NAMES: [&str; 4] = [".bin", ".bin.gz", ".bin.signed", ".bin.gz.signed"];
 
 /// A file that is being received. Dropped before its end, it leaves nothing behind.
 #[derive(Debug)]
@@ -34,8 +42,9 @@ pub struct Receiving {
 #[derive(Debug)]
 pub struct Accepted {
     arrived: Arrived,
-    info: ImageInfo,
-    image: Image,
+    /// What was compressed in it.
+    inflated: Option<Bytes>,
+    file: Examined,
 }
 
 /// What a person or a build server wants done with a file.
@@ -45,6 +54,8 @@ pub struct Wishes {
     pub platform: Option<String>,
     /// The version; without it the one that the file names.
     pub version: Option<String>,
+    /// The chip it is for, where the file does not tell.
+    pub chip: Option<Chip>,
     /// What to write about it.
     pub notes: Option<String>,
     /// Codes of the questions that are answered with "do it anyway".
@@ -61,9 +72,11 @@ pub struct Wishes {
 #[derive(Debug, Clone)]
 pub struct ReportCard {
     /// What was read out of it.
-    pub info: ImageInfo,
-    /// The image as it is stored.
-    pub image: Image,
+    pub file: Examined,
+    /// On which of the platform's devices it fits.
+    pub fits: Fits,
+    /// The release before, of the same chip and part.
+    pub previous: Option<Previous>,
     /// The platform it would be published on; it may not exist yet.
     pub platform: Option<String>,
     /// That platform's number, where it exists.
@@ -108,28 +121,11 @@ impl Receiving {
         // A whole image is in memory from here on.
         let _turn = self.app.0.inspecting.acquire().await;
         let arrived = self.incoming.finish().await?;
-        let (bytes, known) = (arrived.bytes.clone(), self.app.shelf().known_names());
-        let info = inspect(bytes, known).await??;
-        let image = Image {
-            sha256: arrived.sha256,
-            md5: arrived.md5,
-            size: arrived.bytes.len() as u64,
-            chip: info.chip,
-            chip_certain: info.chip_certain,
-            appended_sha256: info.appended_sha256.map(Sha256),
-            file_name: self.file_name,
-        };
-        Ok(Accepted { arrived, info, image })
+        let original = Original::new(&arrived, self.file_name);
+        let (known, limit) = (self.app.shelf().known_names(), self.app.0.limits.max_upload);
+        let (file, inflated) = examine_apart(original, known, limit).await?;
+        Ok(Accepted { arrived, inflated, file })
     }
-}
-
-/// Looks at an image on a thread of its own, so that polls go on meanwhile.
-async fn inspect(
-    bytes: bytes::Bytes,
-    known: Arc<image::KnownNames>,
-) -> Result<Result<ImageInfo, Unusable>, Error> {
-    let done = tokio::task::spawn_blocking(move || image::inspect(&bytes, &known)).await;
-    done.map_err(|error| Error::Blob(BlobError::Io(std::io::Error::other(error))))
 }
 
 impl App {
@@ -140,17 +136,17 @@ impl App {
     pub async fn receive(&self, file_name: &str) -> Result<Receiving, Error> {
         let name = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
         let name: String = name.chars().filter(|c| !c.is_control()).take(FILE_NAME_LIMIT).collect();
-        if name.to_ascii_lowercase().ends_with(".bin.gz")
-            || name.to_ascii_lowercase().ends_with(".gz")
-        {
-            return Err(Error::Unusable(Unusable::Gzip));
-        }
-        if !name.to_ascii_lowercase().ends_with(".bin") {
+        let lower = name.to_ascii_lowercase();
+        if !FILE_NAMES.iter().any(|ending| lower.ends_with(ending)) {
             return Err(Error::NotBin(name));
         }
-        let number = self.0.uploads.fetch_add(1, Ordering::Relaxed);
-        let incoming = self.0.blobs.receive(number, self.0.limits.max_upload).await?;
+        let incoming = self.incoming().await?;
         Ok(Receiving { app: self.clone(), file_name: name, incoming })
+    }
+
+    async fn incoming(&self) -> Result<Incoming, Error> {
+        let number = self.0.uploads.fetch_add(1, Ordering::Relaxed);
+        Ok(self.0.blobs.receive(number, self.0.limits.max_upload).await?)
     }
 
     /// Logs an upload that was refused.
@@ -178,10 +174,10 @@ impl App {
         wishes: &Wishes,
         actor: &str,
     ) -> Result<Uploaded, Error> {
-        let Accepted { arrived, info, image } = upload;
+        let Accepted { arrived, inflated, file } = upload;
         let _accepting = self.0.accepting.lock().await;
-        let twins = self.twins(image.sha256).await?;
-        let card = self.judge(info, image, None, wishes).await?;
+        let twins = self.twins(file.image.sha256).await?;
+        let card = self.judge(file, None, wishes).await?;
         if let Some(twin) = existing(&twins, &card, wishes) {
             return Ok(Uploaded::Existing(Box::new(twin), Box::new(card)));
         }
@@ -191,7 +187,7 @@ impl App {
         if wishes.publish && !wishes.keep_on_questions && !card.questions.is_empty() {
             return Err(Error::Questions(Box::new(card)));
         }
-        let id = self.keep_draft(&arrived, &card, wishes, actor).await?;
+        let id = self.keep_draft(&arrived, inflated, &card, wishes, actor).await?;
         drop(arrived);
         for twin in twins.iter().filter(|twin| twin.state == ReleaseState::Draft) {
             self.0.store.delete_release(twin.id).await?;
@@ -208,28 +204,67 @@ impl App {
     async fn keep_draft(
         &self,
         arrived: &Arrived,
+        inflated: Option<Bytes>,
         card: &ReportCard,
         wishes: &Wishes,
         actor: &str,
     ) -> Result<i64, Error> {
         let now = self.now();
         let kept = self.0.blobs.keep(arrived).await?;
+        let also_kept = match inflated {
+            Some(inflated) => Some(self.keep_bytes(&inflated).await?),
+            None => None,
+        };
         let draft = NewDraft {
             platform_id: card.platform_id,
             version: card.version.as_ref(),
             notes: wishes.notes.as_deref().unwrap_or_default(),
-            image: &card.image,
+            image: &card.file.image,
+            digests: &card.file.digests,
+            pack: card.file.packable,
             now,
             expires_at: now + DRAFT_LIFE,
         };
         let id = self.0.store.insert_draft(&draft).await;
-        drop(kept);
+        drop((kept, also_kept));
         let id = id?;
-        let text = format!("{} was uploaded ({} bytes).", card.image.file_name, card.image.size);
+        self.pack_later();
+        let (name, size) = (&card.file.image.file_name, arrived.bytes.len());
+        let text = format!("{name} was uploaded ({size} bytes).");
         let event = Event::new(now, Kind::Uploaded, text).about(id).by(actor);
         let platform = card.platform_id.and(card.platform.as_deref());
         self.record(event.on(platform)).await?;
         Ok(id)
+    }
+
+    /// Reads out of images of earlier versions of the program what serving needs to know.
+    pub(in crate::app) async fn index_images(&self) -> Result<(), Error> {
+        let images = self.0.store.images_to_index().await?;
+        for image in &images {
+            let file = match self.0.blobs.read_once(image.sha256, image.size).await {
+                Ok(bytes) => {
+                    let (sha256, md5) = (image.sha256, Md5::of(&bytes));
+                    let original = Original { bytes, sha256, md5, file_name: String::new() };
+                    examine_apart(original, self.shelf().known_names(), u64::MAX).await.ok()
+                }
+                Err(_) => None,
+            };
+            let (file, _) = file.unzip();
+            let digests = file.as_ref().map(|file| file.digests.as_slice()).unwrap_or_default();
+            let wanted = file.as_ref().is_some_and(|file| file.packable);
+            let own = file.as_ref().map(|file| &file.image);
+            self.0.store.save_index(image.image_id, own, digests, wanted).await?;
+        }
+        if images.is_empty() { Ok(()) } else { self.restock().await }
+    }
+
+    /// Puts bytes of the server's own making in place.
+    pub(super) async fn keep_bytes(&self, bytes: &[u8]) -> Result<(Arrived, Kept), Error> {
+        let mut incoming = self.incoming().await?;
+        incoming.write(bytes).await?;
+        let arrived = incoming.finish().await?;
+        let kept = self.0.blobs.keep(&arrived).await?;
+        Ok((arrived, kept))
     }
 
     /// All releases and drafts of exactly this file.
@@ -243,9 +278,17 @@ impl App {
     /// [`Error::NotFound`] where there is none of this number.
     pub async fn report_card(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
         let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
-        let image = release.image;
-        let bytes = self.0.blobs.read(image.sha256, image.size).await?;
-        let info = inspect(bytes, self.shelf().known_names()).await??;
+        let stored = release.image;
+        let bytes = self.0.blobs.read_once(stored.sha256, stored.size).await?;
+        let original = Original {
+            bytes,
+            sha256: stored.sha256,
+            md5: stored.md5,
+            file_name: stored.file_name.clone(),
+        };
+        let (known, limit) = (self.shelf().known_names(), self.0.limits.max_upload);
+        let (mut file, _) = examine_apart(original, known, limit).await?;
+        file.remember(stored);
         let mut wishes = wishes.clone();
         if wishes.platform.is_none() {
             wishes.platform = release.platform;
@@ -253,87 +296,14 @@ impl App {
         if wishes.version.is_none() {
             wishes.version = release.version.map(|version| version.to_string());
         }
-        self.judge(info, image, Some(id), &wishes).await
-    }
-
-    /// Publishes a draft as its uploader wishes.
-    ///
-    /// # Errors
-    /// [`Error::Questions`] where questions are open.
-    pub async fn publish_draft(
-        &self,
-        id: i64,
-        wishes: &Wishes,
-        actor: &str,
-    ) -> Result<Release, Error> {
-        let _accepting = self.0.accepting.lock().await;
-        let card = self.report_card(id, wishes).await?;
-        if !card.questions.is_empty() {
-            return Err(Error::Questions(Box::new(card)));
-        }
-        self.publish_judged(id, &card, wishes, actor).await
-    }
-
-    /// Remembers what a draft is to be published as.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] where there is no such draft.
-    pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
-        let card = self.report_card(id, wishes).await?;
-        self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
-        if let Some(notes) = &wishes.notes {
-            self.0.store.save_notes(id, notes).await?;
-        }
-        Ok(card)
-    }
-
-    /// Publishes what was judged publishable.
-    async fn publish_judged(
-        &self,
-        id: i64,
-        card: &ReportCard,
-        wishes: &Wishes,
-        actor: &str,
-    ) -> Result<Release, Error> {
-        let (Some(name), Some(version)) = (&card.platform, &card.version) else {
-            return Err(Error::Questions(Box::new(card.clone())));
-        };
-        if card.platform_id.is_none() {
-            let created = self.create_platform(name, "", Admission::Approved, actor).await;
-            match created {
-                Ok(_) | Err(Error::PlatformExists(_)) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        let _changing = self.0.changing.lock().await;
-        let platform = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
-        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
-        if release.state != ReleaseState::Draft {
-            // Somebody else was faster.
-            return Ok(release);
-        }
-        let notes = wishes.notes.as_deref().unwrap_or(&release.notes);
-        let now = self.now();
-        let published =
-            self.0.store.publish_release(id, platform.platform.id, version, notes, now).await;
-        if let Err(StoreError::Conflict) = published {
-            let mut card = card.clone();
-            card.questions.push(Question::VersionExists(version.to_string()));
-            return Err(Error::Questions(Box::new(card)));
-        }
-        published?;
-        self.restock().await?;
-        let text = format!("{} {version} was published.", platform.platform.name);
-        let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
-        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
+        self.judge(file, Some(id), &wishes).await
     }
 }
 
 impl ReportCard {
     /// The family that the image is for.
     #[must_use]
-    pub const fn family(&self) -> Family {
-        self.image.chip.family()
+    pub fn family(&self) -> Family {
+        self.file.image.chip.family()
     }
 }

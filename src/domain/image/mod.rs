@@ -10,6 +10,7 @@ mod bytes;
 mod candidates;
 mod contents;
 mod descriptor;
+mod digests;
 mod facts;
 mod filesystem;
 mod gzip;
@@ -34,6 +35,7 @@ mod words;
 mod tests;
 
 pub use contents::{Contents, Verdict, examine};
+pub use digests::{Digests, Variant, digests, rare_digests};
 pub use facts::{Check, Form, Integrity, Revisions, Segment, Signature, SignatureScheme};
 pub use filesystem::{FileSystem, FileSystemKind};
 pub use gzip::Gzip;
@@ -91,6 +93,12 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
     };
     info.sort_versions();
     Ok(info)
+}
+
+/// The version that the name of a file says: `chase-v1.0.2.bin`, `chase_1_0_2.bin`.
+#[must_use]
+pub fn version_in_file_name(name: &str) -> Option<VersionCandidate> {
+    rank::in_file_name(name)
 }
 
 /// What the file says about the tools that made it.

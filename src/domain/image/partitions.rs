@@ -60,6 +60,13 @@ impl Merged {
         let app = self.table.partitions.iter().find(|p| p.purpose.starts_with("app"))?;
         app.offset.checked_sub(self.flash_offset)
     }
+
+    /// Why it cannot be sent over the air.
+    #[must_use]
+    pub fn refusal(&self) -> Unusable {
+        let chip = self.chip.map_or("an ESP32", Chip::name);
+        Unusable::MergedImage { chip, flash_offset: self.flash_offset }
+    }
 }
 
 /// Finds boot loader, partition table and application in one file.
@@ -85,10 +92,7 @@ pub(super) fn merged(bytes: &[u8]) -> Option<Merged> {
 pub(super) fn refuse_merged(bytes: &[u8]) -> Result<(), Unusable> {
     match merged(bytes) {
         None => Ok(()),
-        Some(Merged { chip, flash_offset, .. }) => {
-            let chip = chip.map_or("an ESP32", Chip::name);
-            Err(Unusable::MergedImage { chip, flash_offset })
-        }
+        Some(merged) => Err(merged.refusal()),
     }
 }
 

@@ -1,13 +1,15 @@
 //! What a decision can be, with its stable code and its sentence.
 
+use super::packing::Encoding;
 use crate::domain::chip::{Chip, Family};
 use crate::domain::device::Approval;
+use crate::domain::release::Part;
 
 /// What a device gets, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// 200 with the image.
-    Offer,
+    /// 200 with the image, in this form.
+    Offer(Encoding),
     /// 200 with the version in headers, without the image (`mode: version`).
     Describe,
     /// 304: nothing to do.
@@ -40,6 +42,17 @@ pub enum NoUpdate {
         needs: u64,
         /// What the device has.
         free: u64,
+        /// Why its compressed form is not sent, where there is one.
+        gzip: Option<&'static str>,
+    },
+    /// The flash memory is too small for what the image was built for. Sizes in bytes.
+    FlashTooSmall {
+        /// What the image is for.
+        part: Part,
+        /// What it needs.
+        needs: u64,
+        /// What there is for it.
+        has: u64,
     },
     /// An ESP32 without a second slot for updates.
     NoSlot,
@@ -50,6 +63,29 @@ pub enum NoUpdate {
         /// The image's chip.
         image: Chip,
     },
+    /// The image is for another chip of the same family.
+    WrongChip {
+        /// The device's chip.
+        device: Chip,
+        /// The image's chip.
+        image: Chip,
+    },
+    /// There are images for several chips, and nothing tells which one the device has.
+    ChipUnknown {
+        /// The chips.
+        chips: Vec<Chip>,
+    },
+    /// The release is below the lowest version that the platform allows.
+    BelowFloor {
+        /// That version.
+        floor: String,
+    },
+    /// The device ran a signed image once, or checks signatures, and this one is not signed.
+    Unsigned,
+    /// The image is signed gzip, which would destroy a device that does not check signatures.
+    SignedGzip,
+    /// It took these files already; nothing can tell whether it still has them.
+    FilesTaken,
     /// It completed this download too often and came back unchanged.
     Stopped {
         /// How often.
@@ -91,7 +127,7 @@ impl Decision {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Offer => "offer",
+            Self::Offer(_) => "offer",
             Self::Describe => "describe",
             Self::NoUpdate(reason) => reason.code(),
             Self::Refuse(refusal) => refusal.code(),
@@ -102,7 +138,7 @@ impl Decision {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::Offer => "It gets the release.".to_owned(),
+            Self::Offer(_) => "It gets the release.".to_owned(),
             Self::Describe => "It is told which version there is.".to_owned(),
             Self::NoUpdate(reason) => reason.text(),
             Self::Refuse(refusal) => refusal.text(),
@@ -120,6 +156,12 @@ impl Decision {
                     | NoUpdate::TooBig { .. }
                     | NoUpdate::NoSlot
                     | NoUpdate::WrongFamily { .. }
+                    | NoUpdate::WrongChip { .. }
+                    | NoUpdate::ChipUnknown { .. }
+                    | NoUpdate::FlashTooSmall { .. }
+                    | NoUpdate::BelowFloor { .. }
+                    | NoUpdate::Unsigned
+                    | NoUpdate::SignedGzip
                     | NoUpdate::Stopped { .. }
             )
         )
@@ -139,6 +181,13 @@ impl NoUpdate {
             Self::TooBig { .. } => "too_big",
             Self::NoSlot => "no_slot",
             Self::WrongFamily { .. } => "wrong_family",
+            Self::WrongChip { .. } => "wrong_chip",
+            Self::ChipUnknown { .. } => "chip_unknown",
+            Self::FlashTooSmall { .. } => "flash_too_small",
+            Self::BelowFloor { .. } => "below_floor",
+            Self::Unsigned => "unsigned",
+            Self::SignedGzip => "signed_gzip",
+            Self::FilesTaken => "files_taken",
             Self::Stopped { .. } => "stopped",
         }
     }
@@ -157,18 +206,41 @@ impl NoUpdate {
             Self::VersionUnknown => "It sends no version, and its image is not a known one; \
                 without that nothing is offered."
                 .to_owned(),
-            Self::TooBig { needs, free } => {
-                format!(
-                    "The image needs {} KiB, but the device has only {} KiB free: make the sketch smaller, or \
-                     choose a flash layout with more room.",
-                    needs.div_ceil(1024),
-                    free / 1024
-                )
-            }
+            Self::TooBig { needs, free, gzip } => too_big(*needs, *free, *gzip),
+            Self::FlashTooSmall { part: Part::Application, needs, has } => format!(
+                "The image was built for {} KiB of flash memory, but the device has only {} KiB: \
+                 choose the right board in the IDE.",
+                needs / 1024,
+                has / 1024
+            ),
+            Self::FlashTooSmall { part: Part::FileSystem, needs, has } => format!(
+                "The file system needs {} KiB, but the device has at most {} KiB for it: choose \
+                 the flash layout of this device in the IDE.",
+                needs.div_ceil(1024),
+                has / 1024
+            ),
             Self::NoSlot => "It has no slot for updates: choose a partition scheme with OTA in \
                 the IDE and flash it once over USB."
                 .to_owned(),
             Self::WrongFamily { device, image } => wrong_family(*device, *image),
+            Self::WrongChip { device, image } => wrong_chip(*device, *image),
+            Self::ChipUnknown { chips } => format!(
+                "There are images for several chips ({}), and nothing tells yet which one it has: \
+                 choose its chip on its page, or let the sketch say it (chip=).",
+                chips.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+            Self::BelowFloor { floor } => format!(
+                "The newest release is below {floor}, the lowest version that its platform allows."
+            ),
+            Self::Unsigned => "It ran a signed image or checks signatures, and this image is not \
+                signed: sign the build, as the one before."
+                .to_owned(),
+            Self::SignedGzip => "The image is signed gzip, which destroys a device that does not \
+                check signatures. Say on the device’s page that it does, or upload the signed .bin."
+                .to_owned(),
+            Self::FilesTaken => "It took these files already. Nothing tells which files a device \
+                has, so they are not sent twice by themselves."
+                .to_owned(),
             Self::Stopped { deliveries, old_image: true } => format!(
                 "It downloaded this release {deliveries} times and still runs its old image, so it \
                  is no longer offered. Installing failed, or it did not restart: look at its \
@@ -224,6 +296,21 @@ impl Refusal {
             }
         }
     }
+}
+
+fn too_big(needs: u64, free: u64, gzip: Option<&str>) -> String {
+    let (needs, free) = (needs.div_ceil(1024), free / 1024);
+    let text = format!("The image needs {needs} KiB, but the device has only {free} KiB free");
+    match gzip {
+        Some(why) => format!("{text}; compressed it is not sent either: {why}."),
+        None => {
+            format!("{text}: make the sketch smaller, or choose a flash layout with more room.")
+        }
+    }
+}
+
+pub(super) fn wrong_chip(device: Chip, image: Chip) -> String {
+    format!("The image is for {image}, the device has an {device}.")
 }
 
 pub(super) fn wrong_family(device: Family, image: Chip) -> String {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::domain::digest::{Md5, Sha256};
+use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
-use crate::domain::release::Image;
+use crate::domain::release::{Image, Packed};
 
 /// A situation that owns what it is made of: an approved ESP8266 of platform chase that runs
 /// v1.0.1, where v1.0.2 is published.
@@ -14,15 +15,26 @@ struct Case {
     platforms_exist: bool,
     platform: Option<(i64, &'static str, Admission)>,
     device: Option<(Approval, Option<(i64, &'static str)>)>,
+    gzip: GzipPolicy,
+    floor: Option<FirmwareVersion>,
+    learnt: Learnt,
     running: Option<Published>,
-    release: Option<Published>,
-    foreign: Option<Chip>,
+    running_mode: Option<u8>,
+    on_offer: Vec<Published>,
     deliveries: u32,
+    updated_here: bool,
 }
 
 fn release(id: i64, version: &str, chip: Chip) -> Published {
     let byte = u8::try_from(id).unwrap();
     let image = Image {
+        id,
+        part: Part::Application,
+        flash_size: Some(4 << 20),
+        flash_mode: Some(2),
+        signed: false,
+        unpacks: true,
+        packed: None,
         sha256: Sha256([byte; 32]),
         md5: Md5([byte; 16]),
         size: 400_000,
@@ -32,7 +44,7 @@ fn release(id: i64, version: &str, chip: Chip) -> Published {
         file_name: "firmware.bin".to_owned(),
     };
     let version = FirmwareVersion::read(version);
-    Published { id, platform_id: 1, version, image, published_at: 0 }
+    Published { id, platform_id: 1, version, image, has_others: false, published_at: 0 }
 }
 
 fn usual() -> Case {
@@ -54,27 +66,61 @@ fn usual() -> Case {
         platforms_exist: true,
         platform: Some((1, "chase", Admission::Approved)),
         device: Some((Approval::Approved, Some((1, "chase")))),
+        gzip: GzipPolicy::Auto,
+        floor: None,
+        learnt: Learnt::default(),
         running: None,
-        release: Some(release(2, "v1.0.2", Chip::Esp8266)),
-        foreign: None,
+        running_mode: None,
+        on_offer: vec![release(2, "v1.0.2", Chip::Esp8266)],
         deliveries: 0,
+        updated_here: false,
     }
 }
 
 impl Case {
     fn decide(&self) -> (Decision, Vec<Reason>) {
         let reported = self.report.version.as_deref().map(FirmwareVersion::read);
+        let mut chips: Vec<Chip> = Vec::new();
+        for release in self.on_offer.iter().filter(|r| r.image.part == Part::Application) {
+            let chip = release.image.chip;
+            if chip.family() == Family::Esp32 && !chips.contains(&chip) {
+                chips.push(chip);
+            }
+        }
         let situation = Situation {
             ask: self.ask,
             report: &self.report,
             reported: reported.as_ref(),
             platforms_exist: self.platforms_exist,
-            platform: self.platform.map(|(id, name, admission)| Asked { id, name, admission }),
-            device: self.device.map(|(approval, platform)| Standing { approval, platform }),
-            running: self.running.as_ref(),
-            release: self.release.as_ref(),
-            foreign: self.foreign,
+            platform: self.platform.map(|(id, name, admission)| Asked {
+                id,
+                name,
+                admission,
+                gzip: self.gzip,
+                floor: self.floor.as_ref(),
+            }),
+            device: self.device.map(|(approval, platform)| Standing {
+                approval,
+                platform,
+                learnt: self.learnt,
+            }),
+            running: self
+                .running
+                .as_ref()
+                .map(|release| Running { release, flash_mode: self.running_mode }),
+            choice: choose(
+                self.on_offer.iter(),
+                &chips,
+                if self.report.mode == Mode::FileSystem {
+                    Part::FileSystem
+                } else {
+                    Part::Application
+                },
+                self.report.family,
+                self.learnt.known_chip(),
+            ),
             deliveries: self.deliveries,
+            updated_here: self.updated_here,
         };
         let mut reasons = Reasons::default();
         let decision = decide(&situation, &mut reasons);
@@ -90,7 +136,7 @@ fn expect(code: &str, change: impl FnOnce(&mut Case)) -> Decision {
     let (decision, reasons) = case.decide();
     assert_eq!(decision.code(), code, "{reasons:#?}");
     let last = reasons.last().expect("a decision has a reason");
-    let offered = matches!(decision, Decision::Offer | Decision::Describe);
+    let offered = matches!(decision, Decision::Offer(_) | Decision::Describe);
     assert_eq!(last.ok, offered, "the last reason is the one that decided: {last:?}");
     assert!(decision.text().ends_with('.'));
     decision
@@ -99,10 +145,9 @@ fn expect(code: &str, change: impl FnOnce(&mut Case)) -> Decision {
 #[test]
 fn the_usual_device_gets_the_newer_release_for_reasons() {
     let (decision, reasons) = usual().decide();
-    assert_eq!(decision, Decision::Offer);
+    assert_eq!(decision, Decision::Offer(Encoding::Plain));
     let codes: Vec<_> = reasons.iter().map(|reason| (reason.code, reason.ok)).collect();
-    let rules =
-        ["platform_known", "approved", "published", "family", "newer", "fits", "not_stopped"];
+    let rules = ["platform_known", "approved", "published", "chip", "newer", "fits", "not_stopped"];
     assert_eq!(codes, rules.map(|code| (code, true)));
 }
 
@@ -169,7 +214,7 @@ fn only_a_newer_version_is_offered() {
     ] {
         expect(code, |case| case.report.version = Some(reported.into()));
     }
-    expect("nothing_published", |case| case.release = None);
+    expect("nothing_published", |case| case.on_offer.clear());
 }
 
 #[test]
@@ -234,7 +279,7 @@ fn an_image_must_fit_by_the_rule_of_the_family() {
     for (free, code) in [(400_000, "offer"), (399_999, "too_big"), (0, "no_slot")] {
         expect(code, |case| {
             case.report.family = Family::Esp32;
-            case.release = Some(release(2, "v1.0.2", Chip::Esp32));
+            case.on_offer = vec![release(2, "v1.0.2", Chip::Esp32)];
             case.report.free_space = Some(free);
         });
     }
@@ -244,18 +289,19 @@ fn an_image_must_fit_by_the_rule_of_the_family() {
 #[test]
 fn nothing_crosses_the_families() {
     expect("wrong_family", |case| {
-        case.release = None;
-        case.foreign = Some(Chip::Esp32);
+        case.on_offer = vec![release(2, "v1.0.2", Chip::Esp32)];
     });
     expect("wrong_family", |case| {
         case.ask = Ask::File;
-        case.release = Some(release(2, "v1.0.2", Chip::Esp32C3));
+        case.on_offer = vec![release(2, "v1.0.2", Chip::Esp32C3)];
     });
-    expect("offer", |case| {
-        let mut unsure = release(2, "v1.0.2", Chip::Esp32);
-        unsure.image.chip_certain = false;
-        case.release = Some(unsure);
-    });
+    for (guess, code) in [(Chip::Esp32, "wrong_family"), (Chip::Esp8266, "offer")] {
+        expect(code, |case| {
+            let mut unsure = release(2, "v1.0.2", guess);
+            unsure.image.chip_certain = false;
+            case.on_offer = vec![unsure];
+        });
+    }
 }
 
 #[test]
@@ -268,7 +314,7 @@ fn modes_have_their_own_answers() {
     });
     expect("nothing_to_describe", |case| {
         version(case);
-        case.release = None;
+        case.on_offer.clear();
     });
     expect("not_approved", |case| {
         version(case);
@@ -283,7 +329,7 @@ fn modes_have_their_own_answers() {
 fn tasmota_takes_two_steps() {
     let tasmota = |case: &mut Case| {
         case.report.version = Some("14.4.0(release-tasmota)".into());
-        case.release = Some(release(2, "14.4.1", Chip::Esp8266));
+        case.on_offer = vec![release(2, "14.4.1", Chip::Esp8266)];
         case.report.free_space = Some(100_000);
     };
     expect("offer", tasmota);
@@ -313,5 +359,226 @@ fn what_was_delivered_twice_without_any_change_is_not_offered_again() {
     expect("up_to_date", |case| {
         case.deliveries = 2;
         case.report.version = Some("v1.0.2".into());
+    });
+}
+
+/// An ESP32 for which there are images for three chips.
+fn three_chips(case: &mut Case) {
+    case.report.family = Family::Esp32;
+    case.on_offer = vec![
+        release(2, "v1.0.2", Chip::Esp8266),
+        release(3, "v1.0.2", Chip::Esp32),
+        release(4, "v1.0.2", Chip::Esp32C3),
+    ];
+}
+
+#[test]
+fn the_chip_decides_among_several_images() {
+    let decision = expect("chip_unknown", three_chips);
+    assert!(decision.text().contains("ESP32, ESP32-C3"), "{}", decision.text());
+    for (chip, code) in
+        [(Chip::Esp32, "offer"), (Chip::Esp32C3, "offer"), (Chip::Esp32S3, "wrong_chip")]
+    {
+        for from in [ChipFrom::Running, ChipFrom::Person, ChipFrom::Told] {
+            expect(code, |case| {
+                three_chips(case);
+                case.learnt.chip = Some((chip, from));
+            });
+        }
+    }
+    expect("offer", |case| {
+        three_chips(case);
+        case.report.family = Family::Esp8266;
+    });
+    expect("offer", |case| {
+        case.report.family = Family::Esp32;
+        case.on_offer = vec![release(3, "v1.0.2", Chip::Esp32C3)];
+    });
+    expect("wrong_chip", |case| {
+        case.report.family = Family::Esp32;
+        case.on_offer = vec![release(3, "v1.0.2", Chip::Esp32C3)];
+        case.learnt.chip = Some((Chip::Esp32, ChipFrom::Running));
+    });
+}
+
+#[test]
+fn nothing_below_the_floor_is_offered() {
+    for (floor, code) in [("v1.0.2", "offer"), ("v1.0.3", "below_floor"), ("v0.9", "offer")] {
+        expect(code, |case| case.floor = Some(FirmwareVersion::read(floor)));
+    }
+}
+
+#[test]
+fn signed_once_is_signed_for_ever() {
+    for learnt in [
+        Learnt { ran_signed: true, ..Learnt::default() },
+        Learnt { verifies: true, ..Learnt::default() },
+    ] {
+        expect("unsigned", |case| case.learnt = learnt);
+        expect("offer", |case| {
+            case.learnt = learnt;
+            case.on_offer[0].image.signed = true;
+        });
+    }
+}
+
+#[test]
+fn an_esp8266_gets_no_image_for_more_flash_than_it_has() {
+    for (chip_size, code) in [(4 << 20, "offer"), (8 << 20, "offer"), (1 << 20, "flash_too_small")]
+    {
+        expect(code, |case| case.report.chip_size = Some(chip_size));
+    }
+    expect("offer", |case| case.report.chip_size = None);
+    expect("offer", |case| {
+        // Its updater does not compare; the boot loader's own header counts.
+        case.report.family = Family::Esp32;
+        case.on_offer = vec![release(2, "v1.0.2", Chip::Esp32)];
+        case.report.chip_size = Some(2 << 20);
+    });
+}
+
+/// An ESP8266 that runs a known image, and a release that is there compressed too.
+fn packed(case: &mut Case) {
+    case.running = Some(release(1, "v1.0.1", Chip::Esp8266));
+    case.running_mode = Some(2);
+    let sha256 = Sha256([9; 32]);
+    let form = Packed { sha256, md5: Md5([9; 16]), size: 280_000, signed: false, uploaded: false };
+    case.on_offer[0].image.packed = Some(form);
+}
+
+/// Changes that situation and expects the form in which the image is sent.
+fn sent(encoding: Encoding, change: impl FnOnce(&mut Case)) {
+    let mut case = usual();
+    packed(&mut case);
+    change(&mut case);
+    assert_eq!(case.decide().0, Decision::Offer(encoding));
+}
+
+#[test]
+fn gzip_goes_only_to_a_device_that_unpacks_it_in_the_same_flash_mode() {
+    use Encoding::{Packed, Plain};
+    sent(Packed, |_| {});
+    sent(Plain, |case| case.running_mode = Some(0));
+    sent(Plain, |case| case.running_mode = None);
+    sent(Plain, |case| case.running = None);
+    sent(Plain, |case| case.running.as_mut().unwrap().image.unpacks = false);
+    sent(Packed, |case| {
+        case.running.as_mut().unwrap().image.unpacks = false;
+        case.learnt.gzip = Some(GzipTried::Taken);
+    });
+    sent(Plain, |case| case.learnt.gzip = Some(GzipTried::Failed));
+    sent(Plain, |case| case.gzip = GzipPolicy::Off);
+    sent(Plain, |case| case.ask = Ask::File);
+    sent(Plain, |case| case.on_offer[0].image.flash_mode = None);
+}
+
+#[test]
+fn always_means_always_but_never_against_what_is_known() {
+    use Encoding::{Packed, Plain};
+    let always = |case: &mut Case| {
+        case.gzip = GzipPolicy::Always;
+        case.running = None;
+        case.running_mode = None;
+    };
+    sent(Packed, always);
+    sent(Plain, |case| {
+        always(case);
+        case.learnt.gzip = Some(GzipTried::Failed);
+    });
+    sent(Plain, |case| {
+        case.gzip = GzipPolicy::Always;
+        case.running_mode = Some(0);
+    });
+    sent(Plain, |case| {
+        always(case);
+        case.report.family = Family::Esp32;
+        case.on_offer[0].image.chip = Chip::Esp32;
+    });
+}
+
+#[test]
+fn gzip_needs_room_to_be_unpacked() {
+    // 400,000 bytes take 401,408, and 280,000 take 282,624; the program takes 401,408.
+    sent(Encoding::Packed, |case| case.report.free_space = Some(282_624));
+    let text = expect("too_big", |case| {
+        packed(case);
+        case.report.free_space = Some(282_623);
+    })
+    .text();
+    assert!(text.contains("no room to unpack"), "{text}");
+    expect("too_big", |case| {
+        packed(case);
+        case.gzip = GzipPolicy::Off;
+        case.report.free_space = Some(300_000);
+    });
+}
+
+#[test]
+fn signed_gzip_goes_only_to_a_device_that_checks_signatures() {
+    let signed = |case: &mut Case| {
+        packed(case);
+        let form = case.on_offer[0].image.packed.as_mut().unwrap();
+        (form.signed, form.uploaded) = (true, true);
+        case.on_offer[0].image.signed = true;
+    };
+    expect("signed_gzip", signed);
+    for ask in [Ask::Newest { named: true }, Ask::File] {
+        sent(Encoding::Packed, |case| {
+            signed(case);
+            case.learnt.verifies = true;
+            case.ask = ask;
+        });
+    }
+    expect("signed_gzip", |case| {
+        signed(case);
+        case.learnt.ran_signed = true;
+    });
+}
+
+/// A device that asks for files, and a release that has some.
+fn files(case: &mut Case) {
+    case.report.mode = Mode::FileSystem;
+    let mut files = release(5, "v1.0.2", Chip::Esp8266);
+    files.image.part = Part::FileSystem;
+    files.image.chip_certain = false;
+    files.image.size = 1 << 20;
+    files.image.flash_size = None;
+    case.on_offer.push(files);
+}
+
+#[test]
+fn files_go_to_those_who_ask_for_files() {
+    expect("offer", files);
+    expect("mode_unsupported", |case| case.report.mode = Mode::FileSystem);
+    expect("up_to_date", |case| {
+        files(case);
+        case.report.version = Some("v1.0.2".into());
+    });
+    expect("offer", |case| {
+        files(case);
+        case.report.version = Some("v1.0.2".into());
+        case.updated_here = true;
+    });
+    expect("files_taken", |case| {
+        files(case);
+        case.deliveries = 1;
+    });
+    expect("offer", |case| {
+        // The room beside the program is not the room for files.
+        files(case);
+        case.report.free_space = Some(4096);
+    });
+    expect("flash_too_small", |case| {
+        files(case);
+        case.report.chip_size = Some(1 << 20);
+    });
+    expect("nothing_published", |case| {
+        files(case);
+        case.on_offer.remove(0);
+        case.report.mode = Mode::Sketch;
+    });
+    expect("offer", |case| {
+        files(case);
+        case.report.family = Family::Esp32;
     });
 }

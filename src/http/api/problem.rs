@@ -84,7 +84,7 @@ impl Problem {
             | Error::NoPlatformChosen
             | Error::Value { .. }
             | Error::NotBin(_)
-            | Error::Unusable(_)
+            | Error::Unusable(..)
             | Error::Cut
             | Error::NoFile
             | Error::State(_)
@@ -143,11 +143,11 @@ fn status(error: &Error) -> StatusCode {
         Error::PlatformExists(_) | Error::AlreadyApproved { .. } | Error::State(_) => {
             StatusCode::CONFLICT
         }
-        Error::TooLarge { .. } | Error::Unusable(Unusable::GzipTooLong) => {
+        Error::TooLarge { .. } | Error::Unusable(Unusable::GzipTooLong, _) => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
-        Error::Unusable(cause) if is_damaged(cause) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::NotBin(_) | Error::Unusable(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::Unusable(cause, _) if is_damaged(cause) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::NotBin(_) | Error::Unusable(..) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::Cut => StatusCode::BAD_REQUEST,
         Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Error::Questions(card) if is_conflict(leading(card)) => StatusCode::CONFLICT,
@@ -180,7 +180,7 @@ fn detail(error: &Error) -> String {
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NotBin(_)
-        | Error::Unusable(_)
+        | Error::Unusable(..)
         | Error::TooLarge { .. }
         | Error::Cut
         | Error::NoFile
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn a_damaged_file_is_told_from_one_of_another_kind() {
-        let status = |cause| Problem::of(&Error::Unusable(cause)).status.as_u16();
+        let status = |cause| Problem::of(&Error::Unusable(cause, None)).status.as_u16();
         assert_eq!(status(Unusable::Truncated { size: 4, expected: 9 }), 422);
         assert_eq!(status(Unusable::Html), 415);
     }

@@ -41,13 +41,13 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         return respond::error(403, NOT_AN_UPDATER);
     };
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
-    match app.file_target(&path, updater.0).await {
+    match app.file_target(&path).await {
         Ok(FileTarget::Folder(_)) if report::mode(request.headers(), updater) != Mode::Sketch => {
             // Everything else is written where the sketch does not belong.
             respond::error(404, "Error: No file-system image.")
         }
         Ok(FileTarget::Folder(file)) => folder_file(&app, file, updater, &caller),
-        Ok(FileTarget::Release(release)) => {
+        Ok(FileTarget::Release(files)) => {
             let Some(report) = report::read(&request) else {
                 let text = "asked for a release's file without a readable MAC address.";
                 app.refuse_unknown(caller.address, "no_mac", text);
@@ -56,8 +56,8 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
             let Caller { address, host } = caller;
             let only_looks = request.method() == Method::HEAD;
             let range = request.headers().contains_key(RANGE);
-            let poll =
-                Poll { report, wanted: Wanted::File(release), only_looks, range, address, host };
+            let (wanted, chip) = (Wanted::File(files), report::chip(&request));
+            let poll = Poll { report, wanted, chip, only_looks, range, address, host };
             let answer = app.answer_poll(poll).await;
             respond::draw(&app, answer, request.extensions().get::<Connection>())
         }

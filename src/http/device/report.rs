@@ -7,7 +7,7 @@ use axum::http::header::{HOST, USER_AGENT};
 use axum::http::{HeaderMap, HeaderValue};
 
 use super::query;
-use crate::domain::chip::Family;
+use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
@@ -168,6 +168,11 @@ pub(super) fn read(request: &Request) -> Option<Report> {
         chip_size: said.chip_size.and_then(|text| text.parse().ok()),
         sdk: said.sdk_version.map(shorten),
     })
+}
+
+/// The chip that the sketch names in `chip=`, which no header tells (`protocol.md` §3.1).
+pub(super) fn chip(request: &Request) -> Option<Chip> {
+    query::value(request.uri().query()?, "chip")?.parse().ok()
 }
 
 /// At most so many characters, control characters made visible.

@@ -25,7 +25,8 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
     let Caller { address, host } = Caller::of(&request);
     let only_looks = request.method() == Method::HEAD;
     let range = request.headers().contains_key(RANGE);
-    let poll = Poll { report, wanted: Wanted::Newest, only_looks, range, address, host };
+    let (wanted, chip) = (Wanted::Newest, report::chip(&request));
+    let poll = Poll { report, wanted, chip, only_looks, range, address, host };
     let answer = app.answer_poll(poll).await;
     respond::draw(&app, answer, request.extensions().get::<Connection>())
 }

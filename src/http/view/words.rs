@@ -111,7 +111,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Changed => "device",
         Kind::Refused | Kind::Blocked | Kind::UploadRefused => "ban",
         Kind::Withheld => "info",
-        Kind::Offered | Kind::Delivered => "download",
+        Kind::Offered | Kind::Delivered | Kind::Packed => "download",
         Kind::Aborted | Kind::NotTaken => "x",
         Kind::Confirmed | Kind::Approved => "check",
         Kind::Stopped => "stop",
@@ -136,7 +136,7 @@ pub const LISTED: Badge = Badge { tone: "", icon: "check", word: "approved only"
 #[must_use]
 pub const fn verdict(decision: &Decision) -> Badge {
     let (tone, icon, word) = match decision {
-        Decision::Offer => ("wait", "download", "an update"),
+        Decision::Offer(_) => ("wait", "download", "an update"),
         Decision::Describe => ("wait", "info", "the version"),
         Decision::NoUpdate(NoUpdate::UpToDate | NoUpdate::Identical) => {
             ("good", "check", "up to date")
@@ -178,6 +178,11 @@ pub const fn acceptance(question: &Question) -> &'static str {
         Question::VersionUnreadable(_) => "Publish it with this version all the same",
         Question::VersionNotHigher { .. } => "Publish the lower version all the same",
         Question::OtherFamily { .. } => "Publish it for the other chip all the same",
+        Question::OtherChip { .. } => "It is the right platform",
+        Question::Unsigned { .. } => "Publish it without a signature",
+        Question::FlashSize { .. } | Question::FitsNone { .. } | Question::Doubtful { .. } => {
+            "Publish it all the same"
+        }
         Question::Identical { .. } => "Publish the same file once more",
         Question::Damaged(_)
         | Question::PlatformMissing

@@ -1,7 +1,7 @@
 //! The report card as lines and choices: what was read out of a file, for a person to judge.
 
 use crate::app::ReportCard;
-use crate::domain::image::{Found, ImageInfo, Source, VersionCandidate};
+use crate::domain::image::{ImageInfo, Source, VersionCandidate};
 use crate::http::view::filters;
 
 /// How many characters of context are shown on each side.
@@ -28,16 +28,21 @@ impl Line {
 
 /// What is settled, what was accepted, and what is odd; open questions are drawn beside it.
 pub(super) fn lines(card: &ReportCard) -> Vec<Line> {
-    let info = &card.info;
-    let chip = format!("It is an application image for {}.", info.chip);
-    let mut lines = vec![Line::good(chip, header(info))];
+    let info = card.file.info();
+    let chip = match info {
+        Some(info) => format!("It is an application image for {}.", info.chip),
+        None => format!("It is a {}.", card.file.image.label()),
+    };
+    let mut lines = vec![Line::good(chip, info.map(header).unwrap_or_default())];
     if let (Some(name), Some(_)) = (&card.platform, card.platform_id) {
-        let mention = info.platforms.iter().find(|mention| mention.name == *name);
+        let mut mentions = info.into_iter().flat_map(|info| &info.platforms);
+        let mention = mentions.find(|mention| mention.name == *name);
         let sub = mention.map(|mention| format!("found at byte {}", mention.offset));
         lines.push(Line::good(format!("Platform {name}."), sub.unwrap_or_default()));
     }
     if let Some(version) = &card.version {
-        let found = info.versions.iter().find(|found| found.text == version.to_string());
+        let found = card.file.versions(card.platform.as_deref());
+        let found = found.iter().find(|found| found.text == version.to_string());
         let sub = found.map(|found| found.why.clone()).unwrap_or_default();
         lines.push(Line::good(format!("Version {version}."), sub));
         match &card.newest {
@@ -57,7 +62,7 @@ pub(super) fn lines(card: &ReportCard) -> Vec<Line> {
     }
     let accepted = card.accepted.iter();
     lines.extend(accepted.map(|question| Line::warn(format!("Accepted: {}", question.text()))));
-    lines.extend(info.warnings.iter().map(|warning| Line::warn(warning.text.clone())));
+    lines.extend(card.file.warnings.iter().map(|warning| Line::warn(warning.text.clone())));
     lines
 }
 
@@ -139,16 +144,8 @@ pub(super) struct VersionChoice {
 impl VersionChoice {
     /// All candidates: what the rules propose first, then the rest.
     pub(super) fn all(card: &ReportCard, chosen: &str) -> Vec<Self> {
-        let proposed =
-            match card.info.version(card.platform.as_deref(), Some(&card.image.file_name)) {
-                Found::Nothing => Vec::new(),
-                Found::One(one) => vec![one],
-                Found::Several(several) => several,
-            };
-        let known = |text: &str| proposed.iter().any(|candidate| candidate.text == text);
-        let rest = card.info.versions.iter().filter(|candidate| !known(&candidate.text));
-        let rest: Vec<_> = rest.cloned().collect();
-        proposed.iter().chain(&rest).map(|candidate| Self::new(candidate, chosen)).collect()
+        let all = card.file.versions(card.platform.as_deref());
+        all.iter().map(|candidate| Self::new(candidate, chosen)).collect()
     }
 
     fn new(candidate: &VersionCandidate, chosen: &str) -> Self {

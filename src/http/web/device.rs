@@ -66,7 +66,7 @@ impl Verdict {
         Self {
             badge: words::verdict(&explanation.decision),
             text: explanation.decision.text(),
-            release: release.filter(|_| explanation.decision == Decision::Offer),
+            release: release.filter(|_| matches!(explanation.decision, Decision::Offer(_))),
         }
     }
 }
@@ -189,7 +189,8 @@ pub(super) async fn show(
         _ => None,
     });
     let running = explanation.as_ref().and_then(|explanation| explanation.running.as_ref());
-    let running = running.map(|release| {
+    let running = running.map(|running| {
+        let release = &running.release;
         let shelf = app.shelf();
         let own = shelf.platform_by_id(release.platform_id);
         let name = own.map_or("", |own| own.platform.name.as_str());
@@ -240,7 +241,7 @@ pub(super) async fn approve_for(
     let change = DeviceChange {
         approval: Some(Approval::Approved),
         platform: Some(platform.to_owned()),
-        name: None,
+        ..DeviceChange::default()
     };
     app.change_device(mac, &change, actor).await
 }

@@ -49,7 +49,8 @@ struct Draft {
 impl Draft {
     fn new(app: &App, page: Page, release: Release, card: &ReportCard) -> Self {
         let chosen = card.platform.clone().unwrap_or_default();
-        let platforms = PlatformChoice::all(&card.info, &chosen);
+        let info = card.file.info();
+        let platforms = info.map(|info| PlatformChoice::all(info, &chosen)).unwrap_or_default();
         let mentioned = |name: &String| platforms.iter().any(|choice| choice.name == **name);
         let others: Vec<String> = names(app).into_iter().filter(|name| !mentioned(name)).collect();
         let version = card.version.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -67,7 +68,7 @@ impl Draft {
             typed: if listed { String::new() } else { version },
             lines: lines(card),
             questions: card.questions.clone(),
-            facts: super::card::facts(&card.info),
+            facts: info.map(super::card::facts).unwrap_or_default(),
             accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
             error: String::new(),
             empty: "",
@@ -171,6 +172,7 @@ impl Decided {
             version: self.wishes_version.clone(),
             notes: self.notes.clone(),
             accept: self.accept.clone(),
+            chip: None,
             publish: self.publish,
             keep_on_questions: true,
             dry_run: false,

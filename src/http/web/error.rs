@@ -67,7 +67,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::PlatformExists(_) | Error::AlreadyApproved { .. } | Error::State(_) => {
             StatusCode::CONFLICT
         }
-        Error::NotBin(_) | Error::Unusable(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Error::NotBin(_) | Error::Unusable(..) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Cut => StatusCode::BAD_REQUEST,
         Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,

@@ -57,6 +57,7 @@ impl Waiting {
     pub fn new(device: Device, shelf: &Shelf) -> Self {
         let report = device.report.as_ref();
         let running = report.and_then(|report| shelf.running(report));
+        let running = running.map(|running| &running.release);
         let own = running.and_then(|release| shelf.platform_by_id(release.platform_id));
         let own = own.map(|own| own.platform.name.to_string());
         let recognised = running

@@ -202,7 +202,7 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
             (release, Became::Draft, text)
         }
         Uploaded::Looked(card) => {
-            let text = format!("{} was only looked at.", card.image.file_name);
+            let text = format!("{} was only looked at.", card.file.image.file_name);
             let (state, url) = (Became::Draft, String::new());
             return Outcome { name, state, sentence: text, url, status };
         }

@@ -41,6 +41,7 @@ impl Sent {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             admission: Admission::read(&self.admission),
+            ..PlatformChange::default()
         }
     }
 

@@ -160,7 +160,8 @@ impl Gets {
             return Self { device, tone: "", icon: "clock", word, why: String::new() };
         };
         let verdict = words::verdict(&explanation.decision);
-        let release = explanation.release.filter(|_| explanation.decision == Decision::Offer);
+        let release =
+            explanation.release.filter(|_| matches!(explanation.decision, Decision::Offer(_)));
         let word = match release {
             Some(release) => release.version.to_string(),
             None => verdict.word.to_owned(),

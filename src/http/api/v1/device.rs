@@ -104,14 +104,14 @@ impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let explanation = app.explain(device.mac);
-        let running = explanation.as_ref().and_then(|explained| explained.running.as_deref());
+        let running = explanation.as_ref().and_then(|explained| explained.running.as_ref());
         let report = device.report.as_ref();
         Ok(Self {
             mac: device.mac.to_string(),
             platform: device.platform,
             approval: device.approval.word(),
             version: report.and_then(|report| report.version.as_deref()).map(str::to_owned),
-            running: running.map(|release| ReleaseRef::of(app, release)),
+            running: running.map(|running| ReleaseRef::of(app, &running.release)),
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,

@@ -149,7 +149,8 @@ pub(super) async fn change(
     let approval = approval.map(|word| {
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
-    let change = DeviceChange { name, approval: approval.transpose()?, platform };
+    let approval = approval.transpose()?;
+    let change = DeviceChange { name, approval, platform, ..DeviceChange::default() };
     let device = app.change_device(mac, &change, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;

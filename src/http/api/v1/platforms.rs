@@ -132,7 +132,8 @@ pub(super) async fn change(
 ) -> Result<Json<PlatformView>, Problem> {
     let Change { name: new_name, description, admission } = change;
     let admission = admission.as_deref().map(read_admission).transpose()?;
-    let change = PlatformChange { name: new_name, description, admission };
+    let change =
+        PlatformChange { name: new_name, description, admission, ..PlatformChange::default() };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }

@@ -27,7 +27,7 @@ pub(super) struct ReleaseView {
     channel: &'static str,
     state: &'static str,
     notes: String,
-    images: [ImageView; 1],
+    images: Vec<ImageView>,
     created_at: String,
     published_at: Option<String>,
     expires_at: Option<String>,
@@ -54,6 +54,7 @@ struct CountersView {
 impl From<Release> for ReleaseView {
     fn from(release: Release) -> Self {
         let Counters { offers, downloads, bytes } = release.counters;
+        let images = release.images().cloned().map(ImageView::from).collect();
         Self {
             id: release.id,
             platform: release.platform,
@@ -61,7 +62,7 @@ impl From<Release> for ReleaseView {
             channel: "stable",
             state: release.state.word(),
             notes: release.notes,
-            images: [release.image.into()],
+            images,
             created_at: time::text(release.created_at),
             published_at: release.published_at.map(time::text),
             expires_at: release.expires_at.map(time::text),

@@ -3,10 +3,9 @@
 use serde::Serialize;
 
 use crate::app::ReportCard;
-use crate::domain::digest::Sha256;
 use crate::domain::image::{
-    AppDescriptor, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Severity,
-    VersionCandidate, Warning,
+    AppDescriptor, ImageInfo, Marker, MentionWeight, PlatformMention, Severity, VersionCandidate,
+    Warning,
 };
 use crate::domain::release::Question;
 
@@ -99,20 +98,34 @@ struct QuestionView {
 
 impl ReportView {
     pub(in crate::http::api) fn of(card: &ReportCard) -> Self {
-        let info = &card.info;
+        let info = card.file.info();
+        let image = &card.file.image;
         let mut asked = card.questions.iter().chain(&card.accepted);
         Self {
-            chip: info.chip.name(),
-            chip_certain: info.chip_certain,
-            size: info.size,
-            image_length: info.image_len,
-            appended_sha256: info.appended_sha256.map(|digest| Sha256(digest).to_string()),
-            flash: flash(info),
-            descriptor: info.descriptor.as_ref().map(DescriptorView::from),
-            markers: info.markers.iter().map(MarkerView::from).collect(),
-            platforms: info.platforms.iter().map(MentionView::from).collect(),
-            versions: candidates(card),
-            warnings: info.warnings.iter().map(WarningView::from).collect(),
+            chip: image.chip.name(),
+            chip_certain: image.chip_certain,
+            size: image.size,
+            image_length: info.and_then(|info| info.image_len),
+            appended_sha256: image.appended_sha256.map(|digest| digest.to_string()),
+            flash: info.and_then(flash),
+            descriptor: info.and_then(|info| info.descriptor.as_ref()).map(DescriptorView::from),
+            markers: info
+                .into_iter()
+                .flat_map(|info| &info.markers)
+                .map(MarkerView::from)
+                .collect(),
+            platforms: info
+                .into_iter()
+                .flat_map(|info| &info.platforms)
+                .map(MentionView::from)
+                .collect(),
+            versions: card
+                .file
+                .versions(card.platform.as_deref())
+                .iter()
+                .map(CandidateView::from)
+                .collect(),
+            warnings: card.file.warnings.iter().map(WarningView::from).collect(),
             platform: card.platform.clone(),
             platform_exists: card.platform_id.is_some(),
             version: card.version.as_ref().map(ToString::to_string),
@@ -128,18 +141,6 @@ fn flash(info: &ImageInfo) -> Option<FlashView> {
     let header = info.flash.as_ref()?;
     let (mode, size, frequency_mhz) = (header.mode, header.size_bytes, header.frequency_mhz);
     Some(FlashView { mode, size, frequency_mhz })
-}
-
-/// What the rules propose for its platform comes first, then the rest.
-fn candidates(card: &ReportCard) -> Vec<CandidateView> {
-    let proposed = match card.info.version(card.platform.as_deref(), Some(&card.image.file_name)) {
-        Found::Nothing => Vec::new(),
-        Found::One(one) => vec![one],
-        Found::Several(several) => several,
-    };
-    let known = |text: &str| proposed.iter().any(|candidate| candidate.text == text);
-    let rest = card.info.versions.iter().filter(|candidate| !known(&candidate.text));
-    proposed.iter().chain(rest).map(CandidateView::from).collect()
 }
 
 fn identical(question: &Question) -> Option<Identical> {

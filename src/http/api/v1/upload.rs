@@ -37,7 +37,7 @@ struct DryRunView {
     platform: Option<String>,
     version: Option<String>,
     state: Option<&'static str>,
-    images: [ImageView; 1],
+    images: Vec<ImageView>,
     report: ReportView,
 }
 
@@ -77,7 +77,7 @@ fn dry_run_answer(card: ReportCard) -> Json<DryRunView> {
         report: ReportView::of(&card),
         platform: card.platform,
         version: card.version.map(|version| version.to_string()),
-        images: [card.image.into()],
+        images: vec![card.file.image.into()],
     })
 }
 

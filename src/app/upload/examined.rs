@@ -1,0 +1,257 @@
+//! A file that arrived whole, looked at.
+
+use bytes::Bytes;
+use md5::Digest;
+
+use super::super::Error;
+use crate::blobs::{Arrived, BlobError};
+use crate::domain::chip::{Chip, Family};
+use crate::domain::digest::{Md5, Sha256};
+use crate::domain::image::{
+    self, Check, Contents, FileSystem, Form, Found, Gzip, ImageInfo, KnownNames, Severity,
+    Unusable, VersionCandidate, Warning,
+};
+use crate::domain::release::{Image, Packed, Part};
+use crate::store::ImageDigest;
+
+/// What is in a file that can be published.
+#[derive(Debug, Clone)]
+pub enum Inside {
+    /// An application, plain or compressed.
+    Application(Box<ImageInfo>),
+    /// A file system.
+    FileSystem(FileSystem),
+}
+
+/// Everything that was read out of a file.
+#[derive(Debug, Clone)]
+pub struct Examined {
+    /// What is in it.
+    pub inside: Inside,
+    /// What is odd about it.
+    pub warnings: Vec<Warning>,
+    /// The image as it is stored.
+    pub image: Image,
+    /// The digests that devices may report for it.
+    pub digests: Vec<ImageDigest>,
+    /// Whether a compressed form may be made of it.
+    pub packable: bool,
+    /// About how many bytes that will have.
+    pub packed_estimate: Option<u64>,
+}
+
+impl Examined {
+    /// What was read out of an application.
+    #[must_use]
+    pub fn info(&self) -> Option<&ImageInfo> {
+        match &self.inside {
+            Inside::Application(info) => Some(info),
+            Inside::FileSystem(_) => None,
+        }
+    }
+
+    /// What is stored of it already.
+    pub(super) fn remember(&mut self, stored: Image) {
+        if stored.packed.is_some() {
+            self.packable = false;
+        }
+        self.image = Image { chip: self.image.chip, ..stored };
+    }
+
+    /// A person's word on the chip, where the file does not tell it.
+    pub(super) fn choose_chip(&mut self, chip: Chip) -> Result<(), Error> {
+        let certain = self.image.chip_certain && self.image.part == Part::Application;
+        if certain && self.image.chip != chip {
+            return Err(Error::Value {
+                field: "the chip",
+                value: chip.to_string(),
+                expected: "the one that the file proves, or none",
+            });
+        }
+        self.image.chip = chip;
+        self.image.chip_certain |= self.image.part == Part::FileSystem;
+        Ok(())
+    }
+
+    /// The version it states, for the platform of this name.
+    #[must_use]
+    pub fn version(&self, platform: Option<&str>) -> Found<VersionCandidate> {
+        let name = Some(self.image.file_name.as_str());
+        match &self.inside {
+            Inside::Application(info) => info.version(platform, name),
+            Inside::FileSystem(_) => {
+                let named = name.and_then(image::version_in_file_name);
+                named.map_or(Found::Nothing, |candidate| Found::Several(vec![candidate]))
+            }
+        }
+    }
+
+    /// All version candidates: what the rules propose for the platform first, then the rest.
+    #[must_use]
+    pub fn versions(&self, platform: Option<&str>) -> Vec<VersionCandidate> {
+        let mut all = match self.version(platform) {
+            Found::Nothing => Vec::new(),
+            Found::One(one) => vec![one],
+            Found::Several(several) => several,
+        };
+        for other in self.info().map(|info| info.versions.as_slice()).unwrap_or_default() {
+            if !all.iter().any(|candidate| candidate.text == other.text) {
+                all.push(other.clone());
+            }
+        }
+        all
+    }
+}
+
+/// Looks at a file; what was compressed in it comes beside it.
+///
+/// # Errors
+/// [`Error::Unusable`] where it can never be sent.
+pub(super) fn examine(
+    file: &Original,
+    known: &KnownNames,
+    limit: usize,
+) -> Result<(Examined, Option<Bytes>), Error> {
+    match image::examine(&file.bytes, known, limit) {
+        Contents::Application(info) => Ok((application(file, info), None)),
+        Contents::Compressed { application, gzip } => {
+            let (examined, inflated) = compressed(file, application, *gzip);
+            Ok((examined, Some(inflated)))
+        }
+        Contents::FileSystem { file_system, warnings } => {
+            Ok((files(file, file_system, warnings), None))
+        }
+        Contents::Merged { merged, .. } => Err(Error::Unusable(merged.refusal(), Some(merged))),
+        Contents::PartitionTable(_) => Err(Error::Unusable(Unusable::PartitionTable, None)),
+        Contents::Other(why) => Err(Error::Unusable(why, None)),
+    }
+}
+
+/// A file with its digests and the name it came under.
+#[derive(Debug, Clone)]
+pub(super) struct Original {
+    pub(super) bytes: Bytes,
+    pub(super) sha256: Sha256,
+    pub(super) md5: Md5,
+    pub(super) file_name: String,
+}
+
+impl Original {
+    pub(super) fn new(arrived: &Arrived, file_name: String) -> Self {
+        let (sha256, md5) = (arrived.sha256, arrived.md5);
+        Self { bytes: arrived.bytes.clone(), sha256, md5, file_name }
+    }
+
+    /// The image as far as it is the same for every kind of file.
+    fn image(&self, part: Part) -> Image {
+        Image {
+            id: 0,
+            sha256: self.sha256,
+            md5: self.md5,
+            size: self.bytes.len() as u64,
+            part,
+            chip: Chip::Esp8266,
+            chip_certain: false,
+            flash_size: None,
+            flash_mode: None,
+            signed: false,
+            unpacks: false,
+            appended_sha256: None,
+            packed: None,
+            file_name: self.file_name.clone(),
+        }
+    }
+}
+
+fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
+    let flash = info.flash.as_ref();
+    let image = Image {
+        chip: info.chip,
+        chip_certain: info.chip_certain,
+        flash_size: flash.and_then(|flash| flash.size_bytes),
+        flash_mode: info.flash_mode_byte(),
+        signed: info.signature.is_some(),
+        unpacks: info.gz_capable(),
+        appended_sha256: info.appended_sha256.map(Sha256),
+        ..file.image(Part::Application)
+    };
+    let digests = image::digests(&file.bytes, &info);
+    let md5 = digests.md5.into_iter().map(|(md5, variant)| ImageDigest {
+        digest: md5.to_string(),
+        flash_mode: variant.flash_mode(),
+    });
+    let sha256 = digests.sha256.into_iter().map(|(sha256, variant)| ImageDigest {
+        digest: sha256.to_string(),
+        flash_mode: variant.flash_mode(),
+    });
+    let packable = info.chip.family() == Family::Esp8266
+        && info.form == Form::Esp8266Arduino
+        && info.signature.is_none()
+        && !info.is_fatal()
+        && !matches!(info.integrity.crc32, Check::Wrong { .. });
+    Examined {
+        digests: md5.chain(sha256).collect(),
+        warnings: info.warnings.clone(),
+        packable,
+        packed_estimate: packable.then(|| super::super::packing::estimate(&file.bytes)),
+        image,
+        inside: Inside::Application(info),
+    }
+}
+
+/// What is inside is the image; the file around it is the form in which it can be sent.
+fn compressed(file: &Original, info: Box<ImageInfo>, mut gzip: Gzip) -> (Examined, Bytes) {
+    let inflated = Bytes::from(std::mem::take(&mut gzip.inflated));
+    let inner = Original {
+        sha256: Sha256(sha2::Sha256::digest(&inflated).into()),
+        md5: Md5(md5::Md5::digest(&inflated).into()),
+        bytes: inflated.clone(),
+        file_name: file.file_name.clone(),
+    };
+    let mut examined = application(&inner, info);
+    let signed = gzip.signature.is_some();
+    examined.image.packed = Some(Packed {
+        sha256: file.sha256,
+        md5: file.md5,
+        size: file.bytes.len() as u64,
+        signed,
+        uploaded: true,
+    });
+    examined.image.signed |= signed;
+    examined.packable = false;
+    examined.packed_estimate = None;
+    examined.warnings.append(&mut gzip.warnings);
+    (examined, inflated)
+}
+
+fn files(file: &Original, file_system: FileSystem, warnings: Vec<Warning>) -> Examined {
+    let mut image = file.image(Part::FileSystem);
+    if file_system.family == Some(Family::Esp8266) {
+        image.chip_certain = true;
+    }
+    let inside = Inside::FileSystem(file_system);
+    Examined {
+        inside,
+        warnings,
+        image,
+        digests: Vec::new(),
+        packable: false,
+        packed_estimate: None,
+    }
+}
+
+/// Looks at a file on a thread of its own, so that polls go on meanwhile.
+pub(super) async fn examine_apart(
+    file: Original,
+    known: std::sync::Arc<KnownNames>,
+    limit: u64,
+) -> Result<(Examined, Option<Bytes>), Error> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let done = tokio::task::spawn_blocking(move || examine(&file, &known, limit)).await;
+    done.map_err(|error| Error::Blob(BlobError::Io(std::io::Error::other(error))))?
+}
+
+/// The warnings of a severity.
+pub(super) fn warned(warnings: &[Warning], severity: Severity) -> impl Iterator<Item = &Warning> {
+    warnings.iter().filter(move |warning| warning.severity == severity)
+}

@@ -1,0 +1,113 @@
+//! A draft becomes a release, or an image of one.
+
+use super::{ReportCard, Wishes};
+use crate::app::{App, Error};
+use crate::domain::event::{Event, Kind};
+use crate::domain::platform::Admission;
+use crate::domain::release::{Question, Release, ReleaseState};
+use crate::store::StoreError;
+
+impl App {
+    /// Publishes a draft as its uploader wishes.
+    ///
+    /// # Errors
+    /// [`Error::Questions`] where questions are open.
+    pub async fn publish_draft(
+        &self,
+        id: i64,
+        wishes: &Wishes,
+        actor: &str,
+    ) -> Result<Release, Error> {
+        let _accepting = self.0.accepting.lock().await;
+        let card = self.report_card(id, wishes).await?;
+        if !card.questions.is_empty() {
+            return Err(Error::Questions(Box::new(card)));
+        }
+        self.publish_judged(id, &card, wishes, actor).await
+    }
+
+    /// Remembers what a draft is to be published as.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is no such draft.
+    pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
+        let card = self.report_card(id, wishes).await?;
+        self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
+        if let Some(notes) = &wishes.notes {
+            self.0.store.save_notes(id, notes).await?;
+        }
+        Ok(card)
+    }
+
+    /// Publishes what was judged publishable.
+    pub(super) async fn publish_judged(
+        &self,
+        id: i64,
+        card: &ReportCard,
+        wishes: &Wishes,
+        actor: &str,
+    ) -> Result<Release, Error> {
+        let (Some(name), Some(version)) = (&card.platform, &card.version) else {
+            return Err(Error::Questions(Box::new(card.clone())));
+        };
+        if card.platform_id.is_none() {
+            let created = self.create_platform(name, "", Admission::Approved, actor).await;
+            match created {
+                Ok(_) | Err(Error::PlatformExists(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let _changing = self.0.changing.lock().await;
+        let platform = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
+        if release.state != ReleaseState::Draft {
+            // Somebody else was faster.
+            return Ok(release);
+        }
+        let notes = wishes.notes.clone().unwrap_or_else(|| release.notes.clone());
+        let now = self.now();
+        let key = (platform.platform.id, version);
+        if let Some(existing) = self.0.store.published_as(key.0, version).await? {
+            return self.join(release, existing, &notes, card, actor).await;
+        }
+        let published = self.0.store.publish_release(id, key.0, version, &notes, now).await;
+        if let Err(StoreError::Conflict) = published {
+            let mut card = card.clone();
+            card.questions.push(Question::VersionExists(version.to_string()));
+            return Err(Error::Questions(Box::new(card)));
+        }
+        published?;
+        self.restock().await?;
+        let text = format!("{} {version} was published.", platform.platform.name);
+        let event = Event::new(now, Kind::Published, text).about(id).by(actor);
+        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
+        self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
+    }
+
+    /// The image of a draft becomes one more of a release that is published already.
+    async fn join(
+        &self,
+        draft: Release,
+        release_id: i64,
+        notes: &str,
+        card: &ReportCard,
+        actor: &str,
+    ) -> Result<Release, Error> {
+        match self.0.store.add_image(draft.id, release_id, notes).await {
+            Err(StoreError::Conflict) => {
+                let mut card = card.clone();
+                let version = card.version.as_ref().map(ToString::to_string).unwrap_or_default();
+                card.questions.push(Question::VersionExists(version));
+                return Err(Error::Questions(Box::new(card)));
+            }
+            done => done?,
+        }
+        self.restock().await?;
+        let release = self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))?;
+        let label = draft.image.label();
+        let text = format!("{} got an image for {label} too.", release.title());
+        let event = Event::new(self.now(), Kind::Published, text).about(release_id).by(actor);
+        self.record(event.on(release.platform.as_deref())).await?;
+        Ok(release)
+    }
+}

@@ -1,0 +1,283 @@
+//! Whether a device that may ask is offered the release there is for it, and in which form.
+
+use super::decision::{wrong_chip, wrong_family};
+use super::packing::{Encoding, packed_for};
+use super::space::{Room, flash_too_small, kib, room_for};
+use super::{Ask, Choice, DELIVERIES_BEFORE_STOP, Family, NoUpdate, Published, Situation, Trace};
+use crate::domain::version::FirmwareVersion;
+
+/// The application for a device.
+pub(super) fn application(
+    situation: &Situation<'_>,
+    trace: &mut impl Trace,
+) -> Result<Encoding, NoUpdate> {
+    let release = chosen(situation, trace)?;
+    above_floor(situation, release, trace)?;
+    newer(situation, release, trace)?;
+    signed(situation, release, trace)?;
+    flash_size(situation, release, trace)?;
+    let encoding = fits(situation, release, trace)?;
+    not_stopped(situation, release, trace)?;
+    Ok(encoding)
+}
+
+/// The file system for a device. It goes by the version alone: nothing tells which files a device
+/// has, so that each image is delivered once, and never again without a person's word.
+pub(super) fn file_system(
+    situation: &Situation<'_>,
+    trace: &mut impl Trace,
+) -> Result<Encoding, NoUpdate> {
+    let release = chosen(situation, trace)?;
+    above_floor(situation, release, trace)?;
+    if situation.deliveries > 0 {
+        trace.note("not_stopped", false, || "It took these files already.".into());
+        return Err(NoUpdate::FilesTaken);
+    }
+    newer_files(situation, release, trace)?;
+    flash_size(situation, release, trace)?;
+    Ok(Encoding::Plain)
+}
+
+/// The release there is for the device's chip.
+fn chosen<'a>(
+    situation: &Situation<'a>,
+    trace: &mut impl Trace,
+) -> Result<&'a Published, NoUpdate> {
+    let family = situation.report.family;
+    let release = match situation.choice {
+        Choice::One(release) => release,
+        Choice::Several(chips) => {
+            let unknown = NoUpdate::ChipUnknown { chips: chips.to_vec() };
+            trace.note("chip", false, || unknown.text());
+            return Err(unknown);
+        }
+        Choice::Foreign(image) => return Err(foreign(situation, image, trace)),
+        Choice::Nothing => {
+            trace.note("published", false, || "Nothing is published for its platform.".into());
+            return Err(NoUpdate::NothingPublished);
+        }
+    };
+    trace.note("published", true, || format!("{} is the release for it.", release.version));
+    let image = &release.image;
+    if !image.suits(family, situation.learnt().known_chip()) {
+        return Err(foreign(situation, image.chip, trace));
+    }
+    trace.note("chip", true, || {
+        if image.chip_certain {
+            format!("The image is for {}.", image.chip)
+        } else if image.is_for_any_chip() {
+            "The files are for any chip.".into()
+        } else {
+            format!("The image is probably for {}; its structure does not prove it.", image.chip)
+        }
+    });
+    Ok(release)
+}
+
+fn foreign(situation: &Situation<'_>, image: super::Chip, trace: &mut impl Trace) -> NoUpdate {
+    let device = situation.report.family;
+    match situation.learnt().known_chip() {
+        Some(chip) if image.family() == device => {
+            trace.note("chip", false, || wrong_chip(chip, image));
+            NoUpdate::WrongChip { device: chip, image }
+        }
+        _ => {
+            trace.note("chip", false, || wrong_family(device, image));
+            NoUpdate::WrongFamily { device, image }
+        }
+    }
+}
+
+/// A platform's floor holds against everything but a person's hand.
+fn above_floor(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let Some(floor) = situation.platform.and_then(|platform| platform.floor) else {
+        return Ok(());
+    };
+    let above = release.version >= *floor;
+    trace.note("floor", above, || {
+        let word = if above { "not below" } else { "below" };
+        format!("{} is {word} {floor}, the lowest version of the platform.", release.version)
+    });
+    if above { Ok(()) } else { Err(NoUpdate::BelowFloor { floor: floor.to_string() }) }
+}
+
+fn newer(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let runs_it = situation
+        .running
+        .is_some_and(|running| running.release.image.sha256 == release.image.sha256);
+    let reported = situation.reported;
+    if runs_it {
+        if let Some(reported) = reported
+            && situation.ask != Ask::File
+            && release.version.is_newer_than(reported)
+            && !reported.is_stepping_stone()
+        {
+            let (reported, published) = (reported.to_string(), release.version.to_string());
+            trace.note("newer", false, || {
+                format!("It runs exactly the file published as {published}, but says {reported}.")
+            });
+            return Err(NoUpdate::IdenticalButReports { reported, published });
+        }
+        trace.note("newer", false, || "It runs exactly this image.".into());
+        return Err(NoUpdate::Identical);
+    }
+    if situation.ask == Ask::File {
+        trace.note("newer", true, || "A file asked for by its address needs no version.".into());
+        return Ok(());
+    }
+    let Some(runs) = reported.or_else(|| running_version(situation, release)) else {
+        trace.note("newer", false, || "Nothing tells which version it runs.".into());
+        return Err(NoUpdate::VersionUnknown);
+    };
+    if release.version.is_newer_than(runs) {
+        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
+        Ok(())
+    } else {
+        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
+        Err(NoUpdate::UpToDate)
+    }
+}
+
+/// The version of the image that it runs, if that is one of the same platform.
+fn running_version<'a>(
+    situation: &Situation<'a>,
+    release: &Published,
+) -> Option<&'a FirmwareVersion> {
+    let own = situation.running.filter(|own| own.release.platform_id == release.platform_id);
+    own.map(|running| &running.release.version)
+}
+
+fn newer_files(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let runs = situation.reported.or_else(|| running_version(situation, release));
+    let Some(runs) = runs.filter(|_| situation.ask != Ask::File) else {
+        trace.note("newer", true, || "It asked for these files without a version.".into());
+        return Ok(());
+    };
+    if release.version.is_newer_than(runs) {
+        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
+    } else if situation.updated_here && release.version == *runs {
+        trace.note("newer", true, || {
+            "It got the application of this release over the air, but not its files yet.".into()
+        });
+    } else {
+        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
+        return Err(NoUpdate::UpToDate);
+    }
+    Ok(())
+}
+
+/// Signed once, signed for ever.
+fn signed(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let learnt = situation.learnt();
+    if !learnt.ran_signed && !learnt.verifies {
+        return Ok(());
+    }
+    let image = &release.image;
+    let signed = image.signed || image.packed.as_ref().is_some_and(|packed| packed.signed);
+    trace.note("signed", signed, || {
+        if signed { "The image is signed.".into() } else { NoUpdate::Unsigned.text() }
+    });
+    if signed { Ok(()) } else { Err(NoUpdate::Unsigned) }
+}
+
+fn flash_size(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let Some((needs, has)) = flash_too_small(situation.report, &release.image) else {
+        return Ok(());
+    };
+    let too_small = NoUpdate::FlashTooSmall { part: release.image.part, needs, has };
+    trace.note("flash_size", false, || too_small.text());
+    Err(too_small)
+}
+
+/// Whether the image fits, and in which form it is sent.
+fn fits(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<Encoding, NoUpdate> {
+    let (report, image) = (situation.report, &release.image);
+    // A file by its address is sent as its name says.
+    let by_name = situation.ask == Ask::File && image.may_go_plain();
+    let packed =
+        if by_name { Err("it asked for the plain file") } else { packed_for(situation, image) };
+    match packed {
+        Ok(packed) => {
+            trace.note("fits", true, || {
+                let (plain, sent) = (kib(image.size), kib(packed.size));
+                format!("It is sent compressed: {sent} instead of {plain}.")
+            });
+            return Ok(Encoding::Packed);
+        }
+        Err(why) if !image.may_go_plain() => {
+            trace.note("fits", false, || format!("It is signed gzip, which is not sent: {why}."));
+            return Err(NoUpdate::SignedGzip);
+        }
+        Err(_) => {}
+    }
+    match room_for(report, image.size, None) {
+        Room::Enough | Room::WithGzip => {
+            trace.note("fits", true, || match report.free_space {
+                None => "It did not say how much space it has.".into(),
+                Some(free) => {
+                    let needs = super::needed_space(report.family, image.size);
+                    format!("It needs {} of {} that are free.", kib(needs), kib(free.into()))
+                }
+            });
+            Ok(Encoding::Plain)
+        }
+        Room::NoSlot => {
+            trace.note("fits", false, || "It has no slot for updates (OTA partition).".into());
+            Err(NoUpdate::NoSlot)
+        }
+        Room::TooLittle { .. } if report.is_tasmota() && report.family == Family::Esp8266 => {
+            trace.note("fits", true, || {
+                "Too big, but Tasmota needs to see the true length to start its two-step update."
+                    .into()
+            });
+            Ok(Encoding::Plain)
+        }
+        Room::TooLittle { needs, free } => {
+            let gzip = packed.err().filter(|_| image.packed.is_some());
+            let too_big = NoUpdate::TooBig { needs, free, gzip };
+            trace.note("fits", false, || too_big.text());
+            Err(too_big)
+        }
+    }
+}
+
+fn not_stopped(
+    situation: &Situation<'_>,
+    release: &Published,
+    trace: &mut impl Trace,
+) -> Result<(), NoUpdate> {
+    let deliveries = situation.deliveries;
+    if deliveries >= DELIVERIES_BEFORE_STOP {
+        trace.note("not_stopped", false, || {
+            format!("It downloaded {} {deliveries} times and came back unchanged.", release.version)
+        });
+        let old_image = situation.report.sketch_md5.is_some();
+        return Err(NoUpdate::Stopped { deliveries, old_image });
+    }
+    trace.note("not_stopped", true, || "No download of it was in vain.".into());
+    Ok(())
+}

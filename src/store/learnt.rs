@@ -1,0 +1,66 @@
+//! What is learnt of devices, in the database.
+
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{Store, StoreError};
+use crate::domain::learnt::{ChipFrom, GzipTried, Learnt};
+
+#[derive(FromRow)]
+pub(super) struct LearntRow {
+    chip: Option<String>,
+    chip_from: Option<String>,
+    ran_signed: bool,
+    verifies: bool,
+    gzip: Option<String>,
+    running_since: Option<i64>,
+}
+
+impl From<&LearntRow> for Learnt {
+    fn from(row: &LearntRow) -> Self {
+        let chip = row.chip.as_deref().and_then(|chip| chip.parse().ok());
+        let from = row.chip_from.as_deref().and_then(ChipFrom::read);
+        Self {
+            chip: chip.zip(from),
+            ran_signed: row.ran_signed,
+            verifies: row.verifies,
+            gzip: row.gzip.as_deref().and_then(GzipTried::read),
+            running_since: row.running_since,
+        }
+    }
+}
+
+impl Store {
+    /// Records what a person said of a device, and what was learnt of it so far.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn save_learnt(&self, id: i64, learnt: &Learnt) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        write_learnt(&mut transaction, id, learnt).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+pub(super) async fn write_learnt(
+    connection: &mut SqliteConnection,
+    device_id: i64,
+    learnt: &Learnt,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE devices
+            SET chip = $2, chip_from = $3, ran_signed = $4, verifies = $5, gzip = $6,
+                running_since = $7
+          WHERE id = $1",
+    )
+    .bind(device_id)
+    .bind(learnt.chip.map(|(chip, _)| chip.slug()))
+    .bind(learnt.chip.map(|(_, from)| from.word()))
+    .bind(learnt.ran_signed)
+    .bind(learnt.verifies)
+    .bind(learnt.gzip.map(GzipTried::word))
+    .bind(learnt.running_since)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
