@@ -81,6 +81,7 @@ mod tests {
         assert_eq!(words("Event/properties/kind"), kinds);
         let chips: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
         assert_eq!(words("Image/properties/chip"), chips);
+        assert_eq!(words("KnownChip/properties/name"), chips);
         assert_eq!(words("ReportCard/properties/chip"), chips);
     }
 }
