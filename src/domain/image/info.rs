@@ -241,6 +241,16 @@ pub enum Severity {
     Fatal,
 }
 
+/// The codes of everything that a person should look at ([`Severity::Doubt`]).
+pub const DOUBTS: [&str; 6] = [
+    "too_many_versions",
+    "no_boot_loader",
+    "no_segments",
+    "trailing_bytes",
+    "wrong_crc",
+    "gzip_signed",
+];
+
 /// Something odd that does not make the file unusable by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -253,7 +263,8 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(super) const fn new(severity: Severity, code: &'static str, text: String) -> Self {
+    pub(super) fn new(severity: Severity, code: &'static str, text: String) -> Self {
+        debug_assert!(severity != Severity::Doubt || DOUBTS.contains(&code), "{code}");
         Self { severity, code, text }
     }
 }

@@ -40,8 +40,8 @@ pub use facts::{Check, Form, Integrity, Revisions, Segment, Signature, Signature
 pub use filesystem::{FileSystem, FileSystemKind};
 pub use gzip::Gzip;
 pub use info::{
-    AppDescriptor, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Severity,
-    Source, VersionCandidate, Warning,
+    AppDescriptor, DOUBTS, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention,
+    Severity, Source, VersionCandidate, Warning,
 };
 pub use marker::SKETCH_MACRO;
 pub use names::KnownNames;
