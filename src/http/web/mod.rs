@@ -27,6 +27,7 @@ mod query;
 mod releases;
 pub mod runs;
 mod settings;
+mod snippets;
 mod upload;
 
 use axum::Router;
