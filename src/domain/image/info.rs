@@ -40,6 +40,8 @@ impl<T> Found<T> {
 pub struct FlashHeader {
     /// `qio`, `qout`, `dio`, `dout`, …; `None` for a number that nobody defined.
     pub mode: Option<&'static str>,
+    /// The number of the mode as it stands in the header.
+    pub mode_byte: u8,
     /// The size that the build was made for, in bytes.
     pub size_bytes: Option<u64>,
     /// The clock in MHz; on newer chips it is not always said.

@@ -10,6 +10,7 @@ mod bytes;
 mod candidates;
 mod contents;
 mod descriptor;
+mod digests;
 mod facts;
 mod filesystem;
 mod gzip;
@@ -34,6 +35,7 @@ mod words;
 mod tests;
 
 pub use contents::{Contents, Verdict, examine};
+pub use digests::{Digests, Variant, digests, rare_digests};
 pub use facts::{Check, Form, Integrity, Revisions, Segment, Signature, SignatureScheme};
 pub use filesystem::{FileSystem, FileSystemKind};
 pub use gzip::Gzip;

@@ -102,6 +102,7 @@ pub(super) fn flash_header(bytes: &[u8], start: usize, chip: Chip) -> Option<Fla
     let (size, speed) = (packed >> 4, packed & 15);
     Some(FlashHeader {
         mode: MODES.get(usize::from(mode)).copied(),
+        mode_byte: mode,
         size_bytes: match chip.family() {
             Family::Esp8266 => esp8266_size(size),
             Family::Esp32 => (size <= 7).then(|| 0x10_0000 << size),

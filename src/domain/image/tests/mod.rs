@@ -1,6 +1,6 @@
 //! Whole files: what is found in them.
 
-mod build;
+pub(super) mod build;
 mod files;
 mod firmware;
 mod fuzz;
