@@ -199,6 +199,11 @@ pub(super) struct Evidence {
     pub score: i32,
     /// Whether its shape or surroundings say “version”: a `v`, `ver=`, `Version:`.
     pub marked: bool,
+    /// Whether a word like `version` or `fw` announces it.
+    pub labelled: bool,
+    /// Whether texts of a library stand around it, or its own text says something else: never to
+    /// be taken without asking.
+    pub suspect: bool,
     /// For each known platform in the file (by its place in `ImageInfo::platforms`), how near its
     /// name stands.
     pub near: Vec<Near>,

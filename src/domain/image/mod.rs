@@ -12,6 +12,7 @@ mod contents;
 mod descriptor;
 mod digests;
 mod facts;
+mod family;
 mod filesystem;
 mod gzip;
 mod info;
