@@ -356,7 +356,7 @@ fn the_name_of_the_file_settles_what_the_file_leaves_open() {
     for which in [Part::MadeWith, Part::HeldOut, Part::Later] {
         let score = measure(which, named);
         println!("with the name of the file: {score}");
-        assert!(score.first * 100 >= score.carrying * 97, "{score}");
+        assert!(score.first * 100 >= score.carrying * 95, "{score}");
         assert!(score.silently_right * 100 >= score.carrying * 85, "{score}");
         assert!(score.reaches_the_goals(), "{score}");
     }

@@ -296,6 +296,8 @@ pub struct ImageInfo {
     pub built_with: Vec<String>,
     /// Explicit markers in the sketch.
     pub markers: Vec<Marker>,
+    /// The names with which the program asks for updates: `/update?dev=chase&ver=`.
+    pub update_names: Vec<String>,
     /// The known platforms whose names stand in the file, the weightiest first.
     pub platforms: Vec<PlatformMention>,
     /// The version candidates with all known platforms in mind, best first, duplicates merged, at

@@ -84,7 +84,8 @@ impl ImageInfo {
         let place = own.clone().find_map(|own| all.iter().position(|n| same(&n.text, &own.text)));
         let place = place.or_else(|| {
             let dots = |candidate: &VersionCandidate| candidate.text.matches('.').count();
-            (0..all.len()).max_by_key(|at| all.get(*at).map(dots))
+            let sound = |at: &usize| all.get(*at).is_some_and(|text| text.evidence.marked);
+            (0..all.len()).filter(sound).max_by_key(|at| all.get(*at).map(dots))
         });
         place.map(|place| all.swap_remove(place))
     }
@@ -271,21 +272,23 @@ fn in_file_name(name: &str) -> Vec<VersionCandidate> {
     let mut texts = Vec::new();
     scan(stem.as_bytes(), |shape| {
         let whole = !goes_on(stem.get(shape.range.end..).unwrap_or_default());
-        let sound = whole && (shape.parts > 2 || shape.lead.is_mark() || shape.suffix);
-        texts.extend(stem.get(shape.range).filter(|_| sound).map(str::to_owned));
+        // A bare `1.2` counts only if the file says the same.
+        let sound = shape.parts > 2 || shape.lead.is_mark() || shape.suffix;
+        let text = stem.get(shape.range).filter(|_| whole);
+        texts.extend(text.map(|text| (text.to_owned(), sound)));
         true
     });
     if texts.is_empty() {
-        texts.extend(underscored(stem));
+        texts.extend(underscored(stem).map(|text| (text, true)));
     }
-    let candidate = |text| VersionCandidate {
+    let candidate = |(text, marked)| VersionCandidate {
         why: format!("the file is called “{name}”"),
         context: name.to_owned(),
         text,
         offset: 0,
         source: Source::FileName,
         count: 1,
-        evidence: Evidence::default(),
+        evidence: Evidence { marked, ..Evidence::default() },
     };
     texts.into_iter().map(candidate).collect()
 }
