@@ -2,7 +2,12 @@
 //!
 //! Real files cannot lie here. What their programs say of themselves, and what cores and libraries
 //! add, was read in public sources (see `programs.rs`); order, distance and filler are thrown by
-//! seeded dice. A part of the programs was held out while the rules were made.
+//! seeded dice. A part of the programs was held out while the rules were made: at the first look
+//! 96 % of its first proposals were right, but three programs (12 % of its releases) were wrong
+//! silently, for which general rules were made then; so `later.rs` was written when those stood.
+//! Its first look: 93 % right, 1.1 % wrong silently (one library's text of several lines).
+//!
+//! `DETECTION_TABLE=1 cargo test --test detection -- --nocapture` prints the whole table.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 #![expect(clippy::print_stdout, reason = "the tables are for people")]
@@ -22,8 +27,8 @@ use espalier::domain::version::FirmwareVersion;
 use later::LATER;
 use programs::{Kind, PROGRAMS, Program};
 
-/// So many orders are thrown for each release.
-const THROWS: u64 = 2;
+/// So many orders are thrown for each release; the last with libraries that nobody asked for.
+const THROWS: u64 = 3;
 
 /// A cheap generator of numbers, the same in every run.
 struct Dice(u64);
@@ -72,6 +77,10 @@ impl Release {
             .chain([surroundings::core(kind)])
             .map(|texts| texts.iter().map(|text| (*text).to_owned()).collect())
             .collect();
+        for _ in 0..(if nth + 1 == THROWS { 5 } else { 0 }) {
+            let (_, texts) = surroundings::LIBRARIES[dice.roll(surroundings::LIBRARIES.len())];
+            foreign.push(texts.iter().map(|text| (*text).to_owned()).collect());
+        }
         dice.shuffle(&mut foreign);
         // The linker takes the program's own objects first, most often.
         if dice.roll(4) == 0 {

@@ -182,7 +182,8 @@ pub fn library(name: &str) -> &'static [&'static str] {
     LIBRARIES.iter().find(|(known, _)| *known == name).map(|(_, texts)| *texts).unwrap()
 }
 
-const LIBRARIES: &[(&str, &[&str])] = &[
+/// All libraries by name.
+pub const LIBRARIES: &[(&str, &[&str])] = &[
     (
         "wifimanager",
         &[

@@ -30,8 +30,9 @@ pub(super) struct Collector<'a> {
     names: &'a [NameInFile],
     groups: Vec<VersionCandidate>,
     by_key: HashMap<String, usize>,
-    /// Versions that libraries own in this file: the SDK's own, said elsewhere.
-    owned: HashMap<String, &'static str>,
+    /// Versions that belong to others in this file, said elsewhere: why, and whether it is the
+    /// SDK's own. A library's `2.0.0` may be the firmware's as well.
+    owned: HashMap<String, (&'static str, bool)>,
 }
 
 impl<'a> Collector<'a> {
@@ -75,7 +76,7 @@ impl<'a> Collector<'a> {
             // ESP-IDF calls itself 5.3.2.250210 and v5.3.2 in the same file.
             let first = core(&version).splitn(4, '.').take(3).collect::<Vec<_>>().join(".");
             for key in [key(&version), key(core(&version)), key(&first)] {
-                self.owned.entry(key).or_insert(reason);
+                self.owned.entry(key).or_insert((reason, true));
             }
             self.add(&version, at, Source::Library, because(reason), Evidence::default());
         }
@@ -119,7 +120,7 @@ impl<'a> Collector<'a> {
         match judge(&text, shape, &around, relation == Some(Relation::Beside)) {
             Verdict::Library(reason) => {
                 if reason.contains("SDK") || reason.contains("library") {
-                    self.owned.entry(key(&text)).or_insert(reason);
+                    self.owned.entry(key(&text)).or_insert((reason, false));
                 }
                 self.add(&text, range, Source::Library, because(reason), Evidence::default());
             }
@@ -220,8 +221,13 @@ impl<'a> Collector<'a> {
             }
             let keys = [key(&candidate.text), key(core(&candidate.text))];
             let owner = keys.iter().find_map(|key| self.owned.get(key));
-            let beside = candidate.evidence.near.iter().any(|n| n.relation == Relation::Beside);
-            if let Some(reason) = owner.filter(|_| !beside) {
+            let Evidence { near, labelled, .. } = &candidate.evidence;
+            let nearest = near.iter().map(|near| near.relation).max();
+            let own = |sdk: bool| {
+                nearest == Some(Relation::Beside)
+                    || (!sdk && (*labelled || nearest >= Some(Relation::NextString)))
+            };
+            if let Some((reason, _)) = owner.filter(|(_, sdk)| !own(*sdk)) {
                 candidate.source = Source::Library;
                 candidate.why = because(reason);
             }

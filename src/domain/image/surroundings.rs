@@ -257,7 +257,7 @@ impl Key {
         for nth in 0..4 {
             let cut = rest.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != ')');
             let between = rest.get(cut.len()..).unwrap_or_default();
-            if between.len() > 6 || between.contains(['<', '>', '{', '}', ';', ',']) {
+            if between.len() > 6 || between.contains(['<', '>', '{', '}', ';', ',', '&', '?']) {
                 break;
             }
             let word = last_word(cut);
