@@ -139,7 +139,7 @@ impl<'a> Collector<'a> {
         let doubtful = !beside && signs::around(self.bytes, range, signs::FAR);
         let stranger = || {
             let sign = doubtful && signs::around(self.bytes, range, signs::CLOSE);
-            sign || (!near.is_empty() && family::around(self.bytes, range, self.names))
+            sign || ((marked || !near.is_empty()) && family::around(self.bytes, range, self.names))
         };
         let suspect = match doubt {
             Doubt::Cut => true,

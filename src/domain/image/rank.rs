@@ -152,13 +152,14 @@ impl ImageInfo {
         // `1.0` stands everywhere; only a name right before it makes it a version.
         let text = best.candidate.text.as_str();
         let meagre = !marked && !labelled && text.matches('.').count() < 2 && !text.contains('-');
-        let lonely = marked && labelled && rest.is_empty() && score >= LONELY;
+        let lonely = marked && rest.is_empty() && score >= LONELY;
+        let only_marked = !rest.iter().any(|other| other.candidate.evidence.marked);
         let reason = match best.relation {
             _ if suspect => false,
             Some(Relation::Beside) => true,
             Some(Relation::NextString | Relation::SameString) => !meagre,
             Some(Relation::Near) if best.worth >= MARGIN => marked || labelled,
-            Some(Relation::Close) if best.worth >= MARGIN => labelled,
+            Some(Relation::Close) if best.worth >= MARGIN => labelled || (marked && only_marked),
             _ => lonely,
         };
         complete && (reason || agrees(&best.candidate)) && margin >= MARGIN

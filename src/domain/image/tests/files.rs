@@ -33,8 +33,7 @@ fn the_sdk_of_a_true_image_is_never_proposed() {
     let info = inspect(ESP32, &KnownNames::default()).unwrap();
     let library = info.versions.iter().filter(|v| v.source == Source::Library);
     assert_eq!(library.map(|v| v.text.as_str()).collect::<Vec<_>>(), ["v4.4.7"]);
-    // Without a name near it, a lone version is proposed and not taken.
-    assert_eq!(show(&info.version(None, None), |v| v.text.clone()), "? v1.2.3");
+    assert_eq!(show(&info.version(None, None), |v| v.text.clone()), "v1.2.3");
 }
 
 #[test]

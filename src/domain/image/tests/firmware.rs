@@ -160,7 +160,7 @@ const CASES: &[Case] = &[
             &["ESP32 Marauder"],
         ],
         platform: "Marauder",
-        ours: "? v0.13.9",
+        ours: "v0.13.9",
         truth: "v0.13.9",
     },
     Case {
@@ -259,7 +259,7 @@ const CASES: &[Case] = &[
             &["v3.1.0"],
         ],
         platform: "test",
-        ours: "? v3.1.0",
+        ours: "v3.1.0",
         truth: "v3.1.0",
     },
     Case {
