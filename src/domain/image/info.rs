@@ -199,6 +199,11 @@ pub(super) struct Evidence {
     pub score: i32,
     /// Whether its shape or surroundings say “version”: a `v`, `ver=`, `Version:`.
     pub marked: bool,
+    /// Whether a word like `version` or `fw` announces it.
+    pub labelled: bool,
+    /// Whether texts of a library stand around it, or its own text says something else: never to
+    /// be taken without asking.
+    pub suspect: bool,
     /// For each known platform in the file (by its place in `ImageInfo::platforms`), how near its
     /// name stands.
     pub near: Vec<Near>,
@@ -302,6 +307,8 @@ pub struct ImageInfo {
     pub built_with: Vec<String>,
     /// Explicit markers in the sketch.
     pub markers: Vec<Marker>,
+    /// The names with which the program asks for updates: `/update?dev=chase&ver=`.
+    pub update_names: Vec<String>,
     /// The known platforms whose names stand in the file, the weightiest first.
     pub platforms: Vec<PlatformMention>,
     /// The version candidates with all known platforms in mind, best first, duplicates merged, at

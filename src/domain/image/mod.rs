@@ -12,6 +12,7 @@ mod contents;
 mod descriptor;
 mod digests;
 mod facts;
+mod family;
 mod filesystem;
 mod gzip;
 mod info;
@@ -21,6 +22,7 @@ mod marker;
 mod names;
 mod partitions;
 mod platforms;
+mod proposals;
 mod rank;
 mod segments;
 mod shape;
@@ -46,6 +48,7 @@ pub use info::{
 pub use marker::SKETCH_MACRO;
 pub use names::KnownNames;
 pub use partitions::{Merged, Partition, PartitionTable};
+pub use proposals::{NameProposal, NameSource};
 pub use unusable::Unusable;
 
 use candidates::Collector;
@@ -87,6 +90,7 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
         appended_sha256: layout.appended_sha256,
         descriptor,
         markers,
+        update_names: proposals::update_names(bytes),
         platforms,
         versions,
         warnings,
