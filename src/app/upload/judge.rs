@@ -114,15 +114,10 @@ fn name_platform(
 }
 
 /// A name for a new platform, where the file names none that exists: the first that can be one.
+/// The name of the file alone says too little.
 fn new_platform(info: &ImageInfo) -> Option<PlatformName> {
-    proposed_names(info).find_map(|name| name.parse().ok())
-}
-
-/// What the file calls itself, best first: in a marker, in a genuine application description.
-fn proposed_names(info: &ImageInfo) -> impl Iterator<Item = &str> {
-    let marked = info.markers.iter().filter_map(|marker| marker.name.as_deref());
-    let described = info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name());
-    marked.chain(described)
+    let named = info.proposed_names(None).into_iter();
+    named.filter_map(|proposal| proposal.name.parse().ok()).next()
 }
 
 /// The version that was wished for, else the one that the file names.

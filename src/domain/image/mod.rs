@@ -102,7 +102,7 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
 /// The version that the name of a file says: `chase-v1.0.2.bin`, `chase_1_0_2.bin`.
 #[must_use]
 pub fn version_in_file_name(name: &str) -> Option<VersionCandidate> {
-    rank::in_file_name(name)
+    rank::in_file_name(name).into_iter().find(|candidate| candidate.evidence.marked)
 }
 
 /// What the file says about the tools that made it.

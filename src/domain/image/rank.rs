@@ -268,7 +268,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 /// The versions that the name of a file says: `chase-v1.0.2.bin`, and `chase_1_0_2.bin` as this
 /// server writes it.
-fn in_file_name(name: &str) -> Vec<VersionCandidate> {
+pub(super) fn in_file_name(name: &str) -> Vec<VersionCandidate> {
     let (name, stem) = stem(name);
     let mut texts = Vec::new();
     scan(stem.as_bytes(), |shape| {
