@@ -28,17 +28,40 @@ impl Device {
 
     /// It asks what there is for its platform.
     pub fn polls(&self, platform: &str, version: &str) -> Answer {
+        self.polls_running(platform, version, "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b")
+    }
+
+    /// It asks, and says that it runs the image with this MD5.
+    pub fn polls_running(&self, platform: &str, version: &str, md5: &str) -> Answer {
         let request = format!(
             "GET /update?dev={platform}&ver={version} HTTP/1.0\r\n\
              Host: {}\r\nUser-Agent: ESP8266-http-Update\r\nConnection: close\r\n\
              x-ESP8266-Chip-ID: 1878437\r\nx-ESP8266-STA-MAC: {}\r\n\
              x-ESP8266-AP-MAC: 5E:CF:7F:00:00:00\r\nx-ESP8266-free-space: 2097152\r\n\
              x-ESP8266-sketch-size: 348160\r\n\
-             x-ESP8266-sketch-md5: 2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b\r\n\
+             x-ESP8266-sketch-md5: {md5}\r\n\
              x-ESP8266-chip-size: 4194304\r\nx-ESP8266-sdk-version: 2.2.2-dev(38a443e)\r\n\
              x-ESP8266-mode: sketch\r\n\r\n",
             self.server, self.mac
         );
+        self.sends(&request)
+    }
+
+    /// It is an ESP32 and asks; nothing tells which chip of that family it has.
+    pub fn polls_as_esp32(&self, platform: &str, version: &str) -> Answer {
+        self.sends(&format!(
+            "GET /update?dev={platform}&ver={version} HTTP/1.0\r\n\
+             Host: {}\r\nUser-Agent: ESP32-http-Update\r\nConnection: close\r\n\
+             x-ESP32-STA-MAC: {}\r\nx-ESP32-free-space: 1310720\r\n\
+             x-ESP32-sketch-size: 898560\r\n\
+             x-ESP32-sketch-md5: 2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b\r\n\
+             x-ESP32-chip-size: 4194304\r\nx-ESP32-sdk-version: v4.4.5\r\n\
+             x-ESP32-mode: sketch\r\n\r\n",
+            self.server, self.mac
+        ))
+    }
+
+    fn sends(&self, request: &str) -> Answer {
         let mut stream = TcpStream::connect(self.server).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
         stream.write_all(request.as_bytes()).expect("a request");

@@ -22,6 +22,24 @@ pub fn sketch(words: &str, size: usize) -> Vec<u8> {
     file
 }
 
+/// A `LittleFS` image without files.
+pub fn files() -> Vec<u8> {
+    let mut file = vec![0xFF; 0x4000];
+    for block in [0, 4096] {
+        file[block + 8..block + 16].copy_from_slice(b"littlefs");
+        for (field, value) in [(0x14, 0x2_0001_u32), (0x18, 4096), (0x1C, 4)] {
+            file[block + field..block + field + 4].copy_from_slice(&value.to_le_bytes());
+        }
+    }
+    file
+}
+
+/// One of the images that are kept beside the tests.
+pub fn kept(name: &str) -> Vec<u8> {
+    let path = format!("{}/tests/images/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read(path).expect("an image")
+}
+
 fn part(header: [u8; 8], segments: &[(u32, &[u8])]) -> Vec<u8> {
     let mut out = header.to_vec();
     let mut check = 0xEF;

@@ -59,13 +59,22 @@ impl Server {
 
     /// Uploads a file; the page that its release or draft has.
     pub fn upload(&self, name: &str, image: &[u8], publish: bool) -> String {
+        self.upload_as(name, image, &[("publish", if publish { "true" } else { "" })])
+    }
+
+    /// Uploads a file with these wishes; the page that its release or draft has.
+    pub fn upload_as(&self, name: &str, image: &[u8], wishes: &[(&str, &str)]) -> String {
         let edge = "a-line-that-is-in-no-image";
-        let wish = if publish { "true" } else { "" };
-        let before = format!(
-            "--{edge}\r\nContent-Disposition: form-data; name=\"publish\"\r\n\r\n{wish}\r\n\
-             --{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\
-             Content-Type: application/octet-stream\r\n\r\n"
-        );
+        let part = |(name, value): &(&str, &str)| {
+            format!(
+                "--{edge}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+        };
+        let before = wishes.iter().map(part).collect::<String>()
+            + &format!(
+                "--{edge}\r\nContent-Disposition: form-data; name=\"file\"; \
+                 filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n"
+            );
         let body = [before.as_bytes(), image, format!("\r\n--{edge}--\r\n").as_bytes()].concat();
         let head = format!(
             "POST /releases HTTP/1.0\r\nAccept: application/json\r\n\
@@ -78,6 +87,11 @@ impl Server {
         let url = json["files"][0]["url"].as_str().unwrap_or_default();
         assert!(!url.is_empty(), "{name} was refused: {json}");
         url.to_owned()
+    }
+
+    /// A page as it is sent.
+    pub fn page(&self, path: &str) -> String {
+        self.exchange(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
     }
 
     fn exchange(&self, request: &[u8]) -> String {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::browser::{Browser, Script};
-use crate::device::Device;
-use crate::image::{image, sketch};
+use crate::device::{Device, md5};
+use crate::image::{files, image, kept, sketch};
 use crate::server::Server;
 
 const WIDTHS: [(&str, u32, u32); 2] = [("desktop", 1280, 900), ("phone", 390, 844)];
@@ -124,7 +124,48 @@ fn furnish(server: &Server) -> Vec<Stop> {
     ];
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
     stops.push(("release-delete", format!("{release}/delete")));
+    stops.extend(furnish_several(server));
     stops
+}
+
+/// A platform whose release has an image for each of three chips, and files; what its devices run
+/// is recognised, unknown, or not what they say.
+fn furnish_several(server: &Server) -> Vec<Stop> {
+    server.form("/platforms", "name=lantern&description=By+the+gate&admission=any");
+    let (old, new) = (image("lantern", "v1.0.0", 24_000), image("lantern", "v1.1.0", 26_000));
+    let first = server.upload("lantern_1_0_0.bin", &old, true);
+    let release = server.upload("lantern.ino.bin", &new, true);
+    for (name, image) in [
+        ("lantern-c3.bin", kept("esp32c3.bin")),
+        ("lantern-esp32.bin", kept("esp32-arduino.bin")),
+        ("littlefs.bin", files()),
+    ] {
+        let codes = ["other_family", "other_chip"].map(|code| ("accept", code));
+        let wishes = [("platform", "lantern"), ("version", "v1.1.0"), ("publish", "true")];
+        let page = server.upload_as(name, &image, &[&wishes[..], &codes[..]].concat());
+        assert_eq!(page, release, "{name}: {}", server.page(&page));
+    }
+    for page in [&first, &release] {
+        while server.page(page).contains("being compressed") {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+    let device = |mac| Device::new(mac, server.address());
+    device("5C:CF:7F:00:00:08").polls_running("lantern", "v1.0.0", &md5(&old));
+    device("5C:CF:7F:00:00:08").polls_running("lantern", "v1.1.0", &md5(&new));
+    device("24:0A:C4:00:00:09").polls_as_esp32("lantern", "v1.0.0");
+    device("5C:CF:7F:00:00:0A").polls_running("lantern", "v1.1.0", &md5(&old));
+    let page = server.page(&release);
+    let remove = page.split('"').find(|part| part.starts_with(&format!("{release}/images/")));
+    let remove = remove.expect("a button that removes an image").to_owned();
+    vec![
+        ("platform-several", "/platforms/lantern".to_owned()),
+        ("release-several", release),
+        ("image-delete", remove),
+        ("device-recognised", "/devices/5ccf7f000008".to_owned()),
+        ("device-chip", "/devices/240ac4000009".to_owned()),
+        ("device-mismatch", "/devices/5ccf7f00000a".to_owned()),
+    ]
 }
 
 fn walk(server: &Server, stops: &[Stop]) {
