@@ -147,7 +147,7 @@ impl App {
             self.restock().await?;
             (release, image)
         };
-        let text = format!("The image for {} of {} was removed.", image.label(), release.title());
+        let text = format!("The {} of {} was removed.", image.named(), release.title());
         let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
         self.record(event.on(release.platform.as_deref())).await?;
         self.sweep().await?;

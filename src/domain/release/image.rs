@@ -193,6 +193,15 @@ impl Image {
         }
     }
 
+    /// What it is within a sentence: `image for ESP32-C3`, `file system`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        match self.part {
+            Part::Application => format!("image for {}", self.chip),
+            Part::FileSystem => self.label(),
+        }
+    }
+
     /// What tells it from the other images of its release, for the name of a file: `esp32c3`,
     /// `fs`, `fs_esp8266`.
     #[must_use]

@@ -12,7 +12,7 @@ use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
 use super::runs::RunsView;
-use crate::app::{App, Explanation, Runs};
+use crate::app::{App, Explanation};
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::mac::MacAddr;
@@ -150,7 +150,7 @@ pub(super) async fn show(
     let shelf = app.shelf();
     let attempts = app.store().attempts(device.id, ATTEMPTS_SHOWN).await?;
     let show = Show {
-        runs: RunsView::new(&Runs::of(&device, &shelf), page.now, &page.zone),
+        runs: RunsView::of(&device, &shelf, &page),
         known: Known::new(&device, explanation.as_ref()),
         chips: ChipForm::new(&device, explanation.as_ref()),
         others: others.cloned().collect(),

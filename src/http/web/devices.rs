@@ -12,7 +12,7 @@ use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
 use super::query::QueryString;
 use super::runs::{RunsView, chip_of};
-use crate::app::{App, Error, NewApproval, Runs, Shelf};
+use crate::app::{App, Error, NewApproval, Shelf};
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
 use crate::http::view::{filters, words};
@@ -109,7 +109,7 @@ struct Row {
 
 impl Row {
     fn new(device: Device, shelf: &Shelf, page: &Page) -> Self {
-        let runs = RunsView::new(&Runs::of(&device, shelf), page.now, &page.zone);
+        let runs = RunsView::of(&device, shelf, page);
         Self { chip: chip_of(&device), runs, device }
     }
 

@@ -21,9 +21,11 @@ const MODES: [&str; 4] = ["QIO", "QOUT", "DIO", "DOUT"];
 #[derive(Debug)]
 pub(super) struct ImageRow {
     pub(super) image: Image,
+    /// What it is: "Application for ESP32-C3", "File system".
+    pub(super) title: String,
     /// What its compressed form saves, or where that stands; empty where there is none.
     pub(super) compressed: String,
-    /// What it was built for: "4 MiB, DIO"; empty where that is not known.
+    /// What it was built for: "4 MiB of flash memory, mode DIO"; empty where that is not known.
     pub(super) flash: String,
     /// How many devices get it now; `None` where the release is offered to nobody.
     pub(super) devices: Option<u64>,
@@ -36,14 +38,18 @@ impl ImageRow {
             compressed: compressed(image, waiting),
             flash: flash(image),
             devices: reach.map(|reach| reach.of(image.id)),
+            title: title(image),
             image: image.clone(),
         };
         release.images().map(row).collect()
     }
+}
 
-    /// Whether it is about files beside a program.
-    pub(super) fn is_files(&self) -> bool {
-        self.image.part == Part::FileSystem
+fn title(image: &Image) -> String {
+    match image.part {
+        Part::Application => format!("Application for {}", image.chip),
+        Part::FileSystem if image.is_for_any_chip() => "File system".to_owned(),
+        Part::FileSystem => format!("File system for {}", image.chip),
     }
 }
 
@@ -60,9 +66,9 @@ fn compressed(image: &Image, waiting: &[i64]) -> String {
 }
 
 fn flash(image: &Image) -> String {
-    let size = image.flash_size.map(|size| filters::limit(&size));
+    let size = image.flash_size.map(|size| format!("{} of flash memory", filters::limit(&size)));
     let mode = image.flash_mode.and_then(|mode| MODES.get(usize::from(mode)));
-    let parts = [size, mode.map(|mode| (*mode).to_owned())];
+    let parts = [size, mode.map(|mode| format!("mode {mode}"))];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
@@ -144,7 +150,7 @@ pub(super) async fn confirm_delete(
         });
     }
     let confirm = Confirm {
-        title: format!("Remove the image for {} of {}?", image.label(), release.title()),
+        title: format!("Remove the {} of {}?", image.named(), release.title()),
         consequences,
         remains: "The release and its other images stay. Devices that run it keep it.",
         action: format!("/releases/{id}/images/{image_id}/delete"),
@@ -162,6 +168,6 @@ pub(super) async fn delete(
     Path((id, image_id)): Path<(i64, i64)>,
 ) -> Result<Response, PageError> {
     let (release, image) = app.remove_image(id, image_id, &actor).await?;
-    let text = format!("The image for {} of {} was removed.", image.label(), release.title());
+    let text = format!("The {} of {} was removed.", image.named(), release.title());
     Ok(Flash::good(text).go(&format!("/releases/{id}")))
 }

@@ -25,7 +25,7 @@ mod platform_forms;
 mod platforms;
 mod query;
 mod releases;
-pub mod runs;
+mod runs;
 mod settings;
 mod snippets;
 mod upload;

@@ -8,7 +8,7 @@ use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
 use super::runs::RunsView;
-use crate::app::{App, Runs};
+use crate::app::App;
 use crate::domain::device::Device;
 use crate::domain::event::Event;
 use crate::domain::platform::{Admission, Platform};
@@ -167,7 +167,7 @@ struct Gets {
 
 impl Gets {
     fn new(app: &App, device: Device, page: &Page) -> Self {
-        let runs = RunsView::new(&Runs::of(&device, &app.shelf()), page.now, &page.zone);
+        let runs = RunsView::of(&device, &app.shelf(), page);
         let Some(explanation) = app.explain(device.mac) else {
             let word = "not asked yet".to_owned();
             return Self { device, runs, tone: "", icon: "clock", word, why: String::new() };

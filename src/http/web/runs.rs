@@ -2,7 +2,8 @@
 
 use jiff::tz::TimeZone;
 
-use crate::app::Runs;
+use super::page::Page;
+use crate::app::{Runs, Shelf};
 use crate::domain::Timestamp;
 use crate::domain::device::Device;
 use crate::http::view::filters;
@@ -11,30 +12,38 @@ const WEEK: i64 = 6 * 86_400;
 
 /// What a device runs, in a sentence.
 #[derive(Debug, Clone, Default)]
-pub struct RunsView {
+pub(super) struct RunsView {
     /// How it is meant: good, warn, or nothing.
-    pub tone: &'static str,
+    pub(super) tone: &'static str,
     /// The icon beside it.
-    pub icon: &'static str,
+    pub(super) icon: &'static str,
     /// The release that is recognised, with its title.
-    pub release: Option<(i64, String)>,
+    pub(super) release: Option<(i64, String)>,
     /// What stands before that title, or the whole sentence.
-    pub before: String,
+    pub(super) before: String,
     /// What stands behind it.
-    pub after: &'static str,
+    pub(super) after: &'static str,
     /// What a person may want to know beside it.
-    pub more: String,
-    /// The same in a few words, for lists; empty where there is nothing to add to the version.
-    pub short: String,
+    pub(super) more: String,
+    /// What a list adds to the version: "recognised", "unknown build", or what it really runs;
+    /// empty where nothing is known.
+    pub(super) short: String,
 }
 
 impl RunsView {
-    /// The sentence about a device.
-    #[must_use]
-    pub fn new(runs: &Runs, now: Timestamp, zone: &TimeZone) -> Self {
+    /// What a device runs.
+    pub(super) fn of(device: &Device, shelf: &Shelf, page: &Page) -> Self {
+        let runs = Runs::of(device, shelf);
+        Self::new(&runs, device.platform.as_deref(), page.now, &page.zone)
+    }
+
+    /// The sentence about a device of this platform.
+    fn new(runs: &Runs, own: Option<&str>, now: Timestamp, zone: &TimeZone) -> Self {
         let since = runs.since.map(|at| moment(at, now, zone));
         let title = runs.release.as_ref().map(|own| format!("{} {}", own.platform, own.version));
         let release = runs.release.as_ref().map(|own| own.id).zip(title.clone());
+        let foreign = runs.release.as_ref().is_some_and(|running| own != Some(&*running.platform));
+        let version = runs.release.as_ref().map(|own| own.version.to_string()).unwrap_or_default();
         match (title, &runs.reported) {
             (Some(title), Some(reported)) if runs.mismatch => Self {
                 tone: "warn",
@@ -44,7 +53,7 @@ impl RunsView {
                 more: "The sketch’s version was not changed with the build, or the wrong version \
                        was typed at the upload."
                     .to_owned(),
-                short: format!("image of {title}"),
+                short: if foreign { title } else { version },
                 release,
             },
             (Some(title), _) => Self {
@@ -52,8 +61,12 @@ impl RunsView {
                 icon: "check",
                 before: "Runs".to_owned(),
                 after: ", recognised by its image.",
-                more: since.map(|since| format!("Since {since}.")).unwrap_or_default(),
-                short: format!("{title}, recognised"),
+                more: {
+                    let since = since.map(|since| format!("Since {since}."));
+                    let other = foreign.then(|| "That is not its platform.".to_owned());
+                    since.into_iter().chain(other).collect::<Vec<_>>().join(" ")
+                },
+                short: if foreign { title } else { "recognised".to_owned() },
                 release,
             },
             (None, reported) if runs.is_unknown_build() => {
@@ -92,8 +105,7 @@ fn moment(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
 }
 
 /// The chip as far as it is known, else the family; empty where it never asked.
-#[must_use]
-pub fn chip_of(device: &Device) -> String {
+pub(super) fn chip_of(device: &Device) -> String {
     match (device.learnt.known_chip(), &device.report) {
         (Some(chip), _) => chip.to_string(),
         (None, Some(report)) => report.family.to_string(),
@@ -111,7 +123,7 @@ mod tests {
     const NOW: Timestamp = 1_700_136_000;
 
     fn view(runs: &Runs) -> RunsView {
-        RunsView::new(runs, NOW, &TimeZone::UTC)
+        RunsView::new(runs, Some("chase"), NOW, &TimeZone::UTC)
     }
 
     fn recognised(reported: &str, mismatch: bool) -> Runs {
@@ -131,10 +143,18 @@ mod tests {
         let same = view(&recognised("v1.0.1", false));
         assert_eq!((same.tone, same.before.as_str()), ("good", "Runs"));
         assert_eq!(same.release, Some((7, "chase v1.0.1".to_owned())));
-        assert_eq!(same.more, "Since Tuesday 12:00.");
+        assert_eq!(
+            (same.more.as_str(), same.short.as_str()),
+            ("Since Tuesday 12:00.", "recognised")
+        );
+        let elsewhere =
+            RunsView::new(&recognised("v1.0.1", false), Some("porch"), NOW, &TimeZone::UTC);
+        assert_eq!(elsewhere.more, "Since Tuesday 12:00. That is not its platform.");
+        assert_eq!(elsewhere.short, "chase v1.0.1");
         let other = view(&recognised("v1.0.2", true));
         assert_eq!(other.tone, "warn");
         assert_eq!(other.before, "Reports v1.0.2, but runs the image of");
+        assert_eq!(other.short, "v1.0.1");
         let unknown = Runs { release: None, ..recognised("v1.0.2", false) };
         assert_eq!(view(&unknown).before, "An unknown build since Tuesday 12:00.");
         let long_ago = Runs { since: Some(NOW - 30 * 86_400), ..unknown };
