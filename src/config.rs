@@ -9,6 +9,10 @@ use std::str::FromStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod transport;
+
+pub use transport::{Networks, Transport};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -140,6 +144,9 @@ pub struct Serve {
     /// Who may change things: none (anyone who reaches the server)
     #[arg(long, env = "ESPALIER_AUTH", default_value = "none", ignore_case = true)]
     pub auth: Auth,
+    /// How it is reached.
+    #[command(flatten)]
+    pub transport: Transport,
 }
 
 /// Who may change things.

@@ -64,6 +64,7 @@ pub enum StartError {
 pub struct Server {
     app: App,
     listeners: Vec<TcpListener>,
+    wire: WireSettings,
     /// One process per data folder: held until the end.
     _lock: File,
 }
@@ -100,7 +101,11 @@ impl Server {
             let listener = TcpListener::bind(address).await;
             listeners.push(listener.map_err(|source| StartError::Listen { address, source })?);
         }
-        Ok(Self { app, listeners, _lock: lock })
+        let wire = WireSettings {
+            trusted_proxies: options.transport.trusted_proxies.0.clone().into(),
+            ..WireSettings::default()
+        };
+        Ok(Self { app, listeners, wire, _lock: lock })
     }
 
     /// The program, for what else drives it.
@@ -142,10 +147,10 @@ impl Server {
 
     /// Serves until `stop`; then running downloads finish (bounded) and everything is written.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { app, listeners, _lock } = self;
+        let Self { app, listeners, wire, _lock } = self;
         jobs::start(&app, &stop);
         let router = http::router(app.clone());
-        http::wire::serve(listeners, router, WireSettings::default(), stop).await;
+        http::wire::serve(listeners, router, wire, stop).await;
         app.close().await;
     }
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod image;
 pub mod mac;
 pub mod names;
+pub mod network;
 pub mod platform;
 pub mod release;
 pub mod report;

@@ -11,6 +11,8 @@ pub mod view;
 pub mod web;
 pub mod wire;
 
+use std::net::SocketAddr;
+
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::{self, Next};
@@ -55,10 +57,12 @@ async fn fallback(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// Passes the address of the connection on in the form that extractors expect.
+/// Passes on who asks in the forms that extractors expect: as a [`wire::Peer`], and its address.
 async fn name_caller(mut request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<Connection>().map(Connection::peer) {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        let (peer, port) = (connection.peer(), connection.remote().port());
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.address, port)));
     }
     next.run(request).await
 }

@@ -138,9 +138,9 @@ async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, s
     let Some(local) = bound.or_else(|| socket.local_addr().ok()) else {
         return;
     };
-    let shared = Arc::new(Shared::new(peer, local));
+    let shared = Arc::new(Shared::new(peer, local, &server.settings.trusted_proxies));
     let wire = Wire::new(socket, Arc::clone(&shared), Arc::clone(&server.settings));
-    let service = service(server.router.clone(), shared);
+    let service = service(server.router.clone(), shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
     let result = tokio::select! {
         biased;
@@ -194,11 +194,13 @@ async fn end(
 fn service(
     router: Router,
     shared: Arc<Shared>,
+    settings: Arc<WireSettings>,
 ) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
     service_fn(move |mut request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         let (number, version) = (shared.begin(), request.version());
-        request.extensions_mut().insert(Connection(Arc::clone(&shared)));
+        let peer = shared.peer(request.headers_mut(), &settings.trusted_proxies);
+        request.extensions_mut().insert(Connection::new(Arc::clone(&shared), peer));
         router.clone().call(request).map_ok(move |mut response| {
             let watched = shared.arm(response.status() == StatusCode::OK);
             // Nobody waits for the rest of a body that was not wanted.

@@ -5,6 +5,7 @@
 //! arrived (`transfer`), closes so that a refusal reaches the one it is meant for (`close`), and
 //! bounds connections, waiting and shutdown (`accept`, `stall`).
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 mod accept;
 mod close;
 mod framing;
+mod peer;
 mod repair;
 mod request_line;
 mod stall;
@@ -21,13 +23,16 @@ mod stall;
 mod tests;
 mod transfer;
 
+pub use peer::Peer;
 pub use transfer::{Connection, Outcome, Transfer};
+
+use crate::domain::network::Network;
 
 /// A device that erases its flash reads nothing for this long.
 const LONGEST_ERASE: Duration = Duration::from_mins(1);
 
 /// The limits of the listeners.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WireSettings {
     /// Connections served at once; further ones wait to be accepted. Default 4096.
     pub max_connections: u32,
@@ -46,6 +51,8 @@ pub struct WireSettings {
     /// How much of a watched answer the system may take beyond what the client has room for.
     /// Default 32 KiB.
     pub send_buffer: u32,
+    /// Proxies whose word about the client is taken. Default none.
+    pub trusted_proxies: Arc<[Network]>,
 }
 
 impl Default for WireSettings {
@@ -58,6 +65,7 @@ impl Default for WireSettings {
             drain_time: Duration::from_secs(30),
             shutdown_grace: Duration::from_secs(8),
             send_buffer: 32 * 1024,
+            trusted_proxies: Arc::default(),
         }
     }
 }

@@ -63,7 +63,7 @@ async fn held(State(backstage): State<Backstage>) -> &'static str {
 }
 
 async fn addresses(Extension(connection): Extension<Connection>) -> String {
-    format!("{} {}", connection.peer(), connection.local())
+    format!("{} {}", connection.remote(), connection.local())
 }
 
 async fn echo(request: Request) -> String {
