@@ -11,7 +11,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod transport;
 
-pub use transport::{Networks, Transport};
+pub use transport::{Networks, TlsMode, Transport};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -92,7 +92,7 @@ fn address(text: &str) -> Result<IpAddr, String> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve devices and pages (the default)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Ask a running server whether it is well; exit code 0 means yes
     Healthcheck(Healthcheck),
 }
@@ -239,6 +239,18 @@ impl PublicUrl {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Its name or address alone, that of IPv6 without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let behind = self.0.split_once("://").map_or(self.0.as_str(), |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
+    }
 }
 
 impl FromStr for PublicUrl {
@@ -343,6 +355,17 @@ mod tests {
         assert_eq!(url.as_str(), "http://192.168.1.10:8000");
         for text in ["192.168.1.10:8000", "http://", "ftp://x", "http://a b", "http://x\"y"] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_knows_its_host() {
+        for (url, host) in [
+            ("http://192.168.1.10:8000", "192.168.1.10"),
+            ("https://ota.example/base", "ota.example"),
+            ("http://[fd00::1]:8000", "fd00::1"),
+        ] {
+            assert_eq!(url.parse::<PublicUrl>().unwrap().host(), host);
         }
     }
 

@@ -1,17 +1,41 @@
 //! How the server is reached: further ports, and the proxies in front of it.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::domain::network::Network;
 
 /// How the server is reached.
 #[derive(Debug, Clone, Args)]
 pub struct Transport {
+    /// Port that serves devices only, never pages or the API; repeatable
+    #[arg(long, env = "ESPALIER_DEVICE_PORT", value_delimiter = ',', value_parser = super::port)]
+    pub device_port: Vec<u16>,
+    /// Whether --port speaks TLS: off, self-signed (made at the first start), files
+    #[arg(long, env = "ESPALIER_TLS", default_value = "off", ignore_case = true)]
+    pub tls: TlsMode,
+    /// File with the certificate and those that vouch for it, as PEM
+    #[arg(long, env = "ESPALIER_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// File with the private key, as PEM
+    #[arg(long, env = "ESPALIER_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
     /// Proxies whose X-Forwarded-* and Forwarded headers are believed, like 172.16.0.0/12
     #[arg(long, env = "ESPALIER_TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: Networks,
+}
+
+/// Whether TLS is spoken, and where the certificate comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TlsMode {
+    /// Plain HTTP.
+    Off,
+    /// With a certificate that is made at the first start.
+    SelfSigned,
+    /// With a certificate and a key from files.
+    Files,
 }
 
 /// Networks, written with commas between them.

@@ -12,22 +12,38 @@ pub mod web;
 pub mod wire;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Extension, Request, State};
+use axum::http::header::{ACCEPT, HOST};
+use axum::http::uri::Authority;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::tls::Tls;
 use wire::Connection;
 
+/// What is answered where nothing is, to those who want no page.
+const NOTHING: &str = "There is nothing at this address.\n";
+
+/// How pages and API are shown to the world outside.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// The certificate, where TLS is spoken.
+    pub tls: Option<Arc<Tls>>,
+}
+
 /// Everything that is served.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, exposure: Exposure) -> Router {
     let people = Router::new()
         .merge(web::router())
         .merge(api::router())
         .merge(assets::router())
+        .layer(Extension(exposure))
         .layer(middleware::from_fn(layers::same_origin))
         .layer(middleware::from_fn(layers::security_headers))
         .layer(middleware::from_fn(name_caller))
@@ -41,12 +57,47 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// What is served where only devices are: their routes, and whether the process lives.
+pub fn device_router(app: App) -> Router {
+    let router = device::router().merge(probes::liveness());
+    router.fallback(device_fallback).with_state(app)
+}
+
+/// What is answered without TLS on a port that demands it: the probes, and where to go.
+pub fn turned_away(app: App) -> Router {
+    probes::router().fallback(use_tls).with_state(app)
+}
+
 /// A sketch may ask for any path, also for one that a page has.
 async fn updaters_first(State(app): State<App>, request: Request, next: Next) -> Response {
     match device::fallback(State(app), request).await {
         Ok(response) => response,
         Err(request) => next.run(request).await,
     }
+}
+
+/// What no route of devices knows: a device's file or path, else nothing.
+async fn device_fallback(State(app): State<App>, request: Request) -> Response {
+    let answer = device::fallback(State(app), request).await;
+    answer.unwrap_or_else(|_| (StatusCode::NOT_FOUND, NOTHING).into_response())
+}
+
+/// Sends a browser to the same address with TLS; tells others, and the log, what is wrong.
+async fn use_tls(State(app): State<App>, request: Request) -> Response {
+    let browser = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let browser = browser.is_some_and(|accept| accept.contains("text/html"));
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    if let (true, &Method::GET, Some(authority)) = (browser, request.method(), authority) {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return Redirect::temporary(&format!("https://{authority}{path}")).into_response();
+    }
+    let address = device::Caller::of(&request).address;
+    let text = "asked without TLS on a port that demands it. Let its sketch begin the address \
+                with https, or give devices a port of their own by --device-port.";
+    app.refuse_unknown(address, "plain_http", text);
+    (StatusCode::BAD_REQUEST, "Error: This port speaks TLS: begin the address with https.\n")
+        .into_response()
 }
 
 /// What no route knows: a device's file or path, else the page that says so.

@@ -20,4 +20,5 @@ mod proxied;
 mod store;
 mod support;
 mod tasmota;
+mod tls;
 mod uploads;

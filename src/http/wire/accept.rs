@@ -24,10 +24,13 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, warn};
 
-use super::WireSettings;
 use super::close::{self, Bounds};
+use super::hello;
 use super::repair::Wire;
+use super::stream::Stream;
 use super::transfer::{Connection, Shared, Watch};
+use super::{Listener, WireSettings};
+use crate::tls::Tls;
 
 /// The largest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
@@ -44,7 +47,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What all connections have in common.
 struct Server {
-    router: Router,
     settings: Arc<WireSettings>,
     http: http1::Builder,
     /// No more requests.
@@ -53,10 +55,17 @@ struct Server {
     kill: CancellationToken,
 }
 
+/// What is answered on a port.
+struct Port {
+    plain: Router,
+    secure: Option<(Arc<Tls>, Router)>,
+    /// Our address, where it is the same for all connections.
+    bound: Option<SocketAddr>,
+}
+
 /// Serves until `shutdown` and for at most the grace period after it.
 pub(super) async fn run(
-    listeners: Vec<TcpListener>,
-    router: Router,
+    listeners: Vec<Listener>,
     settings: WireSettings,
     shutdown: CancellationToken,
 ) {
@@ -65,7 +74,6 @@ pub(super) async fn run(
     // The waiting for requests is limited by the stream itself.
     http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
     let server = Arc::new(Server {
-        router: router.with_state(()),
         settings: Arc::new(settings),
         http,
         shutdown,
@@ -88,19 +96,22 @@ fn to_usize(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
 }
 
-async fn accept(listener: TcpListener, server: Arc<Server>, places: Arc<Semaphore>) {
+async fn accept(listener: Listener, server: Arc<Server>, places: Arc<Semaphore>) {
+    let Listener { socket, plain, secure } = listener;
+    let secure = secure.map(|(tls, router)| (tls, router.with_state(())));
+    let bound = socket.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+    let port = Arc::new(Port { plain: plain.with_state(()), secure, bound });
     // Linux hands this on to every connection; the others are told one by one.
-    let _ = SockRef::from(&listener).set_tcp_nodelay(true);
-    let bound = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+    let _ = SockRef::from(&socket).set_tcp_nodelay(true);
     tokio::select! {
         () = server.shutdown.cancelled() => {}
-        () = accept_all(&listener, bound, &server, &places) => {}
+        () = accept_all(&socket, &port, &server, &places) => {}
     }
 }
 
 async fn accept_all(
     listener: &TcpListener,
-    bound: Option<SocketAddr>,
+    port: &Arc<Port>,
     server: &Arc<Server>,
     places: &Arc<Semaphore>,
 ) {
@@ -113,9 +124,9 @@ async fn accept_all(
                 let Ok(place) = Arc::clone(places).acquire_owned().await else {
                     return;
                 };
-                let server = Arc::clone(server);
+                let (server, port) = (Arc::clone(server), Arc::clone(port));
                 tokio::spawn(async move {
-                    serve(socket, peer, bound, &server).await;
+                    serve(socket, peer, &port, &server).await;
                     drop(place);
                 });
             }
@@ -131,16 +142,20 @@ async fn accept_all(
 }
 
 /// Serves one connection to its end.
-async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, server: &Server) {
+async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Server) {
     if !cfg!(target_os = "linux") {
         let _ = socket.set_nodelay(true);
     }
-    let Some(local) = bound.or_else(|| socket.local_addr().ok()) else {
+    let Some(local) = port.bound.or_else(|| socket.local_addr().ok()) else {
         return;
     };
-    let shared = Arc::new(Shared::new(peer, local, &server.settings.trusted_proxies));
-    let wire = Wire::new(socket, Arc::clone(&shared), Arc::clone(&server.settings));
-    let service = service(server.router.clone(), shared, Arc::clone(&server.settings));
+    let Some((stream, router)) = open(socket, port, server).await else {
+        return;
+    };
+    let trusted = &server.settings.trusted_proxies;
+    let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted));
+    let wire = Wire::new(stream, Arc::clone(&shared), Arc::clone(&server.settings));
+    let service = service(router, shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
     let result = tokio::select! {
         biased;
@@ -155,11 +170,35 @@ async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, s
         }
     };
     let parts = connection.into_parts();
-    let (socket, watch, unfinished) = parts.io.into_inner().into_parts();
+    let (stream, watch, unfinished) = parts.io.into_inner().into_parts();
     let unfinished = unfinished || !parts.read_buf.is_empty();
+    // Behind a whole image comes nothing, not even an alert: a device that has closed already
+    // would answer it with a reset, and its download would count as aborted.
+    let socket = stream.into_socket(watch.is_none());
     tokio::select! {
         () = end(socket, watch, unfinished, result, &server.settings) => {}
         () = server.kill.cancelled() => {}
+    }
+}
+
+/// Finds out what a new connection speaks, and shakes hands where that is TLS; what answers it.
+async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream, Router)> {
+    let Some((tls, router)) = &port.secure else {
+        return Some((Stream::plain(socket), port.plain.clone()));
+    };
+    let opened = tokio::select! {
+        biased;
+        opened = timeout(server.settings.header_timeout, hello::open(socket, tls)) => opened,
+        () = server.shutdown.cancelled() => return None,
+    };
+    match opened {
+        Ok(Ok(stream)) if stream.is_secure() => Some((stream, router.clone())),
+        Ok(Ok(stream)) => Some((stream, port.plain.clone())),
+        Ok(Err(error)) => {
+            debug!(%error, "a client and the server did not agree on TLS");
+            None
+        }
+        Err(_) => None,
     }
 }
 

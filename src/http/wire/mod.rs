@@ -15,10 +15,12 @@ use tokio_util::sync::CancellationToken;
 mod accept;
 mod close;
 mod framing;
+mod hello;
 mod peer;
 mod repair;
 mod request_line;
 mod stall;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod transfer;
@@ -27,6 +29,7 @@ pub use peer::Peer;
 pub use transfer::{Connection, Outcome, Transfer};
 
 use crate::domain::network::Network;
+use crate::tls::Tls;
 
 /// A device that erases its flash reads nothing for this long.
 const LONGEST_ERASE: Duration = Duration::from_mins(1);
@@ -70,15 +73,33 @@ impl Default for WireSettings {
     }
 }
 
-/// Serves `router` on all `listeners` until `shutdown`, then lets running answers finish within
+/// A port, and what is answered on it.
+#[derive(Debug)]
+pub struct Listener {
+    /// Where connections arrive.
+    pub socket: TcpListener,
+    /// What answers requests without TLS.
+    pub plain: Router,
+    /// What answers requests with TLS, and its certificate; `None` where nobody expects TLS.
+    pub secure: Option<(Arc<Tls>, Router)>,
+}
+
+impl Listener {
+    /// A port without TLS.
+    #[must_use]
+    pub const fn plain(socket: TcpListener, router: Router) -> Self {
+        Self { socket, plain: router, secure: None }
+    }
+}
+
+/// Serves all `listeners` until `shutdown`, then lets running answers finish within
 /// the grace period.
 pub async fn serve(
-    listeners: Vec<TcpListener>,
-    router: Router,
+    listeners: Vec<Listener>,
     mut settings: WireSettings,
     shutdown: CancellationToken,
 ) {
     settings.max_connections = settings.max_connections.max(1);
     settings.write_idle_timeout = settings.write_idle_timeout.max(LONGEST_ERASE);
-    accept::run(listeners, router, settings, shutdown).await;
+    accept::run(listeners, settings, shutdown).await;
 }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::WireSettings;
 use super::framing::{Framing, Stage};
 use super::stall::{Stall, Wait};
+use super::stream::Stream;
 use super::transfer::{Shared, Watch};
 
 /// A peer that sends nothing is given up after its time and at most a quarter of it.
@@ -22,7 +23,7 @@ const WRITE_STEPS: u32 = 12;
 
 /// One accepted connection.
 pub(super) struct Wire {
-    socket: TcpStream,
+    stream: Stream,
     framing: Framing,
     shared: Arc<Shared>,
     watch: Option<Watch>,
@@ -32,9 +33,9 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, shared: Arc<Shared>, settings: Arc<WireSettings>) -> Self {
+    pub(super) fn new(stream: Stream, shared: Arc<Shared>, settings: Arc<WireSettings>) -> Self {
         Self {
-            socket,
+            stream,
             framing: Framing::new(),
             shared,
             watch: None,
@@ -44,10 +45,10 @@ impl Wire {
         }
     }
 
-    /// The socket, the answer that was watched, and whether the client has more to say.
-    pub(super) fn into_parts(self) -> (TcpStream, Option<Watch>, bool) {
+    /// The stream, the answer that was watched, and whether the client has more to say.
+    pub(super) fn into_parts(self) -> (Stream, Option<Watch>, bool) {
         let unfinished = self.framing.is_unfinished();
-        (self.socket, self.watch, unfinished)
+        (self.stream, self.watch, unfinished)
     }
 
     /// Gives out what the framing kept back; says whether there was something.
@@ -96,10 +97,13 @@ impl Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let limit = self.settings.write_idle_timeout;
+        if self.stream.has_moved() {
+            self.writing.clear();
+        }
         match self.writing.poll(cx, limit, WRITE_STEPS) {
             Wait::Sleeping => Poll::Pending,
             Wait::Over => Poll::Ready(Err(ErrorKind::TimedOut.into())),
-            Wait::Step => match SockRef::from(&self.socket).send_vectored(slices) {
+            Wait::Step => match self.stream.push(slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
                 sent => Poll::Ready(sent),
             },
@@ -111,7 +115,7 @@ impl Wire {
         if self.watch.is_none() {
             self.watch = self.shared.armed();
             if self.watch.is_some() {
-                bound_send_buffer(&self.socket, self.settings.send_buffer);
+                bound_send_buffer(self.stream.socket(), self.settings.send_buffer);
             }
         }
         if let Some(watch) = &mut self.watch {
@@ -145,7 +149,7 @@ impl AsyncRead for Wire {
         }
         loop {
             let before = buf.filled().len();
-            match Pin::new(&mut this.socket).poll_read(cx, buf) {
+            match this.stream.poll_read(cx, buf) {
                 Poll::Pending => return this.wait_for_bytes(cx),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) if buf.filled().len() == before => {
@@ -179,7 +183,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.begin_watch(slices);
-        let taken = match Pin::new(&mut this.socket).poll_write_vectored(cx, slices) {
+        let taken = match this.stream.poll_write(cx, slices) {
             Poll::Ready(taken) => taken?,
             Poll::Pending => ready!(this.wait_for_room(cx, slices))?,
         };

@@ -21,7 +21,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Connection, Outcome, Transfer, WireSettings, accept};
+use super::{Connection, Listener, Outcome, Transfer, WireSettings, accept};
 
 /// Longer than anything here takes when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -98,7 +98,8 @@ impl Server {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(backstage);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(accept::run(vec![listener], router, settings, shutdown.clone()));
+        let listeners = vec![Listener::plain(listener, router)];
+        let task = tokio::spawn(accept::run(listeners, settings, shutdown.clone()));
         Self { address, transfers, entered, release, shutdown, task }
     }
 

@@ -48,7 +48,7 @@ impl Connection {
     /// the connection is dropped.
     #[must_use]
     pub fn detached(remote: SocketAddr, local: SocketAddr) -> Self {
-        let shared = Shared::new(remote, local, &[]);
+        let shared = Shared::new(remote, local, false, &[]);
         let peer = shared.direct();
         Self::new(Arc::new(shared), peer)
     }
@@ -105,6 +105,7 @@ const ARMED: u8 = 2;
 pub(super) struct Shared {
     remote: SocketAddr,
     local: SocketAddr,
+    secure: bool,
     /// Whether the other end is a proxy whose word is taken.
     trusted: bool,
     calls: AtomicU64,
@@ -114,10 +115,16 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(remote: SocketAddr, local: SocketAddr, trusted: &[Network]) -> Self {
+    pub(super) fn new(
+        remote: SocketAddr,
+        local: SocketAddr,
+        secure: bool,
+        trusted: &[Network],
+    ) -> Self {
         Self {
             remote,
             local,
+            secure,
             trusted: trusted.iter().any(|network| network.contains(remote.ip())),
             calls: AtomicU64::new(0),
             open: AtomicU64::new(0),
@@ -128,7 +135,8 @@ impl Shared {
 
     /// The other end of the connection as one who asks.
     fn direct(&self) -> Peer {
-        Peer { address: self.remote.ip().to_canonical(), secure: false, proxied: false }
+        let address = self.remote.ip().to_canonical();
+        Peer { address, secure: self.secure, proxied: false }
     }
 
     /// Who sent a request with these headers. Where a trusted proxy names the host that the client

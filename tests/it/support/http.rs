@@ -200,6 +200,11 @@ pub async fn exchange(server: SocketAddr, request: &[u8]) -> Answer {
     client.rest().await
 }
 
+/// Reads the head of an answer.
+pub fn parse_answer(head: &[u8]) -> Answer {
+    parse_head(std::str::from_utf8(head).expect("a head is text"))
+}
+
 fn parse_head(head: &str) -> Answer {
     let mut lines = head.trim_end().split("\r\n");
     let line = lines.next().unwrap_or_default().to_owned();

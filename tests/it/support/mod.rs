@@ -6,12 +6,14 @@ pub mod device;
 pub mod form;
 pub mod http;
 pub mod image;
+pub mod tls;
 
 pub use app::{Released, TestApp, mac};
 pub use device::FakeDevice;
 pub use form::Form;
 pub use http::{Answer, Client, eventually, exchange};
 pub use image::Firmware;
+pub use tls::TlsClient;
 
 /// An ESP8266.
 pub const CHASE: &str = "18:FE:34:00:00:01";
