@@ -9,8 +9,10 @@ use std::str::FromStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod exposure;
 mod transport;
 
+pub use exposure::{FrameAncestors, HostNames};
 pub use transport::{Networks, TlsMode, Transport};
 
 /// The whole command line.

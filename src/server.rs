@@ -14,6 +14,7 @@ use crate::app::{App, Limits};
 use crate::blobs::Blobs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Serve;
+use crate::http::layers::SecurityHeaders;
 use crate::http::{self, Exposure, wire::WireSettings};
 use crate::jobs;
 use crate::store::Store;
@@ -72,6 +73,7 @@ pub struct Server {
     app: App,
     ports: Ports,
     wire: WireSettings,
+    exposure: Exposure,
     /// One process per data folder: held until the end.
     _lock: File,
 }
@@ -107,7 +109,8 @@ impl Server {
             trusted_proxies: options.transport.trusted_proxies.0.clone().into(),
             ..WireSettings::default()
         };
-        Ok(Self { app, ports, wire, _lock: lock })
+        let exposure = exposure(options, &ports);
+        Ok(Self { app, ports, wire, exposure, _lock: lock })
     }
 
     /// The program, for what else drives it.
@@ -130,16 +133,24 @@ impl Server {
 
     /// Serves until `stop`; then running downloads finish (bounded) and everything is written.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { app, ports, wire, _lock } = self;
+        let Self { app, ports, wire, exposure, _lock } = self;
         jobs::start(&app, &stop);
         if let Some(tls) = ports.tls() {
             app.tasks().spawn(ports::keep_fresh(Arc::clone(tls), stop.clone()));
         }
-        let exposure = Exposure { tls: ports.tls().cloned() };
         let listeners = ports.listeners(&app, exposure);
         http::wire::serve(listeners, wire, stop).await;
         app.close().await;
     }
+}
+
+/// How pages and API are shown to the world outside.
+fn exposure(options: &Serve, ports: &Ports) -> Exposure {
+    let tls = ports.tls().cloned();
+    let strict = tls.as_ref().is_some_and(|tls| !tls.is_made_here());
+    let headers = SecurityHeaders::new(&options.transport.frame_ancestors, strict);
+    let allowed_hosts = Arc::new(options.transport.allowed_hosts.clone());
+    Exposure { tls, headers: Arc::new(headers), allowed_hosts }
 }
 
 /// Makes the data folder and takes its lock.

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::exposure::{FrameAncestors, HostNames};
 use crate::domain::network::Network;
 
 /// How the server is reached.
@@ -25,6 +26,12 @@ pub struct Transport {
     /// Proxies whose X-Forwarded-* and Forwarded headers are believed, like 172.16.0.0/12
     #[arg(long, env = "ESPALIER_TRUSTED_PROXIES", default_value = "", hide_default_value = true)]
     pub trusted_proxies: Networks,
+    /// Names by which pages are opened, besides addresses and names like pi, pi.local, pi.lan
+    #[arg(long, env = "ESPALIER_ALLOWED_HOSTS", default_value = "", hide_default_value = true)]
+    pub allowed_hosts: HostNames,
+    /// Who may show the pages in a frame: none, self, or addresses like `http://ha.local:8123`
+    #[arg(long, env = "ESPALIER_FRAME_ANCESTORS", default_value = "none")]
+    pub frame_ancestors: FrameAncestors,
 }
 
 /// Whether TLS is spoken, and where the certificate comes from.
@@ -57,7 +64,7 @@ impl FromIterator<Network> for Networks {
 }
 
 /// The words of a list; a variable that is set to nothing is an empty one.
-fn items(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
     text.split([',', ' ']).map(str::trim).filter(|item| !item.is_empty())
 }
 

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod assets;
 pub mod device;
+mod hosts;
 pub mod layers;
 mod probes;
 pub mod view;
@@ -24,7 +25,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::config::HostNames;
 use crate::tls::Tls;
+use layers::SecurityHeaders;
 use wire::Connection;
 
 /// What is answered where nothing is, to those who want no page.
@@ -35,6 +38,10 @@ const NOTHING: &str = "There is nothing at this address.\n";
 pub struct Exposure {
     /// The certificate, where TLS is spoken.
     pub tls: Option<Arc<Tls>>,
+    /// The headers of all answers.
+    pub headers: Arc<SecurityHeaders>,
+    /// Names by which they are asked for, besides those that are ours anyway.
+    pub allowed_hosts: Arc<HostNames>,
 }
 
 /// Everything that is served.
@@ -43,9 +50,10 @@ pub fn router(app: App, exposure: Exposure) -> Router {
         .merge(web::router())
         .merge(api::router())
         .merge(assets::router())
-        .layer(Extension(exposure))
+        .layer(Extension(exposure.clone()))
         .layer(middleware::from_fn(layers::same_origin))
-        .layer(middleware::from_fn(layers::security_headers))
+        .layer(middleware::from_fn_with_state((app.clone(), exposure.clone()), hosts::known))
+        .layer(middleware::from_fn_with_state(exposure.clone(), layers::security_headers))
         .layer(middleware::from_fn(name_caller))
         .layer(middleware::from_fn_with_state(app.clone(), updaters_first))
         .layer(CatchPanicLayer::new());
@@ -53,7 +61,7 @@ pub fn router(app: App, exposure: Exposure) -> Router {
         .merge(people)
         .merge(device::router())
         .merge(probes::router())
-        .fallback(fallback)
+        .fallback(move |state: State<App>, request: Request| fallback(state, exposure, request))
         .with_state(app)
 }
 
@@ -101,11 +109,18 @@ async fn use_tls(State(app): State<App>, request: Request) -> Response {
 }
 
 /// What no route knows: a device's file or path, else the page that says so.
-async fn fallback(State(app): State<App>, request: Request) -> Response {
-    match device::fallback(State(app.clone()), request).await {
-        Ok(response) => response,
-        Err(request) => web::not_found(State(app), request).await.into_response(),
-    }
+async fn fallback(State(app): State<App>, exposure: Exposure, request: Request) -> Response {
+    let request = match device::fallback(State(app.clone()), request).await {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
+    let connection = request.extensions().get::<Connection>().cloned();
+    let mut response = match hosts::refusal(&app, &exposure, &request) {
+        None => web::not_found(State(app), request).await,
+        Some(response) => response,
+    };
+    exposure.headers.add(response.headers_mut(), connection.as_ref());
+    response
 }
 
 /// Passes on who asks in the forms that extractors expect: as a [`wire::Peer`], and its address.

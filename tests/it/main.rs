@@ -13,6 +13,7 @@ mod autoconnect;
 mod core_protocol;
 mod downloads;
 mod esp32;
+mod hardening;
 mod http_layer;
 mod interrupted;
 mod kstobbe;

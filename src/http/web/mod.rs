@@ -33,7 +33,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::http::layers;
 pub use error::PageError;
 use page::{Back, FLASH_COOKIE, Page};
 
@@ -157,7 +156,5 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
         Ok(page) => page,
         Err(error) => return error.into_response(),
     };
-    let mut response = PageError::not_found("page").draw(page, back);
-    layers::secure(response.headers_mut());
-    response
+    PageError::not_found("page").draw(page, back)
 }

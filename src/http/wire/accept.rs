@@ -17,7 +17,6 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +25,7 @@ use tracing::{debug, warn};
 
 use super::close::{self, Bounds};
 use super::hello;
+use super::places::Places;
 use super::repair::Wire;
 use super::stream::Stream;
 use super::transfer::{Connection, Shared, Watch};
@@ -48,6 +48,7 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// What all connections have in common.
 struct Server {
     settings: Arc<WireSettings>,
+    places: Arc<Places>,
     http: http1::Builder,
     /// No more requests.
     shutdown: CancellationToken,
@@ -69,34 +70,31 @@ pub(super) async fn run(
     settings: WireSettings,
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(to_usize(settings.max_connections)));
+    let places = Places::new(&settings);
     let mut http = http1::Builder::new();
     // The waiting for requests is limited by the stream itself.
     http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
     let server = Arc::new(Server {
         settings: Arc::new(settings),
+        places,
         http,
         shutdown,
         kill: CancellationToken::new(),
     });
     let mut loops = JoinSet::new();
     for listener in listeners {
-        loops.spawn(accept(listener, Arc::clone(&server), Arc::clone(&places)));
+        loops.spawn(accept(listener, Arc::clone(&server)));
     }
     server.shutdown.cancelled().await;
     while loops.join_next().await.is_some() {}
-    let all = server.settings.max_connections;
-    if timeout(server.settings.shutdown_grace, places.acquire_many(all)).await.is_err() {
+    let places = &server.places;
+    if timeout(server.settings.shutdown_grace, places.all_free()).await.is_err() {
         server.kill.cancel();
-        let _ = timeout(LAST_WORDS, places.acquire_many(all)).await;
+        let _ = timeout(LAST_WORDS, places.all_free()).await;
     }
 }
 
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
-}
-
-async fn accept(listener: Listener, server: Arc<Server>, places: Arc<Semaphore>) {
+async fn accept(listener: Listener, server: Arc<Server>) {
     let Listener { socket, plain, secure } = listener;
     let secure = secure.map(|(tls, router)| (tls, router.with_state(())));
     let bound = socket.local_addr().ok().filter(|address| !address.ip().is_unspecified());
@@ -105,24 +103,19 @@ async fn accept(listener: Listener, server: Arc<Server>, places: Arc<Semaphore>)
     let _ = SockRef::from(&socket).set_tcp_nodelay(true);
     tokio::select! {
         () = server.shutdown.cancelled() => {}
-        () = accept_all(&socket, &port, &server, &places) => {}
+        () = accept_all(&socket, &port, &server) => {}
     }
 }
 
-async fn accept_all(
-    listener: &TcpListener,
-    port: &Arc<Port>,
-    server: &Arc<Server>,
-    places: &Arc<Semaphore>,
-) {
+async fn accept_all(listener: &TcpListener, port: &Arc<Port>, server: &Arc<Server>) {
     let mut pause = BACK_OFF.0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 pause = BACK_OFF.0;
                 // Only then, or an idle listener would keep a place from the others.
-                let Ok(place) = Arc::clone(places).acquire_owned().await else {
-                    return;
+                let Some(place) = server.places.take(peer.ip()).await else {
+                    continue;
                 };
                 let (server, port) = (Arc::clone(server), Arc::clone(port));
                 tokio::spawn(async move {
@@ -154,7 +147,8 @@ async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Serv
     };
     let trusted = &server.settings.trusted_proxies;
     let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted));
-    let wire = Wire::new(stream, Arc::clone(&shared), Arc::clone(&server.settings));
+    let (settings, places) = (Arc::clone(&server.settings), Arc::clone(&server.places));
+    let wire = Wire::new(stream, Arc::clone(&shared), settings, places);
     let service = service(router, shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
     let result = tokio::select! {
@@ -186,9 +180,11 @@ async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream
     let Some((tls, router)) = &port.secure else {
         return Some((Stream::plain(socket), port.plain.clone()));
     };
+    let patience = server.settings.header_timeout;
+    let patience = if server.places.are_scarce() { patience / 4 } else { patience };
     let opened = tokio::select! {
         biased;
-        opened = timeout(server.settings.header_timeout, hello::open(socket, tls)) => opened,
+        opened = timeout(patience, hello::open(socket, tls)) => opened,
         () = server.shutdown.cancelled() => return None,
     };
     match opened {

@@ -17,6 +17,7 @@ mod close;
 mod framing;
 mod hello;
 mod peer;
+mod places;
 mod repair;
 mod request_line;
 mod stall;
@@ -39,8 +40,12 @@ const LONGEST_ERASE: Duration = Duration::from_mins(1);
 pub struct WireSettings {
     /// Connections served at once; further ones wait to be accepted. Default 4096.
     pub max_connections: u32,
+    /// Connections of one address, or of one /64 of IPv6, at once; further ones are closed.
+    /// Trusted proxies have no such limit. Default 2048.
+    pub max_per_address: u32,
     /// How long a request is waited for on an open connection, and then how long its head may
-    /// take. Default 30 s.
+    /// take; a quarter of it where more than three quarters of the connections are in use.
+    /// Default 30 s.
     pub header_timeout: Duration,
     /// How long a connection may take nothing of an answer, or send nothing of a body. Default
     /// 120 s, at least 60 s, because devices erase their flash meanwhile.
@@ -62,6 +67,7 @@ impl Default for WireSettings {
     fn default() -> Self {
         Self {
             max_connections: 4096,
+            max_per_address: 2048,
             header_timeout: Duration::from_secs(30),
             write_idle_timeout: Duration::from_mins(2),
             drain_bytes: 256 * 1024,
@@ -99,7 +105,6 @@ pub async fn serve(
     mut settings: WireSettings,
     shutdown: CancellationToken,
 ) {
-    settings.max_connections = settings.max_connections.max(1);
     settings.write_idle_timeout = settings.write_idle_timeout.max(LONGEST_ERASE);
     accept::run(listeners, settings, shutdown).await;
 }

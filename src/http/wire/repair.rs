@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::WireSettings;
 use super::framing::{Framing, Stage};
+use super::places::Places;
 use super::stall::{Stall, Wait};
 use super::stream::Stream;
 use super::transfer::{Shared, Watch};
@@ -28,18 +29,25 @@ pub(super) struct Wire {
     shared: Arc<Shared>,
     watch: Option<Watch>,
     settings: Arc<WireSettings>,
+    places: Arc<Places>,
     reading: Stall,
     writing: Stall,
 }
 
 impl Wire {
-    pub(super) fn new(stream: Stream, shared: Arc<Shared>, settings: Arc<WireSettings>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        shared: Arc<Shared>,
+        settings: Arc<WireSettings>,
+        places: Arc<Places>,
+    ) -> Self {
         Self {
             stream,
             framing: Framing::new(),
             shared,
             watch: None,
             settings,
+            places,
             reading: Stall::default(),
             writing: Stall::default(),
         }
@@ -83,10 +91,12 @@ impl Wire {
             Stage::Body => self.settings.write_idle_timeout,
         };
         match self.reading.poll(cx, limit, READ_STEPS) {
-            Wait::Sleeping | Wait::Step => Poll::Pending,
+            Wait::Sleeping => Poll::Pending,
+            // Whoever waits has to make room for others where there is little.
+            Wait::Step if !self.reading.has_waited() || !self.places.are_scarce() => Poll::Pending,
             // To hyper an idle connection that ends is nothing special.
-            Wait::Over if matches!(stage, Stage::Idle(_)) => Poll::Ready(Ok(())),
-            Wait::Over => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            Wait::Over | Wait::Step if matches!(stage, Stage::Idle(_)) => Poll::Ready(Ok(())),
+            Wait::Over | Wait::Step => Poll::Ready(Err(ErrorKind::TimedOut.into())),
         }
     }
 

@@ -470,6 +470,83 @@ async fn beyond_the_limit_connections_wait() {
     assert!(rest(&mut third).await.ends_with("<GET /y>"));
 }
 
+/// A client on another loopback address.
+async fn client_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((address, 0))).unwrap();
+    socket.connect(server).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_places() {
+    let limits = WireSettings { max_connections: 8, max_per_address: 4, ..settings() };
+    let server = Server::start(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut client = server.client().await;
+        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
+        read_until(&mut client, "<GET /x>").await;
+        held.push(client);
+    }
+    // Nothing is read of it, so its request may be answered with a reset.
+    let mut fifth = server.client().await;
+    assert!(matches!(soon(fifth.read(&mut [0; 64])).await, Ok(0) | Err(_)));
+    let mut other = client_from([127, 0, 0, 2], server.address).await;
+    other.write_all(b"GET /y HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(rest(&mut other).await.ends_with("<GET /y>"));
+    held.pop();
+    soon(async {
+        loop {
+            let mut again = server.client().await;
+            let sent = again.write_all(b"GET /z HTTP/1.0\r\n\r\n").await;
+            let mut answer = Vec::new();
+            if sent.is_ok() && again.read_to_end(&mut answer).await.is_ok() && !answer.is_empty() {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_take_all_places() {
+    let trusted_proxies = ["127.0.0.1".parse().unwrap()].into();
+    let limits =
+        WireSettings { max_connections: 8, max_per_address: 2, trusted_proxies, ..settings() };
+    let server = Server::start(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut client = server.client().await;
+        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
+        read_until(&mut client, "<GET /x>").await;
+        held.push(client);
+    }
+}
+
+#[tokio::test]
+async fn where_places_are_scarce_those_who_only_wait_make_room_and_downloads_go_on() {
+    let header_timeout = Duration::from_secs(8);
+    let limits = WireSettings { max_connections: 8, header_timeout, ..settings() };
+    let mut server = Server::start(limits).await;
+    let mut loading = server.small_client().await;
+    loading.write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n").await.unwrap();
+    let transfer = server.transfer().await;
+    let began = Instant::now();
+    let mut waiting = Vec::new();
+    for start in ["", "GET /x", "GET /x HTTP/1.1\r\nHost: a\r\n", "", "GET", "POST / H", ""] {
+        let mut client = server.client().await;
+        client.write_all(start.as_bytes()).await.unwrap();
+        waiting.push(client);
+    }
+    let mut late = server.client().await;
+    late.write_all(b"GET /late HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(rest(&mut late).await.ends_with("<GET /late>"));
+    assert!(began.elapsed() < header_timeout, "{:?}", began.elapsed());
+    assert!(rest(&mut loading).await.len() > 3_000_000);
+    drop(loading);
+    assert!(soon(transfer.end).await.unwrap().completed);
+}
+
 #[tokio::test]
 async fn a_shutdown_lets_running_answers_finish_and_takes_no_new_ones() {
     let mut server = Server::start(settings()).await;
