@@ -14,7 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::tls::records;
-use crate::support::{CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, TlsClient, exchange};
+use crate::support::{
+    CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, TlsClient, exchange, is_installed,
+};
 
 const UPDATE: &str = "/update?dev=chase&ver=v1.0.1";
 const HANDSHAKE: u8 = 22;
@@ -275,8 +277,7 @@ async fn relay(server: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<u8>>>) {
 // T27: ESPHome on an ESP8266 has buffers of 512 bytes. OpenSSL plays it, down to the last record.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_download_fits_the_buffers_that_a_device_announces() {
-    if Command::new("openssl").arg("version").stdout(Stdio::null()).status().is_err() {
-        eprintln!("SKIPPED: openssl is not installed");
+    if !is_installed("openssl") {
         return;
     }
     let app = start().await;

@@ -112,6 +112,11 @@ impl Client {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// On a connection that exists.
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
     /// Connects with a small window, like a device: little can be on its way unseen.
     pub async fn connect_small(server: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();

@@ -123,8 +123,10 @@ impl TlsClient {
 
     /// Sends bytes.
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.tls.writer().write_all(bytes).unwrap();
-        self.flush().await.unwrap();
+        for some in bytes.chunks(16 * 1024) {
+            self.tls.writer().write_all(some).unwrap();
+            self.flush().await.unwrap();
+        }
     }
 
     /// Reads until so many bytes have come in all, or to the end; says how many came.
@@ -147,6 +149,21 @@ impl TlsClient {
         answer.body = self.body[head..].to_vec();
         self.body.clear();
         answer
+    }
+
+    /// All that comes with the next answer, as text, however it is framed.
+    pub async fn page(&mut self) -> String {
+        let is_whole = |body: &[u8]| {
+            let text = String::from_utf8_lossy(body).into_owned();
+            let head = text.find("\r\n\r\n").map(|end| text[..end + 4].to_owned());
+            head.is_some_and(|head| {
+                let length = parse_answer(head.as_bytes()).length();
+                length
+                    .map_or(text.ends_with("0\r\n\r\n"), |length| body.len() >= head.len() + length)
+            })
+        };
+        while !is_whole(&self.body) && self.receive().await.unwrap() > 0 {}
+        String::from_utf8_lossy(&std::mem::take(&mut self.body)).into_owned()
     }
 
     /// Whether the server has ended the stream, without a reset.
