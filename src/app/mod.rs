@@ -53,7 +53,7 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
-use unknown::{EventBudget, UnknownCallers};
+use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
 
 /// How long a stop waits for the work behind the answers.
@@ -110,6 +110,7 @@ struct Inner {
     /// Changes of attempts that could not be written yet.
     late: Mutex<Vec<LateWrite>>,
     unknown: UnknownCallers,
+    newcomers: Newcomers,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -152,6 +153,7 @@ impl App {
             inspecting: Semaphore::new(2),
             late: Mutex::default(),
             unknown: UnknownCallers::default(),
+            newcomers: Newcomers::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

@@ -53,6 +53,32 @@ async fn two_hundred_that_say_little_keep_no_device_from_its_answer() {
 }
 
 #[tokio::test]
+async fn made_up_devices_do_not_drive_all_others_out_of_the_inbox() {
+    let app = TestApp::plan().with("--trusted-proxies").with("127.0.0.1").start().await;
+    app.platform("chase").released("v1.0.2").await;
+    let asks = async |mac: &str, address: &str| {
+        let device = FakeDevice::esp8266(mac);
+        let device = device.with_header(&format!("X-Forwarded-For: {address}"));
+        device.polls(&app, "chase", "v1.0.1").await.said()
+    };
+    asks(CHASE, "192.0.2.1").await;
+    let mut said = Vec::new();
+    for number in 0..600 {
+        let mac = format!("18:FE:35:00:{:02X}:{:02X}", number / 256, number % 256);
+        said.push(asks(&mac, "192.0.2.66").await);
+    }
+    said.dedup();
+    assert_eq!(said, [(400, "Error: Device not whitelisted.".to_owned())]);
+    asks(MARSHALL, "192.0.2.2").await;
+    assert!(app.device(CHASE).await.is_some() && app.device(MARSHALL).await.is_some());
+    assert!(app.device("18:FE:35:00:00:F9").await.is_some(), "the 250th");
+    assert!(app.device("18:FE:35:00:00:FA").await.is_none(), "the 251st");
+    let told = app.events().await;
+    let told = told.iter().filter(|event| event.text.contains("more new devices"));
+    assert_eq!(told.count(), 1);
+}
+
+#[tokio::test]
 async fn pages_and_api_answer_to_their_own_names_only() {
     let app = TestApp::plan().with("--allowed-hosts").with("ota.example.org").start().await;
     let released = app.platform("chase").released("v1.0.2").approving(CHASE).await;
