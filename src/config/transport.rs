@@ -70,7 +70,26 @@ pub(super) fn items(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::config::CommandLine;
+
+    #[test]
+    fn tls_and_device_ports_are_understood() {
+        let line = "espalier --tls SELF-signed -p 8443 --device-port 8000 --device-port 5000";
+        let parsed = CommandLine::try_parse_from(line.split(' ')).unwrap().serve;
+        assert_eq!(parsed.transport.tls, TlsMode::SelfSigned);
+        assert_eq!((parsed.port, parsed.transport.device_port), (vec![8443], vec![8000, 5000]));
+        for wrong in
+            ["--tls on", "--device-port x", "--trusted-proxies proxy", "--allowed-hosts a:1"]
+        {
+            let line = format!("espalier {wrong}");
+            let error = CommandLine::try_parse_from(line.split(' ')).unwrap_err().to_string();
+            let flag = wrong.split(' ').next().unwrap();
+            assert!(error.contains(flag), "{wrong}: {error}");
+        }
+    }
 
     #[test]
     fn networks_are_listed_with_commas() {

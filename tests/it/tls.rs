@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use espalier::domain::device::AttemptState;
-use espalier::tls::Fingerprints;
+use espalier::tls::{Fingerprints, Tls};
 use rustls::SupportedProtocolVersion;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -335,6 +335,36 @@ async fn clients_that_say_half_a_hello_hold_nobody_up() {
     client.send(&request).await;
     client.answer().await.is_firmware(&released[0].bytes);
     assert_eq!(halves.len(), 60);
+}
+
+#[tokio::test]
+async fn with_a_certificate_of_an_authority_browsers_are_told_to_come_back_with_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Tls::self_signed(folder.path(), &["localhost".to_owned()]).unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let files = made.location();
+    let plan = TestApp::plan().with("--tls").with("files");
+    let plan = plan.with("--tls-cert").with(&path(&files.certificate));
+    let app = plan.with("--tls-key").with(&path(&files.key)).start().await;
+    let mut browser = connect(&app, &TLS13).await;
+    browser.send(b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    let page = browser.answer().await;
+    assert_eq!(page.header("strict-transport-security"), Some("max-age=86400"));
+    assert_eq!(Fingerprints::of(&browser.certificate()), made.fingerprints());
+    for (origin, status) in [("http://localhost", 403), ("https://localhost", 404)] {
+        let change = format!(
+            "DELETE /api/v1/platforms/x HTTP/1.1\r\nHost: localhost\r\nOrigin: {origin}\r\n\r\n"
+        );
+        browser.send(change.as_bytes()).await;
+        assert_eq!(browser.answer().await.status, status, "{origin}");
+    }
+    browser.send(b"GET /_catalog?op=list&path=. HTTP/1.1\r\nUser-Agent: a\r\n\r\n").await;
+    assert_eq!(browser.answer().await.header("strict-transport-security"), None);
+
+    let app = start().await;
+    let mut browser = connect(&app, &TLS13).await;
+    browser.send(b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(browser.answer().await.header("strict-transport-security"), None);
 }
 
 #[tokio::test]

@@ -33,6 +33,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::NOTHING;
 pub use error::PageError;
 use page::{Back, FLASH_COOKIE, Page};
 
@@ -148,7 +149,7 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
         accept.is_some_and(|accept| accept.contains("text/html"))
     };
     if !html(request.headers()) {
-        return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
+        return (StatusCode::NOT_FOUND, NOTHING).into_response();
     }
     let (mut parts, _) = request.into_parts();
     let back = Back::of(&parts.headers).or("/");

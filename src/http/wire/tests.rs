@@ -1,7 +1,7 @@
 //! The listeners as clients meet them, over real sockets.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,8 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -22,6 +24,7 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Connection, Listener, Outcome, Transfer, WireSettings, accept};
+use crate::tls::Tls;
 
 /// Longer than anything here takes when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +47,7 @@ struct Server {
     release: Arc<Notify>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
+    certificate: Option<CertificateDer<'static>>,
 }
 
 async fn firmware(
@@ -72,6 +76,13 @@ async fn echo(request: Request) -> String {
 
 impl Server {
     async fn start(settings: WireSettings) -> Self {
+        Self::start_with(settings, None).await
+    }
+
+    async fn start_with(settings: WireSettings, tls: Option<Arc<Tls>>) -> Self {
+        let certificate = tls
+            .as_ref()
+            .map(|tls| CertificateDer::from_pem_file(&tls.location().certificate).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, transfers) = mpsc::unbounded_channel();
@@ -98,9 +109,10 @@ impl Server {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(backstage);
         let shutdown = CancellationToken::new();
-        let listeners = vec![Listener::plain(listener, router)];
+        let secure = tls.map(|tls| (tls, router.clone()));
+        let listeners = vec![Listener { socket: listener, plain: router, secure }];
         let task = tokio::spawn(accept::run(listeners, settings, shutdown.clone()));
-        Self { address, transfers, entered, release, shutdown, task }
+        Self { address, transfers, entered, release, shutdown, task, certificate }
     }
 
     async fn client(&self) -> TcpStream {
@@ -381,6 +393,58 @@ async fn a_slow_reader_is_served_and_a_dead_one_given_up() {
     // The pause is the device's, not the test's.
     while began.elapsed() < Duration::from_secs(4) {
         soon(slow.read(&mut [0; 4096])).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(transfer.end.try_recv().is_err(), "a slow reader was given up");
+    let outcome = server.outcome().await;
+    assert!(!outcome.completed && outcome.bytes < 1_000_000, "{outcome:?}");
+    drop(dead);
+}
+
+/// A client that has shaken hands, and has its request on the way: nothing of the answer is read.
+async fn secure_client(server: &Server, request: &[u8]) -> TcpStream {
+    use rustls::client::ClientConnection;
+    let (mut stream, trusted) = (server.small_client().await, server.certificate.clone().unwrap());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS12]).unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    tls.writer().write_all(request).unwrap();
+    while tls.is_handshaking() || tls.wants_write() {
+        let mut out = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut out).unwrap();
+        }
+        stream.write_all(&out).await.unwrap();
+        if tls.is_handshaking() {
+            let mut some = [0; 4096];
+            let length = soon(stream.read(&mut some)).await.unwrap();
+            tls.read_tls(&mut &some[..length]).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+    }
+    stream
+}
+
+#[tokio::test]
+async fn with_tls_too_a_slow_reader_is_served_and_a_dead_one_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Arc::new(Tls::self_signed(folder.path(), &["localhost".to_owned()]).unwrap());
+    let write_idle_timeout = Duration::from_secs(2);
+    let settings = WireSettings { write_idle_timeout, ..settings() };
+    let mut server = Server::start_with(settings, Some(tls)).await;
+    let request = b"GET /firmware/4000000 HTTP/1.0\r\n\r\n";
+    let mut slow = secure_client(&server, request).await;
+    let mut transfer = server.transfer().await;
+    let dead = secure_client(&server, request).await;
+    let began = Instant::now();
+    // Slower than a record in the time that a dead one is given. The pause is the device's.
+    while began.elapsed() < Duration::from_secs(6) {
+        soon(slow.read(&mut [0; 256])).await.unwrap();
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(transfer.end.try_recv().is_err(), "a slow reader was given up");
