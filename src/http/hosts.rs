@@ -14,7 +14,7 @@ use axum::http::uri::Authority;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::{Exposure, api};
+use super::{Exposure, api, device};
 use crate::app::App;
 use crate::config::HostNames;
 
@@ -45,8 +45,13 @@ pub(super) fn refusal(app: &App, exposure: &Exposure, request: &Request) -> Opti
     if is_own(named, public, &exposure.allowed_hosts) {
         return None;
     }
-    tracing::warn!(http.host = named, "a request for a name that is not ours was refused");
     let name: String = name(named).chars().take(NAME_SHOWN).collect();
+    tracing::debug!(http.host = name, "a request for a name that is not ours was refused");
+    let event = format!(
+        "asked for a page by the name “{name}”, which is not one of this server's: see \
+         ESPALIER_ALLOWED_HOSTS."
+    );
+    app.refuse_unknown(device::Caller::of(request).address, "unknown_host", &event);
     let text = format!(
         "This server does not know the name “{name}”, so it takes the request for a trick of \
          another site. Use its IP address, or name it at the start: --allowed-hosts \

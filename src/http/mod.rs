@@ -96,6 +96,8 @@ async fn use_tls(State(app): State<App>, request: Request) -> Response {
     let browser = browser.is_some_and(|accept| accept.contains("text/html"));
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
     let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    // A name before the host would only be there to mislead.
+    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
     if let (true, &Method::GET, Some(authority)) = (browser, request.method(), authority) {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
         return Redirect::temporary(&format!("https://{authority}{path}")).into_response();

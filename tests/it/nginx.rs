@@ -52,8 +52,8 @@ impl Nginx {
         let files = made.location();
         let mut server = snippet("nginx").to_owned();
         for (written, here) in [
-            ("listen 443 ssl;", format!("listen {people} ssl;")),
-            ("listen 80;", format!("listen {devices};")),
+            ("listen 443 ", format!("listen {people} ")),
+            ("listen 80 ", format!("listen {devices} ")),
             ("/etc/ssl/ota.example.com.pem", path(&files.certificate)),
             ("/etc/ssl/ota.example.com.key", path(&files.key)),
             ("127.0.0.1:8000", app.addresses[0].to_string()),

@@ -1,9 +1,10 @@
 //! HTTP/1 as devices speak it: an accept loop of our own over hyper.
 //!
 //! It does what neither hyper nor axum do: it repairs the request lines that real clients send
-//! (`repair`, `framing`, `request_line`), knows how much of a firmware has left and whether it
-//! arrived (`transfer`), closes so that a refusal reaches the one it is meant for (`close`), and
-//! bounds connections, waiting and shutdown (`accept`, `stall`).
+//! (`repair`, `framing`, `request_line`), speaks TLS in records that small devices can take
+//! (`hello`, `stream`), knows who asks behind a proxy (`peer`), how much of a firmware has left and
+//! whether it arrived (`transfer`), closes so that a refusal reaches the one it is meant for
+//! (`close`), and bounds connections, waiting and shutdown (`accept`, `places`, `stall`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,8 @@ pub struct WireSettings {
     /// Default 30 s.
     pub header_timeout: Duration,
     /// How long a connection may take nothing of an answer, or send nothing of a body. Default
-    /// 120 s, at least 60 s, because devices erase their flash meanwhile.
+    /// 120 s, at least 60 s, because devices erase their flash meanwhile. A body has a quarter of
+    /// it where connections are scarce.
     pub write_idle_timeout: Duration,
     /// What a client may still send after a watched answer. Default 256 KiB.
     pub drain_bytes: u64,

@@ -2,16 +2,19 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::WireSettings;
 use crate::domain::network::Network;
 
 /// Bits of an IPv6 address that one household has for itself.
 const HOUSEHOLD: u32 = 64;
+/// How often it is told that an address has too many connections.
+const QUIET: Duration = Duration::from_mins(1);
 
 /// The places of all listeners.
 #[derive(Debug)]
@@ -20,9 +23,15 @@ pub(super) struct Places {
     all: u32,
     for_one: u32,
     exempt: Arc<[Network]>,
-    held: Mutex<HashMap<IpAddr, u32>>,
-    /// Whether somebody was turned away since the last that was not.
-    turning_away: AtomicBool,
+    held: Mutex<Held>,
+}
+
+/// Who holds places.
+#[derive(Debug, Default)]
+struct Held {
+    counts: HashMap<IpAddr, u32>,
+    /// When it was last told that somebody has too many.
+    told: Option<Instant>,
 }
 
 /// A place that is held; free again when it is dropped.
@@ -44,7 +53,6 @@ impl Places {
             for_one: settings.max_per_address.max(1),
             exempt: Arc::clone(&settings.trusted_proxies),
             held: Mutex::default(),
-            turning_away: AtomicBool::new(false),
         })
     }
 
@@ -63,9 +71,11 @@ impl Places {
         }
         let whose = household(remote);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = held.entry(whose).or_default();
+        let held = &mut *held;
+        let count = held.counts.entry(whose).or_default();
         if *count >= self.for_one {
-            if !self.turning_away.swap(true, Ordering::Relaxed) {
+            if held.told.is_none_or(|told| told.elapsed() >= QUIET) {
+                held.told = Some(Instant::now());
                 tracing::warn!(
                     net.address = %remote,
                     limit = self.for_one,
@@ -75,7 +85,6 @@ impl Places {
             return None;
         }
         *count += 1;
-        self.turning_away.store(false, Ordering::Relaxed);
         Some(Place { places, whose: Some(whose), permit: None })
     }
 
@@ -106,10 +115,10 @@ impl Drop for Place {
     fn drop(&mut self) {
         let Some(whose) = self.whose else { return };
         let mut held = self.places.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = held.get_mut(&whose) {
+        if let Some(count) = held.counts.get_mut(&whose) {
             *count -= 1;
             if *count == 0 {
-                held.remove(&whose);
+                held.counts.remove(&whose);
             }
         }
     }
@@ -153,7 +162,7 @@ mod tests {
             held.push(places.take("10.0.0.1".parse().unwrap()).await.unwrap());
         }
         assert!(places.are_scarce());
-        assert!(places.held.lock().unwrap().is_empty());
+        assert!(places.held.lock().unwrap().counts.is_empty());
         held.clear();
         assert!(!places.are_scarce());
         places.all_free().await;
