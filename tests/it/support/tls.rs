@@ -103,12 +103,20 @@ impl TlsClient {
         soon(self.stream.write_all(&out)).await
     }
 
-    /// One read of the socket; 0 at the end of the stream.
+    /// Reads one record, as devices do: what stands behind it stays in the socket. 0 at the end of
+    /// the stream.
     async fn receive(&mut self) -> io::Result<usize> {
-        let mut some = vec![0; 4096];
-        let length = soon(self.stream.read(&mut some)).await?;
-        self.received.extend(&some[..length]);
-        let mut some = &some[..length];
+        let mut some = vec![0; 5];
+        if soon(self.stream.read(&mut some[..1])).await? == 0 {
+            return Ok(0);
+        }
+        soon(self.stream.read_exact(&mut some[1..])).await?;
+        let length = usize::from(u16::from_be_bytes([some[3], some[4]]));
+        some.resize(5 + length, 0);
+        soon(self.stream.read_exact(&mut some[5..])).await?;
+        self.received.extend(&some);
+        let length = some.len();
+        let mut some = some.as_slice();
         while !some.is_empty() {
             self.tls.read_tls(&mut some)?;
             self.tls.process_new_packets().map_err(io::Error::other)?;
