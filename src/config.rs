@@ -9,6 +9,12 @@ use std::str::FromStr;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+mod exposure;
+mod transport;
+
+pub use exposure::{FrameAncestors, HostNames};
+pub use transport::{Networks, TlsMode, Transport};
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -88,7 +94,7 @@ fn address(text: &str) -> Result<IpAddr, String> {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve devices and pages (the default)
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Ask a running server whether it is well; exit code 0 means yes
     Healthcheck(Healthcheck),
 }
@@ -140,6 +146,9 @@ pub struct Serve {
     /// Who may change things: none (anyone who reaches the server)
     #[arg(long, env = "ESPALIER_AUTH", default_value = "none", ignore_case = true)]
     pub auth: Auth,
+    /// How it is reached.
+    #[command(flatten)]
+    pub transport: Transport,
 }
 
 /// Who may change things.
@@ -231,6 +240,18 @@ impl PublicUrl {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Its name or address alone, that of IPv6 without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        let behind = self.0.split_once("://").map_or(self.0.as_str(), |(_, behind)| behind);
+        let authority = behind.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit('@').next().unwrap_or_default();
+        match host.strip_prefix('[') {
+            Some(rest) => rest.split(']').next().unwrap_or_default(),
+            None => host.split(':').next().unwrap_or_default(),
+        }
     }
 }
 
@@ -336,6 +357,17 @@ mod tests {
         assert_eq!(url.as_str(), "http://192.168.1.10:8000");
         for text in ["192.168.1.10:8000", "http://", "ftp://x", "http://a b", "http://x\"y"] {
             assert!(text.parse::<PublicUrl>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_url_knows_its_host() {
+        for (url, host) in [
+            ("http://192.168.1.10:8000", "192.168.1.10"),
+            ("https://ota.example/base", "ota.example"),
+            ("http://[fd00::1]:8000", "fd00::1"),
+        ] {
+            assert_eq!(url.parse::<PublicUrl>().unwrap().host(), host);
         }
     }
 

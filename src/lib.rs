@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! main → cli → server      wire everything together (config: the command line; machine, clock)
+//!        tls               certificates, and the first bytes of TLS connections
 //!        http · jobs       adapters: HTTP (axum, askama), timers
 //!        app               what the program does, without HTTP
 //!        store · blobs     the database (sqlx) · the firmware files
@@ -51,3 +52,4 @@ pub mod jobs;
 pub mod machine;
 pub mod server;
 pub mod store;
+pub mod tls;

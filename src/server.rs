@@ -1,22 +1,25 @@
 //! Puts the program together, serves, and stops in order.
 
+mod ports;
+
 use std::fs::{File, TryLockError};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Limits};
 use crate::blobs::Blobs;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Serve;
-use crate::http::wire::WireSettings;
-use crate::machine::{in_container, lan_address};
+use crate::http::layers::SecurityHeaders;
+use crate::http::{self, Exposure, wire::WireSettings};
+use crate::jobs;
 use crate::store::Store;
-use crate::{http, jobs};
+use crate::tls::TlsError;
+use ports::Ports;
 
 /// Why the server cannot start, in words for the person who started it.
 #[derive(Debug, thiserror::Error)]
@@ -41,10 +44,12 @@ pub enum StartError {
         source: io::Error,
     },
     /// A port cannot be listened on.
-    #[error("cannot listen on {address} (--bind, --port, ESPALIER_BIND, ESPALIER_PORT): {source}")]
+    #[error("cannot listen on {address} ({variable}; --bind, ESPALIER_BIND): {source}")]
     Listen {
         /// The address.
         address: SocketAddr,
+        /// Where its port comes from.
+        variable: &'static str,
         /// Why.
         source: io::Error,
     },
@@ -54,6 +59,9 @@ pub enum StartError {
     /// The firmware folder cannot be opened.
     #[error("the firmware folder in the data folder cannot be opened: {0}")]
     Blobs(#[from] crate::blobs::BlobError),
+    /// There is no certificate.
+    #[error("{0}")]
+    Tls(#[from] TlsError),
     /// The rest.
     #[error("{0}")]
     App(#[from] crate::app::Error),
@@ -63,7 +71,9 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Server {
     app: App,
-    listeners: Vec<TcpListener>,
+    ports: Ports,
+    wire: WireSettings,
+    exposure: Exposure,
     /// One process per data folder: held until the end.
     _lock: File,
 }
@@ -94,13 +104,13 @@ impl Server {
             local_only: options.bind.is_loopback(),
         };
         let app = App::open(store, blobs, clock, limits).await?;
-        let mut listeners = Vec::new();
-        for port in &options.port {
-            let address = SocketAddr::new(options.bind, *port);
-            let listener = TcpListener::bind(address).await;
-            listeners.push(listener.map_err(|source| StartError::Listen { address, source })?);
-        }
-        Ok(Self { app, listeners, _lock: lock })
+        let ports = Ports::open(options).await?;
+        let wire = WireSettings {
+            trusted_proxies: options.transport.trusted_proxies.0.clone().into(),
+            ..WireSettings::default()
+        };
+        let exposure = exposure(options, &ports);
+        Ok(Self { app, ports, wire, exposure, _lock: lock })
     }
 
     /// The program, for what else drives it.
@@ -109,45 +119,38 @@ impl Server {
         &self.app
     }
 
-    /// The addresses that are listened on.
+    /// The addresses that are listened on: those of `--port`, then those of `--device-port`.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+        self.ports.addresses()
     }
 
     /// Lines that tell a person where to go.
     #[must_use]
     pub fn greeting(&self) -> Vec<String> {
-        let public = self.app.settings().public_url.clone();
-        if in_container() {
-            return vec![match public {
-                Some(url) => format!("Open {url} in a browser; sketches ask {url}/update"),
-                None => "Ready. Set ESPALIER_PUBLIC_URL to the address that your devices use, \
-                         like http://192.168.1.10:8000: inside a container it cannot be found out."
-                    .to_owned(),
-            }];
-        }
-        let mut lines = Vec::new();
-        if let Some(url) = public {
-            lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
-        }
-        for address in self.addresses() {
-            for host in hosts(address.ip()) {
-                let url = format!("http://{}", SocketAddr::new(host, address.port()));
-                lines.push(format!("Open {url} in a browser; sketches ask {url}/update"));
-            }
-        }
-        lines
+        self.ports.greeting(self.app.settings().public_url.as_ref())
     }
 
     /// Serves until `stop`; then running downloads finish (bounded) and everything is written.
     pub async fn run(self, stop: CancellationToken) {
-        let Self { app, listeners, _lock } = self;
+        let Self { app, ports, wire, exposure, _lock } = self;
         jobs::start(&app, &stop);
-        let router = http::router(app.clone());
-        http::wire::serve(listeners, router, WireSettings::default(), stop).await;
+        if let Some(tls) = ports.tls() {
+            app.tasks().spawn(ports::keep_fresh(Arc::clone(tls), stop.clone()));
+        }
+        let listeners = ports.listeners(&app, exposure);
+        http::wire::serve(listeners, wire, stop).await;
         app.close().await;
     }
+}
+
+/// How pages and API are shown to the world outside.
+fn exposure(options: &Serve, ports: &Ports) -> Exposure {
+    let tls = ports.tls().cloned();
+    let strict = tls.as_ref().is_some_and(|tls| !tls.is_made_here());
+    let headers = SecurityHeaders::new(&options.transport.frame_ancestors, strict);
+    let allowed_hosts = Arc::new(options.transport.allowed_hosts.clone());
+    Exposure { tls, headers: Arc::new(headers), allowed_hosts }
 }
 
 /// Makes the data folder and takes its lock.
@@ -172,17 +175,5 @@ fn catalog_folder(folder: &Path) -> Result<PathBuf, StartError> {
         Ok(real)
     } else {
         Err(failed(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder")))
-    }
-}
-
-/// The addresses under which a listener can be reached.
-fn hosts(bound: IpAddr) -> Vec<IpAddr> {
-    if !bound.is_unspecified() {
-        return vec![bound];
-    }
-    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    match lan_address() {
-        Some(lan) if lan != local => vec![lan, local],
-        _ => vec![local],
     }
 }

@@ -14,16 +14,17 @@ use crate::store::{NewDevice, News};
 
 impl App {
     /// Records a device that nobody knows: as pending, or as approved where its platform is open.
+    /// Says whether it is recorded: its address may have brought too many.
     pub(super) async fn record_first_contact(
         &self,
         poll: &Poll,
         shelf: &Shelf,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let mac = poll.report.mac;
         let _recording = self.0.recording.lock().await;
         if self.0.fleet.with(mac, |_| ()).is_some() {
-            return Ok(());
+            return Ok(true);
         }
         let platform = match &poll.wanted {
             Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
@@ -34,6 +35,13 @@ impl App {
         let open = platform.filter(|p| p.platform.admission == Admission::Any);
         let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
         if approval == Approval::Pending {
+            let places = self.settings().pending_limit;
+            if !self.0.newcomers.allows(poll.address, places, now) {
+                let text = "brings more new devices than one address may in an hour; further \
+                            ones are refused and not recorded.";
+                self.refuse_unknown(poll.address, "newcomers", text);
+                return Ok(false);
+            }
             self.forget_stalest_pending().await?;
         }
         let mut report = poll.report.clone();
@@ -69,7 +77,7 @@ impl App {
         if self.0.strangers.allows(now) {
             self.record_later(event.by(poll.address.to_string()));
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Approves a pending device whose platform is open.

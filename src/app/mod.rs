@@ -60,7 +60,7 @@ use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
 use recognise::Closer;
-use unknown::{EventBudget, UnknownCallers};
+use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
 
 /// How long a stop waits for the work behind the answers.
@@ -120,6 +120,7 @@ struct Inner {
     late: Mutex<Vec<LateWrite>>,
     closer: Closer,
     unknown: UnknownCallers,
+    newcomers: Newcomers,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -164,6 +165,7 @@ impl App {
             late: Mutex::default(),
             closer: Closer::default(),
             unknown: UnknownCallers::default(),
+            newcomers: Newcomers::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

@@ -1,7 +1,7 @@
 //! Requests that nobody can be named for: logged once an hour per address, not once a request.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, PoisonError};
 
 use super::App;
@@ -63,6 +63,34 @@ impl EventBudget {
             );
         }
         used.1 <= self.hourly
+    }
+}
+
+/// How many devices of one address may be recorded as pending in an hour, whatever the settings.
+const FEW: u32 = 100;
+/// Addresses whose newcomers are counted apart; those of further ones are counted together.
+const ADDRESSES: usize = 4096;
+
+/// How many new devices each address has brought in this hour: MAC addresses can be made up, and
+/// whoever does must not drive all others out of the inbox.
+#[derive(Debug, Default)]
+pub(super) struct Newcomers(Mutex<(i64, HashMap<IpAddr, u32>)>);
+
+impl Newcomers {
+    /// Whether one more device may be recorded for this address: half of the places that there
+    /// are for those who wait.
+    pub(super) fn allows(&self, address: IpAddr, places: u32, now: Timestamp) -> bool {
+        let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (hour, counts) = &mut *counted;
+        if *hour != now.div_euclid(3600) {
+            *hour = now.div_euclid(3600);
+            counts.clear();
+        }
+        let known = counts.len() < ADDRESSES || counts.contains_key(&address);
+        let address = if known { address } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
+        let count = counts.entry(address).or_default();
+        *count += 1;
+        *count <= FEW.max(places / 2)
     }
 }
 

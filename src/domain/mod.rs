@@ -11,6 +11,7 @@ pub mod image;
 pub mod learnt;
 pub mod mac;
 pub mod names;
+pub mod network;
 pub mod platform;
 pub mod release;
 pub mod report;

@@ -1,55 +1,101 @@
 //! Layers around the pages and the API: security headers, and the refusal of changes that another
 //! site's page asks for.
 
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Nothing inline, nothing from elsewhere, no frames.
+use super::wire::Connection;
+use super::{Exposure, api};
+use crate::config::FrameAncestors;
+
+/// Nothing inline, nothing from elsewhere; who may frame it is added.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; \
-    base-uri 'none'; frame-ancestors 'none'";
+    base-uri 'none'; frame-ancestors ";
+/// Browsers remember for a day that this host is only asked with TLS. Not longer, because that
+/// holds for every port of the host, and a home server may have others that speak plain HTTP.
+const STRICT: HeaderValue = HeaderValue::from_static("max-age=86400");
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 
-/// Adds the security headers to every answer that does not bring its own.
-pub async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    secure(response.headers_mut());
-    response
+/// The headers that every page and every answer of the API has.
+#[derive(Debug, Clone)]
+pub struct SecurityHeaders {
+    always: Vec<(HeaderName, HeaderValue)>,
+    /// Whether browsers are told to come back with TLS only.
+    strict: bool,
 }
 
-/// Adds the security headers, where the answer does not bring its own.
-pub fn secure(headers: &mut HeaderMap) {
-    for (name, value) in [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+impl SecurityHeaders {
+    /// With these frames allowed; `strict` where an authority vouches for the certificate.
+    #[must_use]
+    pub fn new(frames: &FrameAncestors, strict: bool) -> Self {
+        let own = |text| HeaderValue::from_static(text);
+        let policy = HeaderValue::try_from(format!("{POLICY}{}", frames.as_str()));
+        let mut always = vec![
+            (CONTENT_SECURITY_POLICY, policy.unwrap_or(own("default-src 'none'"))),
+            (X_CONTENT_TYPE_OPTIONS, own("nosniff")),
+            (REFERRER_POLICY, own("same-origin")),
+            (CROSS_ORIGIN_RESOURCE_POLICY, own("same-origin")),
+        ];
         // Browsers that do not know `frame-ancestors` know this one.
-        (X_FRAME_OPTIONS, "DENY"),
-        (REFERRER_POLICY, "same-origin"),
-    ] {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+        match frames.as_str() {
+            "'none'" => always.push((X_FRAME_OPTIONS, own("DENY"))),
+            "'self'" => always.push((X_FRAME_OPTIONS, own("SAMEORIGIN"))),
+            _ => {}
+        }
+        Self { always, strict }
     }
+
+    /// Adds them, where the answer does not bring its own.
+    pub fn add(&self, headers: &mut HeaderMap, connection: Option<&Connection>) {
+        for (name, value) in &self.always {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+        if self.strict && connection.is_some_and(|connection| connection.peer().secure) {
+            headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICT);
+        }
+    }
+}
+
+/// Adds the security headers to every answer that does not bring its own.
+pub async fn security_headers(
+    State(exposure): State<Exposure>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let connection = request.extensions().get::<Connection>().cloned();
+    let mut response = next.run(request).await;
+    exposure.headers.add(response.headers_mut(), connection.as_ref());
+    response
 }
 
 /// Refuses changes that a page of another site asks a browser to make here. Without access
 /// control this is all that stands between a home network and any page its people visit.
 pub async fn same_origin(request: Request, next: Next) -> Response {
-    if changes(request.method()) && is_foreign(request.headers()) {
-        tracing::warn!(
-            http.method = %request.method(),
-            http.path = request.uri().path(),
-            "a change asked for by another site was refused",
-        );
-        let text = "This change was asked for by a page of another site, so it was refused.\n";
-        return (StatusCode::FORBIDDEN, text).into_response();
+    let connection = request.extensions().get::<Connection>();
+    let secure = connection.is_some_and(|connection| connection.peer().secure);
+    if !changes(request.method()) || !is_foreign(request.headers(), secure) {
+        return next.run(request).await;
     }
-    next.run(request).await
+    tracing::warn!(
+        http.method = %request.method(),
+        http.path = request.uri().path(),
+        "a change asked for by another site was refused",
+    );
+    let text = "This change was asked for by a page of another site, so it was refused.";
+    if api::is_below(request.uri().path()) {
+        return api::Problem::new(StatusCode::FORBIDDEN, "foreign_origin", text).into_response();
+    }
+    (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
 }
 
 fn changes(method: &Method) -> bool {
@@ -58,7 +104,7 @@ fn changes(method: &Method) -> bool {
 
 /// Whether a browser says that the request comes from elsewhere. Programs like curl send neither
 /// header and are no danger: no other site steers them.
-fn is_foreign(headers: &HeaderMap) -> bool {
+fn is_foreign(headers: &HeaderMap, secure: bool) -> bool {
     if let Some(site) = headers.get(SEC_FETCH_SITE) {
         return !matches!(site.as_bytes(), b"same-origin" | b"none");
     }
@@ -67,6 +113,10 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     };
     let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    // What came without TLS may be anybody's, also under our own name.
+    if secure && origin.as_ref().and_then(Uri::scheme_str) == Some("http") {
+        return true;
+    }
     match (origin.as_ref().and_then(Uri::authority), host) {
         (Some(origin), Some(host)) => !origin.as_str().eq_ignore_ascii_case(host),
         // `Origin: null` and unreadable ones are nobody's own pages.
@@ -92,7 +142,7 @@ mod tests {
             &[("host", "pi.lan"), ("sec-fetch-site", "same-origin")],
             &[("host", "pi.lan"), ("sec-fetch-site", "none")],
         ] {
-            assert!(!is_foreign(&headers(pairs)), "{pairs:?}");
+            assert!(!is_foreign(&headers(pairs), false), "{pairs:?}");
         }
     }
 
@@ -105,7 +155,33 @@ mod tests {
             &[("host", "pi.lan"), ("sec-fetch-site", "cross-site")],
             &[("host", "pi.lan"), ("sec-fetch-site", "same-site")],
         ] {
-            assert!(is_foreign(&headers(pairs)), "{pairs:?}");
+            assert!(is_foreign(&headers(pairs), false), "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn with_tls_a_page_of_the_same_name_without_it_is_foreign() {
+        for (origin, foreign) in [("http://pi.lan", true), ("https://pi.lan", false)] {
+            assert_eq!(
+                is_foreign(&headers(&[("host", "pi.lan"), ("origin", origin)]), true),
+                foreign
+            );
+        }
+    }
+
+    #[test]
+    fn frames_are_allowed_to_those_who_are_named() {
+        for (setting, policy, old) in [
+            ("none", "frame-ancestors 'none'", Some("DENY")),
+            ("self", "frame-ancestors 'self'", Some("SAMEORIGIN")),
+            ("http://ha.local:8123", "frame-ancestors http://ha.local:8123", None),
+        ] {
+            let mut map = HeaderMap::new();
+            SecurityHeaders::new(&setting.parse().unwrap(), true).add(&mut map, None);
+            let said = map[CONTENT_SECURITY_POLICY].to_str().unwrap();
+            assert!(said.ends_with(policy), "{said}");
+            assert_eq!(map.get(X_FRAME_OPTIONS).map(HeaderValue::as_bytes), old.map(str::as_bytes));
+            assert!(!map.contains_key(STRICT_TRANSPORT_SECURITY), "without TLS");
         }
     }
 

@@ -5,29 +5,55 @@
 pub mod api;
 pub mod assets;
 pub mod device;
+mod hosts;
 pub mod layers;
 mod probes;
 pub mod view;
 pub mod web;
 pub mod wire;
 
+use std::net::SocketAddr;
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Extension, Request, State};
+use axum::http::header::{ACCEPT, HOST};
+use axum::http::uri::Authority;
+use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::app::App;
+use crate::config::HostNames;
+use crate::tls::Tls;
+use layers::SecurityHeaders;
 use wire::Connection;
 
+/// What is answered where nothing is, to those who want no page.
+const NOTHING: &str = "There is nothing at this address.\n";
+
+/// How pages and API are shown to the world outside.
+#[derive(Debug, Clone)]
+pub struct Exposure {
+    /// The certificate, where TLS is spoken.
+    pub tls: Option<Arc<Tls>>,
+    /// The headers of all answers.
+    pub headers: Arc<SecurityHeaders>,
+    /// Names by which they are asked for, besides those that are ours anyway.
+    pub allowed_hosts: Arc<HostNames>,
+}
+
 /// Everything that is served.
-pub fn router(app: App) -> Router {
+pub fn router(app: App, exposure: Exposure) -> Router {
     let people = Router::new()
         .merge(web::router())
         .merge(api::router())
         .merge(assets::router())
+        .layer(Extension(exposure.clone()))
         .layer(middleware::from_fn(layers::same_origin))
-        .layer(middleware::from_fn(layers::security_headers))
+        .layer(middleware::from_fn_with_state((app.clone(), exposure.clone()), hosts::known))
+        .layer(middleware::from_fn_with_state(exposure.clone(), layers::security_headers))
         .layer(middleware::from_fn(name_caller))
         .layer(middleware::from_fn_with_state(app.clone(), updaters_first))
         .layer(CatchPanicLayer::new());
@@ -35,8 +61,19 @@ pub fn router(app: App) -> Router {
         .merge(people)
         .merge(device::router())
         .merge(probes::router())
-        .fallback(fallback)
+        .fallback(move |state: State<App>, request: Request| fallback(state, exposure, request))
         .with_state(app)
+}
+
+/// What is served where only devices are: their routes, and whether the process lives.
+pub fn device_router(app: App) -> Router {
+    let router = device::router().merge(probes::liveness());
+    router.fallback(device_fallback).with_state(app)
+}
+
+/// What is answered without TLS on a port that demands it: the probes, and where to go.
+pub fn turned_away(app: App) -> Router {
+    probes::router().fallback(use_tls).with_state(app)
 }
 
 /// A sketch may ask for any path, also for one that a page has.
@@ -47,18 +84,53 @@ async fn updaters_first(State(app): State<App>, request: Request, next: Next) ->
     }
 }
 
-/// What no route knows: a device's file or path, else the page that says so.
-async fn fallback(State(app): State<App>, request: Request) -> Response {
-    match device::fallback(State(app.clone()), request).await {
-        Ok(response) => response,
-        Err(request) => web::not_found(State(app), request).await.into_response(),
-    }
+/// What no route of devices knows: a device's file or path, else nothing.
+async fn device_fallback(State(app): State<App>, request: Request) -> Response {
+    let answer = device::fallback(State(app), request).await;
+    answer.unwrap_or_else(|_| (StatusCode::NOT_FOUND, NOTHING).into_response())
 }
 
-/// Passes the address of the connection on in the form that extractors expect.
+/// Sends a browser to the same address with TLS; tells others, and the log, what is wrong.
+async fn use_tls(State(app): State<App>, request: Request) -> Response {
+    let browser = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let browser = browser.is_some_and(|accept| accept.contains("text/html"));
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    // A name before the host would only be there to mislead.
+    let authority = authority.filter(|authority| !authority.as_str().contains('@'));
+    if let (true, &Method::GET, Some(authority)) = (browser, request.method(), authority) {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        return Redirect::temporary(&format!("https://{authority}{path}")).into_response();
+    }
+    let address = device::Caller::of(&request).address;
+    let text = "asked without TLS on a port that demands it. Let its sketch begin the address \
+                with https, or give devices a port of their own by --device-port.";
+    app.refuse_unknown(address, "plain_http", text);
+    (StatusCode::BAD_REQUEST, "Error: This port speaks TLS: begin the address with https.\n")
+        .into_response()
+}
+
+/// What no route knows: a device's file or path, else the page that says so.
+async fn fallback(State(app): State<App>, exposure: Exposure, request: Request) -> Response {
+    let request = match device::fallback(State(app.clone()), request).await {
+        Ok(response) => return response,
+        Err(request) => request,
+    };
+    let connection = request.extensions().get::<Connection>().cloned();
+    let mut response = match hosts::refusal(&app, &exposure, &request) {
+        None => web::not_found(State(app), request).await,
+        Some(response) => response,
+    };
+    exposure.headers.add(response.headers_mut(), connection.as_ref());
+    response
+}
+
+/// Passes on who asks in the forms that extractors expect: as a [`wire::Peer`], and its address.
 async fn name_caller(mut request: Request, next: Next) -> Response {
-    if let Some(peer) = request.extensions().get::<Connection>().map(Connection::peer) {
-        request.extensions_mut().insert(ConnectInfo(peer));
+    if let Some(connection) = request.extensions().get::<Connection>() {
+        let (peer, port) = (connection.peer(), connection.remote().port());
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.address, port)));
     }
     next.run(request).await
 }

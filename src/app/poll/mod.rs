@@ -147,10 +147,14 @@ impl App {
                 }
                 Look::Unknown => {
                     let recorded = Box::pin(self.record_first_contact(&poll, &shelf, now)).await;
-                    if let Err(error) = recorded {
-                        return self.fault(&error, poll.report.mac);
+                    match recorded {
+                        Err(error) => return self.fault(&error, poll.report.mac),
+                        Ok(true) => look = self.look(&poll, &shelf, now, false),
+                        Ok(false) => {
+                            let stranger = Live::new(0, Approval::Pending, None);
+                            return self.answer(&poll, &find(&poll, &stranger, &shelf));
+                        }
                     }
-                    look = self.look(&poll, &shelf, now, false);
                 }
             }
         }

@@ -32,6 +32,12 @@ pub fn router() -> Router<App> {
         .route("/api/{*rest}", any(unknown))
 }
 
+/// Whether a path belongs to the API, so that its errors are problem documents.
+#[must_use]
+pub fn is_below(path: &str) -> bool {
+    path.strip_prefix("/api").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// What is true now may be false in a second.
 async fn never_stored(mut response: Response) -> Response {
     let headers = response.headers_mut();

@@ -55,7 +55,11 @@ impl From<&Partition> for PartView {
 
 impl Problem {
     /// A problem in a sentence of its own.
-    pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+    pub(in crate::http) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { status, code, detail: detail.into(), more: Map::new() }
     }
 
@@ -146,6 +150,7 @@ impl IntoResponse for Problem {
 fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "The request cannot be read",
+        StatusCode::FORBIDDEN => "Not allowed",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
         StatusCode::CONFLICT => "In conflict with what is there",
@@ -153,6 +158,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "Another kind of file or body is expected",
         StatusCode::UNPROCESSABLE_ENTITY => "Cannot be done as asked",
         StatusCode::INSUFFICIENT_STORAGE => "The disk is full",
+        StatusCode::MISDIRECTED_REQUEST => "Asked for by another name",
         _ => "Something broke",
     }
 }

@@ -37,7 +37,7 @@ impl Caller {
     #[must_use]
     pub fn of(request: &Request) -> Self {
         let connection = request.extensions().get::<Connection>();
-        let address = connection.map(|connection| connection.peer().ip().to_canonical());
+        let address = connection.map(|connection| connection.peer().address);
         let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(shorten);
         Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), host }
     }

@@ -24,7 +24,8 @@ impl Address {
             return Self::read(url.as_str(), true);
         }
         let host = page.host.as_deref().unwrap_or("localhost:8000");
-        let seen = Self::read(&format!("http://{host}"), false);
+        let scheme = if page.secure { "https" } else { "http" };
+        let seen = Self::read(&format!("{scheme}://{host}"), false);
         if !seen.is_local() || in_container() || app.limits().local_only {
             return seen;
         }
@@ -37,9 +38,12 @@ impl Address {
             return self;
         };
         let host = if lan.is_ipv6() { format!("[{lan}]") } else { lan.to_string() };
-        match self.port {
-            80 => Self::read(&format!("http://{host}"), false),
-            port => Self::read(&format!("http://{host}:{port}"), false),
+        let secure = self.base.starts_with("https://");
+        match (secure, self.port) {
+            (false, 80) => Self::read(&format!("http://{host}"), false),
+            (false, port) => Self::read(&format!("http://{host}:{port}"), false),
+            (true, 443) => Self::read(&format!("https://{host}"), false),
+            (true, port) => Self::read(&format!("https://{host}:{port}"), false),
         }
     }
 
@@ -79,7 +83,9 @@ impl Address {
             return format!("{} looks like the inside of a container.", self.base);
         }
         if self.base.starts_with("https://") {
-            return "The address begins with https: most sketches only speak http.".to_owned();
+            return "The address begins with https: a sketch needs a WiFiClientSecure for it, with \
+                    the fingerprint from Settings."
+                .to_owned();
         }
         String::new()
     }
@@ -129,6 +135,8 @@ mod tests {
         let local = |base: &str| Address::read(base, false).in_network(lan).base;
         assert_eq!(local("http://localhost:8123"), "http://192.168.1.10:8123");
         assert_eq!(local("http://127.0.0.1"), "http://192.168.1.10");
+        assert_eq!(local("https://localhost:8443"), "https://192.168.1.10:8443");
+        assert_eq!(local("https://127.0.0.1"), "https://192.168.1.10");
         let none = Address::read("http://localhost:8123", false);
         let loopback = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
         assert_eq!(none.clone().in_network(loopback), none);

@@ -39,7 +39,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
-use crate::http::layers;
+use crate::http::NOTHING;
 pub use error::PageError;
 use page::{Back, FLASH_COOKIE, Page};
 
@@ -164,7 +164,7 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
         accept.is_some_and(|accept| accept.contains("text/html"))
     };
     if !html(request.headers()) {
-        return (StatusCode::NOT_FOUND, "There is nothing at this address.\n").into_response();
+        return (StatusCode::NOT_FOUND, NOTHING).into_response();
     }
     let (mut parts, _) = request.into_parts();
     let back = Back::of(&parts.headers).or("/");
@@ -172,7 +172,5 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
         Ok(page) => page,
         Err(error) => return error.into_response(),
     };
-    let mut response = PageError::not_found("page").draw(page, back);
-    layers::secure(response.headers_mut());
-    response
+    PageError::not_found("page").draw(page, back)
 }

@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::domain::Timestamp;
 use crate::domain::device::Approval;
 use crate::http::view::filters::Moment;
+use crate::http::wire::Connection;
 
 pub(super) const FLASH_COOKIE: &str = "espalier_flash";
 const THEME_COOKIE: &str = "espalier_theme";
@@ -174,6 +175,8 @@ pub struct Page {
     pub path: String,
     /// The `Host` the visitor used.
     pub host: Option<String>,
+    /// Whether the visitor's browser speaks TLS.
+    pub secure: bool,
     /// Now, for "3 min ago".
     pub now: Timestamp,
     /// The zone in which times are shown.
@@ -190,7 +193,9 @@ impl Page {
         let flash = cookie(&parts.headers, FLASH_COOKIE).and_then(Flash::read);
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let path = parts.uri.path().to_owned();
-        Self { theme, flash, path, host, now, zone, pending: 0 }
+        let connection = parts.extensions.get::<Connection>();
+        let secure = connection.is_some_and(|connection| connection.peer().secure);
+        Self { theme, flash, path, host, secure, now, zone, pending: 0 }
     }
 
     /// `aria-current` of a menu entry.

@@ -13,6 +13,8 @@ use crate::app::{Accepted, App, Error, Uploaded, Wishes};
 const FILES: usize = 20;
 /// Answers to questions that are taken in one form.
 const ACCEPTS: usize = 16;
+/// Parts of any kind that a form may have.
+const PARTS: usize = 200;
 /// Bytes of a field that is no file.
 const FIELD_LIMIT: usize = 16 << 10;
 
@@ -21,8 +23,12 @@ pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<
     let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
     let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
     let mut budget = Budget::new(app.limits().max_upload);
-    loop {
+    for parts in 0.. {
         let field = match form.next_field().await {
+            Ok(Some(_)) if parts == PARTS => {
+                let error = Error::State("the form has too many fields");
+                return cut_off(app, files, &error, actor);
+            }
             Ok(Some(field)) => field,
             Ok(None) => break,
             Err(error) => return cut_off(app, files, &broken(&error), actor),

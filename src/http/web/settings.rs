@@ -1,7 +1,7 @@
 //! Settings that a person may change while the server runs, and the colours of this browser.
 
 use askama::Template;
-use axum::extract::{Form, State};
+use axum::extract::{Extension, Form, State};
 use axum::http::header::SET_COOKIE;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, Theme, View, inside};
 use crate::app::{App, Error, PendingAnswer, Settings};
+use crate::http::Exposure;
 use crate::http::view::filters;
 
 /// Zones that the field proposes; it takes every name of the IANA database.
@@ -86,14 +87,18 @@ impl Sent {
         })
     }
 
-    fn page(self, app: &App, page: Page, error: String) -> SettingsPage {
+    fn page(self, app: &App, shown: &Exposure, page: Page, error: String) -> SettingsPage {
         let limits = app.limits();
         let folder = limits.catalog.as_ref().map(|folder| folder.display().to_string());
-        let facts = vec![
+        let mut facts = vec![
             ("Largest upload", filters::limit(&limits.max_upload)),
             ("Catalog folder", folder.unwrap_or_else(|| "none".to_owned())),
             ("Version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
+        if let Some(prints) = shown.tls.as_ref().map(|tls| tls.fingerprints()) {
+            facts.push(("Certificate, SHA-1 (setFingerprint)", prints.sha1()));
+            facts.push(("Certificate, SHA-256", prints.sha256()));
+        }
         SettingsPage {
             public_url_fixed: limits.public_url.is_some(),
             time_zone_fixed: limits.time_zone.is_some(),
@@ -110,15 +115,20 @@ impl Sent {
 }
 
 /// `GET /settings`
-pub(super) async fn show(State(app): State<App>, page: Page) -> Response {
+pub(super) async fn show(
+    State(app): State<App>,
+    Extension(shown): Extension<Exposure>,
+    page: Page,
+) -> Response {
     let sent = Sent::of(&app.settings());
-    View(sent.page(&app, page, String::new())).into_response()
+    View(sent.page(&app, &shown, page, String::new())).into_response()
 }
 
 /// `POST /settings`
 pub(super) async fn save(
     State(app): State<App>,
     Actor(actor): Actor,
+    Extension(shown): Extension<Exposure>,
     page: Page,
     Form(sent): Form<Sent>,
 ) -> Response {
@@ -131,7 +141,7 @@ pub(super) async fn save(
         },
     };
     let (status, text) = wrong;
-    (status, View(sent.page(&app, page, text))).into_response()
+    (status, View(sent.page(&app, &shown, page, text))).into_response()
 }
 
 /// Which colours a visitor wants, and where they were.

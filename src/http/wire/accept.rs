@@ -17,17 +17,20 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::{debug, warn};
 
-use super::WireSettings;
 use super::close::{self, Bounds};
+use super::hello;
+use super::places::Places;
 use super::repair::Wire;
+use super::stream::Stream;
 use super::transfer::{Connection, Shared, Watch};
+use super::{Listener, WireSettings};
+use crate::tls::Tls;
 
 /// The largest head of a request.
 const MAX_HEAD: usize = 64 * 1024;
@@ -44,8 +47,8 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What all connections have in common.
 struct Server {
-    router: Router,
     settings: Arc<WireSettings>,
+    places: Arc<Places>,
     http: http1::Builder,
     /// No more requests.
     shutdown: CancellationToken,
@@ -53,69 +56,70 @@ struct Server {
     kill: CancellationToken,
 }
 
+/// What is answered on a port.
+struct Port {
+    plain: Router,
+    secure: Option<(Arc<Tls>, Router)>,
+    /// Our address, where it is the same for all connections.
+    bound: Option<SocketAddr>,
+}
+
 /// Serves until `shutdown` and for at most the grace period after it.
 pub(super) async fn run(
-    listeners: Vec<TcpListener>,
-    router: Router,
+    listeners: Vec<Listener>,
     settings: WireSettings,
     shutdown: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(to_usize(settings.max_connections)));
+    let places = Places::new(&settings);
     let mut http = http1::Builder::new();
     // The waiting for requests is limited by the stream itself.
     http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
     let server = Arc::new(Server {
-        router: router.with_state(()),
         settings: Arc::new(settings),
+        places,
         http,
         shutdown,
         kill: CancellationToken::new(),
     });
     let mut loops = JoinSet::new();
     for listener in listeners {
-        loops.spawn(accept(listener, Arc::clone(&server), Arc::clone(&places)));
+        loops.spawn(accept(listener, Arc::clone(&server)));
     }
     server.shutdown.cancelled().await;
     while loops.join_next().await.is_some() {}
-    let all = server.settings.max_connections;
-    if timeout(server.settings.shutdown_grace, places.acquire_many(all)).await.is_err() {
+    let places = &server.places;
+    if timeout(server.settings.shutdown_grace, places.all_free()).await.is_err() {
         server.kill.cancel();
-        let _ = timeout(LAST_WORDS, places.acquire_many(all)).await;
+        let _ = timeout(LAST_WORDS, places.all_free()).await;
     }
 }
 
-fn to_usize(number: u32) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS)
-}
-
-async fn accept(listener: TcpListener, server: Arc<Server>, places: Arc<Semaphore>) {
+async fn accept(listener: Listener, server: Arc<Server>) {
+    let Listener { socket, plain, secure } = listener;
+    let secure = secure.map(|(tls, router)| (tls, router.with_state(())));
+    let bound = socket.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+    let port = Arc::new(Port { plain: plain.with_state(()), secure, bound });
     // Linux hands this on to every connection; the others are told one by one.
-    let _ = SockRef::from(&listener).set_tcp_nodelay(true);
-    let bound = listener.local_addr().ok().filter(|address| !address.ip().is_unspecified());
+    let _ = SockRef::from(&socket).set_tcp_nodelay(true);
     tokio::select! {
         () = server.shutdown.cancelled() => {}
-        () = accept_all(&listener, bound, &server, &places) => {}
+        () = accept_all(&socket, &port, &server) => {}
     }
 }
 
-async fn accept_all(
-    listener: &TcpListener,
-    bound: Option<SocketAddr>,
-    server: &Arc<Server>,
-    places: &Arc<Semaphore>,
-) {
+async fn accept_all(listener: &TcpListener, port: &Arc<Port>, server: &Arc<Server>) {
     let mut pause = BACK_OFF.0;
     loop {
         match listener.accept().await {
             Ok((socket, peer)) => {
                 pause = BACK_OFF.0;
                 // Only then, or an idle listener would keep a place from the others.
-                let Ok(place) = Arc::clone(places).acquire_owned().await else {
-                    return;
+                let Some(place) = server.places.take(peer.ip()).await else {
+                    continue;
                 };
-                let server = Arc::clone(server);
+                let (server, port) = (Arc::clone(server), Arc::clone(port));
                 tokio::spawn(async move {
-                    serve(socket, peer, bound, &server).await;
+                    serve(socket, peer, &port, &server).await;
                     drop(place);
                 });
             }
@@ -131,16 +135,21 @@ async fn accept_all(
 }
 
 /// Serves one connection to its end.
-async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, server: &Server) {
+async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Server) {
     if !cfg!(target_os = "linux") {
         let _ = socket.set_nodelay(true);
     }
-    let Some(local) = bound.or_else(|| socket.local_addr().ok()) else {
+    let Some(local) = port.bound.or_else(|| socket.local_addr().ok()) else {
         return;
     };
-    let shared = Arc::new(Shared::new(peer, local));
-    let wire = Wire::new(socket, Arc::clone(&shared), Arc::clone(&server.settings));
-    let service = service(server.router.clone(), shared);
+    let Some((stream, router)) = open(socket, port, server).await else {
+        return;
+    };
+    let trusted = &server.settings.trusted_proxies;
+    let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted));
+    let (settings, places) = (Arc::clone(&server.settings), Arc::clone(&server.places));
+    let wire = Wire::new(stream, Arc::clone(&shared), settings, places);
+    let service = service(router, shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
     let result = tokio::select! {
         biased;
@@ -155,11 +164,37 @@ async fn serve(socket: TcpStream, peer: SocketAddr, bound: Option<SocketAddr>, s
         }
     };
     let parts = connection.into_parts();
-    let (socket, watch, unfinished) = parts.io.into_inner().into_parts();
+    let (stream, watch, unfinished) = parts.io.into_inner().into_parts();
     let unfinished = unfinished || !parts.read_buf.is_empty();
+    // Behind a whole image comes nothing, not even an alert: a device that has closed already
+    // would answer it with a reset, and its download would count as aborted.
+    let socket = stream.into_socket(watch.is_none());
     tokio::select! {
         () = end(socket, watch, unfinished, result, &server.settings) => {}
         () = server.kill.cancelled() => {}
+    }
+}
+
+/// Finds out what a new connection speaks, and shakes hands where that is TLS; what answers it.
+async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream, Router)> {
+    let Some((tls, router)) = &port.secure else {
+        return Some((Stream::plain(socket), port.plain.clone()));
+    };
+    let patience = server.settings.header_timeout;
+    let patience = if server.places.are_scarce() { patience / 4 } else { patience };
+    let opened = tokio::select! {
+        biased;
+        opened = timeout(patience, hello::open(socket, tls)) => opened,
+        () = server.shutdown.cancelled() => return None,
+    };
+    match opened {
+        Ok(Ok(stream)) if stream.is_secure() => Some((stream, router.clone())),
+        Ok(Ok(stream)) => Some((stream, port.plain.clone())),
+        Ok(Err(error)) => {
+            debug!(%error, "a client and the server did not agree on TLS");
+            None
+        }
+        Err(_) => None,
     }
 }
 
@@ -194,11 +229,13 @@ async fn end(
 fn service(
     router: Router,
     shared: Arc<Shared>,
+    settings: Arc<WireSettings>,
 ) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
     service_fn(move |mut request: Request<Incoming>| {
         let shared = Arc::clone(&shared);
         let (number, version) = (shared.begin(), request.version());
-        request.extensions_mut().insert(Connection(Arc::clone(&shared)));
+        let peer = shared.peer(request.headers_mut(), &settings.trusted_proxies);
+        request.extensions_mut().insert(Connection::new(Arc::clone(&shared), peer));
         router.clone().call(request).map_ok(move |mut response| {
             let watched = shared.arm(response.status() == StatusCode::OK);
             // Nobody waits for the rest of a body that was not wanted.

@@ -11,7 +11,9 @@ use tokio::net::TcpStream;
 
 use super::WireSettings;
 use super::framing::{Framing, Stage};
+use super::places::Places;
 use super::stall::{Stall, Wait};
+use super::stream::Stream;
 use super::transfer::{Shared, Watch};
 
 /// A peer that sends nothing is given up after its time and at most a quarter of it.
@@ -22,32 +24,39 @@ const WRITE_STEPS: u32 = 12;
 
 /// One accepted connection.
 pub(super) struct Wire {
-    socket: TcpStream,
+    stream: Stream,
     framing: Framing,
     shared: Arc<Shared>,
     watch: Option<Watch>,
     settings: Arc<WireSettings>,
+    places: Arc<Places>,
     reading: Stall,
     writing: Stall,
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream, shared: Arc<Shared>, settings: Arc<WireSettings>) -> Self {
+    pub(super) fn new(
+        stream: Stream,
+        shared: Arc<Shared>,
+        settings: Arc<WireSettings>,
+        places: Arc<Places>,
+    ) -> Self {
         Self {
-            socket,
+            stream,
             framing: Framing::new(),
             shared,
             watch: None,
             settings,
+            places,
             reading: Stall::default(),
             writing: Stall::default(),
         }
     }
 
-    /// The socket, the answer that was watched, and whether the client has more to say.
-    pub(super) fn into_parts(self) -> (TcpStream, Option<Watch>, bool) {
+    /// The stream, the answer that was watched, and whether the client has more to say.
+    pub(super) fn into_parts(self) -> (Stream, Option<Watch>, bool) {
         let unfinished = self.framing.is_unfinished();
-        (self.socket, self.watch, unfinished)
+        (self.stream, self.watch, unfinished)
     }
 
     /// Gives out what the framing kept back; says whether there was something.
@@ -82,10 +91,12 @@ impl Wire {
             Stage::Body => self.settings.write_idle_timeout,
         };
         match self.reading.poll(cx, limit, READ_STEPS) {
-            Wait::Sleeping | Wait::Step => Poll::Pending,
+            Wait::Sleeping => Poll::Pending,
+            // Whoever waits has to make room for others where there is little.
+            Wait::Step if !self.reading.has_waited() || !self.places.are_scarce() => Poll::Pending,
             // To hyper an idle connection that ends is nothing special.
-            Wait::Over if matches!(stage, Stage::Idle(_)) => Poll::Ready(Ok(())),
-            Wait::Over => Poll::Ready(Err(ErrorKind::TimedOut.into())),
+            Wait::Over | Wait::Step if matches!(stage, Stage::Idle(_)) => Poll::Ready(Ok(())),
+            Wait::Over | Wait::Step => Poll::Ready(Err(ErrorKind::TimedOut.into())),
         }
     }
 
@@ -96,10 +107,13 @@ impl Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let limit = self.settings.write_idle_timeout;
+        if self.stream.has_moved() {
+            self.writing.clear();
+        }
         match self.writing.poll(cx, limit, WRITE_STEPS) {
             Wait::Sleeping => Poll::Pending,
             Wait::Over => Poll::Ready(Err(ErrorKind::TimedOut.into())),
-            Wait::Step => match SockRef::from(&self.socket).send_vectored(slices) {
+            Wait::Step => match self.stream.push(slices) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
                 sent => Poll::Ready(sent),
             },
@@ -111,7 +125,7 @@ impl Wire {
         if self.watch.is_none() {
             self.watch = self.shared.armed();
             if self.watch.is_some() {
-                bound_send_buffer(&self.socket, self.settings.send_buffer);
+                bound_send_buffer(self.stream.socket(), self.settings.send_buffer);
             }
         }
         if let Some(watch) = &mut self.watch {
@@ -145,7 +159,7 @@ impl AsyncRead for Wire {
         }
         loop {
             let before = buf.filled().len();
-            match Pin::new(&mut this.socket).poll_read(cx, buf) {
+            match this.stream.poll_read(cx, buf) {
                 Poll::Pending => return this.wait_for_bytes(cx),
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(())) if buf.filled().len() == before => {
@@ -179,7 +193,7 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.begin_watch(slices);
-        let taken = match Pin::new(&mut this.socket).poll_write_vectored(cx, slices) {
+        let taken = match this.stream.poll_write(cx, slices) {
             Poll::Ready(taken) => taken?,
             Poll::Pending => ready!(this.wait_for_room(cx, slices))?,
         };

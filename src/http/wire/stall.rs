@@ -34,6 +34,11 @@ impl Stall {
         self.moved = true;
     }
 
+    /// Whether a whole step has passed in which nothing moved.
+    pub(super) const fn has_waited(&self) -> bool {
+        self.steps > 0
+    }
+
     /// Nothing has moved; `limit` divided by `steps` is the time from step to step.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, limit: Duration, steps: u32) -> Wait {
         let step = limit / steps;

@@ -1,7 +1,7 @@
 //! The listeners as clients meet them, over real sockets.
 
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,6 +13,8 @@ use axum::extract::{Extension, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -21,7 +23,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Connection, Outcome, Transfer, WireSettings, accept};
+use super::{Connection, Listener, Outcome, Transfer, WireSettings, accept};
+use crate::tls::Tls;
 
 /// Longer than anything here takes when all is well.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +47,7 @@ struct Server {
     release: Arc<Notify>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
+    certificate: Option<CertificateDer<'static>>,
 }
 
 async fn firmware(
@@ -63,7 +67,7 @@ async fn held(State(backstage): State<Backstage>) -> &'static str {
 }
 
 async fn addresses(Extension(connection): Extension<Connection>) -> String {
-    format!("{} {}", connection.peer(), connection.local())
+    format!("{} {}", connection.remote(), connection.local())
 }
 
 async fn echo(request: Request) -> String {
@@ -72,6 +76,13 @@ async fn echo(request: Request) -> String {
 
 impl Server {
     async fn start(settings: WireSettings) -> Self {
+        Self::start_with(settings, None).await
+    }
+
+    async fn start_with(settings: WireSettings, tls: Option<Arc<Tls>>) -> Self {
+        let certificate = tls
+            .as_ref()
+            .map(|tls| CertificateDer::from_pem_file(&tls.location().certificate).unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (sender, transfers) = mpsc::unbounded_channel();
@@ -98,8 +109,10 @@ impl Server {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(backstage);
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(accept::run(vec![listener], router, settings, shutdown.clone()));
-        Self { address, transfers, entered, release, shutdown, task }
+        let secure = tls.map(|tls| (tls, router.clone()));
+        let listeners = vec![Listener { socket: listener, plain: router, secure }];
+        let task = tokio::spawn(accept::run(listeners, settings, shutdown.clone()));
+        Self { address, transfers, entered, release, shutdown, task, certificate }
     }
 
     async fn client(&self) -> TcpStream {
@@ -388,6 +401,58 @@ async fn a_slow_reader_is_served_and_a_dead_one_given_up() {
     drop(dead);
 }
 
+/// A client that has shaken hands, and has its request on the way: nothing of the answer is read.
+async fn secure_client(server: &Server, request: &[u8]) -> TcpStream {
+    use rustls::client::ClientConnection;
+    let (mut stream, trusted) = (server.small_client().await, server.certificate.clone().unwrap());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(trusted).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS12]).unwrap();
+    let config = config.with_root_certificates(roots).with_no_client_auth();
+    let name = "localhost".try_into().unwrap();
+    let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
+    tls.writer().write_all(request).unwrap();
+    while tls.is_handshaking() || tls.wants_write() {
+        let mut out = Vec::new();
+        while tls.wants_write() {
+            tls.write_tls(&mut out).unwrap();
+        }
+        stream.write_all(&out).await.unwrap();
+        if tls.is_handshaking() {
+            let mut some = [0; 4096];
+            let length = soon(stream.read(&mut some)).await.unwrap();
+            tls.read_tls(&mut &some[..length]).unwrap();
+            tls.process_new_packets().unwrap();
+        }
+    }
+    stream
+}
+
+#[tokio::test]
+async fn with_tls_too_a_slow_reader_is_served_and_a_dead_one_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Arc::new(Tls::self_signed(folder.path(), &["localhost".to_owned()]).unwrap());
+    let write_idle_timeout = Duration::from_secs(2);
+    let settings = WireSettings { write_idle_timeout, ..settings() };
+    let mut server = Server::start_with(settings, Some(tls)).await;
+    let request = b"GET /firmware/4000000 HTTP/1.0\r\n\r\n";
+    let mut slow = secure_client(&server, request).await;
+    let mut transfer = server.transfer().await;
+    let dead = secure_client(&server, request).await;
+    let began = Instant::now();
+    // Slower than a record in the time that a dead one is given. The pause is the device's.
+    while began.elapsed() < Duration::from_secs(6) {
+        soon(slow.read(&mut [0; 256])).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(transfer.end.try_recv().is_err(), "a slow reader was given up");
+    let outcome = server.outcome().await;
+    assert!(!outcome.completed && outcome.bytes < 1_000_000, "{outcome:?}");
+    drop(dead);
+}
+
 #[tokio::test]
 async fn a_refusal_reaches_a_client_that_is_still_sending() {
     let server = Server::start(settings()).await;
@@ -467,6 +532,83 @@ async fn beyond_the_limit_connections_wait() {
     assert!(timeout(Duration::from_millis(50), third.read_u8()).await.is_err());
     drop(first);
     assert!(rest(&mut third).await.ends_with("<GET /y>"));
+}
+
+/// A client on another loopback address.
+async fn client_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from((address, 0))).unwrap();
+    socket.connect(server).await.unwrap()
+}
+
+#[tokio::test]
+async fn one_address_cannot_take_all_places() {
+    let limits = WireSettings { max_connections: 8, max_per_address: 4, ..settings() };
+    let server = Server::start(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        let mut client = server.client().await;
+        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
+        read_until(&mut client, "<GET /x>").await;
+        held.push(client);
+    }
+    // Nothing is read of it, so its request may be answered with a reset.
+    let mut fifth = server.client().await;
+    assert!(matches!(soon(fifth.read(&mut [0; 64])).await, Ok(0) | Err(_)));
+    let mut other = client_from([127, 0, 0, 2], server.address).await;
+    other.write_all(b"GET /y HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(rest(&mut other).await.ends_with("<GET /y>"));
+    held.pop();
+    soon(async {
+        loop {
+            let mut again = server.client().await;
+            let sent = again.write_all(b"GET /z HTTP/1.0\r\n\r\n").await;
+            let mut answer = Vec::new();
+            if sent.is_ok() && again.read_to_end(&mut answer).await.is_ok() && !answer.is_empty() {
+                break;
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_may_take_all_places() {
+    let trusted_proxies = ["127.0.0.1".parse().unwrap()].into();
+    let limits =
+        WireSettings { max_connections: 8, max_per_address: 2, trusted_proxies, ..settings() };
+    let server = Server::start(limits).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        let mut client = server.client().await;
+        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
+        read_until(&mut client, "<GET /x>").await;
+        held.push(client);
+    }
+}
+
+#[tokio::test]
+async fn where_places_are_scarce_those_who_only_wait_make_room_and_downloads_go_on() {
+    let header_timeout = Duration::from_secs(8);
+    let limits = WireSettings { max_connections: 8, header_timeout, ..settings() };
+    let mut server = Server::start(limits).await;
+    let mut loading = server.small_client().await;
+    loading.write_all(b"GET /firmware/3000000 HTTP/1.0\r\n\r\n").await.unwrap();
+    let transfer = server.transfer().await;
+    let began = Instant::now();
+    let mut waiting = Vec::new();
+    for start in ["", "GET /x", "GET /x HTTP/1.1\r\nHost: a\r\n", "", "GET", "POST / H", ""] {
+        let mut client = server.client().await;
+        client.write_all(start.as_bytes()).await.unwrap();
+        waiting.push(client);
+    }
+    let mut late = server.client().await;
+    late.write_all(b"GET /late HTTP/1.0\r\n\r\n").await.unwrap();
+    assert!(rest(&mut late).await.ends_with("<GET /late>"));
+    assert!(began.elapsed() < header_timeout, "{:?}", began.elapsed());
+    assert!(rest(&mut loading).await.len() > 3_000_000);
+    drop(loading);
+    assert!(soon(transfer.end).await.unwrap().completed);
 }
 
 #[tokio::test]

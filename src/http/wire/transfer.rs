@@ -6,12 +6,20 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::HeaderMap;
+use axum::http::header::HOST;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::peer::{self, Peer};
+use crate::domain::network::Network;
+
 /// The connection a request came on; every request has one among its extensions.
 #[derive(Clone, Debug)]
-pub struct Connection(pub(super) Arc<Shared>);
+pub struct Connection {
+    pub(super) shared: Arc<Shared>,
+    peer: Peer,
+}
 
 /// A registered answer: watch it leave, and wait for its end.
 #[derive(Debug)]
@@ -39,20 +47,32 @@ impl Connection {
     /// A connection without a socket, for tests: what is watched on it ends as aborted as soon as
     /// the connection is dropped.
     #[must_use]
-    pub fn detached(peer: SocketAddr, local: SocketAddr) -> Self {
-        Self(Arc::new(Shared::new(peer, local)))
+    pub fn detached(remote: SocketAddr, local: SocketAddr) -> Self {
+        let shared = Shared::new(remote, local, false, &[]);
+        let peer = shared.direct();
+        Self::new(Arc::new(shared), peer)
     }
 
-    /// The address of the client, or of the proxy in front of us.
+    pub(super) const fn new(shared: Arc<Shared>, peer: Peer) -> Self {
+        Self { shared, peer }
+    }
+
+    /// Who asks: the client itself, also where a trusted proxy hands its request on.
     #[must_use]
-    pub fn peer(&self) -> SocketAddr {
-        self.0.peer
+    pub const fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// The other end of the connection: the client, or the proxy in front of us.
+    #[must_use]
+    pub fn remote(&self) -> SocketAddr {
+        self.shared.remote
     }
 
     /// Our own address as the client sees it.
     #[must_use]
     pub fn local(&self) -> SocketAddr {
-        self.0.local
+        self.shared.local
     }
 
     /// Registers the answer to the current request, which must be 200 with `size` bytes of body.
@@ -71,7 +91,7 @@ impl Connection {
             began: now,
             moved: now,
         };
-        self.0.put(watch);
+        self.shared.put(watch);
         Transfer { progress, end }
     }
 }
@@ -83,8 +103,11 @@ const ARMED: u8 = 2;
 /// What the handlers, the service around them and the socket know in common.
 #[derive(Debug)]
 pub(super) struct Shared {
-    peer: SocketAddr,
+    remote: SocketAddr,
     local: SocketAddr,
+    secure: bool,
+    /// Whether the other end is a proxy whose word is taken.
+    trusted: bool,
     calls: AtomicU64,
     open: AtomicU64,
     state: AtomicU8,
@@ -92,15 +115,41 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new(peer: SocketAddr, local: SocketAddr) -> Self {
+    pub(super) fn new(
+        remote: SocketAddr,
+        local: SocketAddr,
+        secure: bool,
+        trusted: &[Network],
+    ) -> Self {
         Self {
-            peer,
+            remote,
             local,
+            secure,
+            trusted: trusted.iter().any(|network| network.contains(remote.ip())),
             calls: AtomicU64::new(0),
             open: AtomicU64::new(0),
             state: AtomicU8::new(UNWATCHED),
             watch: Mutex::new(None),
         }
+    }
+
+    /// The other end of the connection as one who asks.
+    fn direct(&self) -> Peer {
+        let address = self.remote.ip().to_canonical();
+        Peer { address, secure: self.secure, proxied: false }
+    }
+
+    /// Who sent a request with these headers. Where a trusted proxy names the host that the client
+    /// asked for, that becomes the `Host`.
+    pub(super) fn peer(&self, headers: &mut HeaderMap, trusted: &[Network]) -> Peer {
+        if !self.trusted {
+            return self.direct();
+        }
+        let told = peer::told(headers, self.direct(), trusted);
+        if let Some(host) = told.host {
+            headers.insert(HOST, host);
+        }
+        told.peer
     }
 
     /// A request reaches the handlers; its number, from 1.
@@ -232,8 +281,8 @@ mod tests {
         for step in 1..=head.len() + 10 {
             let connection = connection();
             let transfer = connection.watch(10);
-            assert!(connection.0.arm(true));
-            let mut watch = connection.0.armed().unwrap();
+            assert!(connection.shared.arm(true));
+            let mut watch = connection.shared.armed().unwrap();
             let mut left = head.len() + 10;
             while left > 0 {
                 let sent = head.len() + 10 - left;
@@ -253,7 +302,7 @@ mod tests {
         let mut replaced = connection.watch(10);
         let mut unfit = connection.watch(10);
         assert!(!replaced.end.try_recv().unwrap().completed);
-        assert!(!connection.0.arm(false));
+        assert!(!connection.shared.arm(false));
         let outcome = unfit.end.try_recv().unwrap();
         assert_eq!((outcome.bytes, outcome.completed), (0, false));
         let mut dropped = connection.watch(10);

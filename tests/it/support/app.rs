@@ -34,6 +34,10 @@ pub const NOON: i64 = 1_700_000_000;
 pub struct TestApp {
     pub app: App,
     pub address: SocketAddr,
+    /// All addresses: those of `--port`, then those of `--device-port`.
+    pub addresses: Vec<SocketAddr>,
+    /// What it says at the start.
+    pub greeting: Vec<String>,
     pub clock: Arc<FakeClock>,
     folder: TempDir,
     arguments: Vec<String>,
@@ -102,10 +106,12 @@ async fn launch(folder: TempDir, arguments: Vec<String>, now: i64) -> TestApp {
     let clock = Arc::new(FakeClock::at(now));
     let options = options(folder.path(), &arguments);
     let server = Server::start_with(&options, clock.clone()).await.expect("it starts");
-    let (app, address) = (server.app().clone(), server.addresses()[0]);
+    let (app, addresses) = (server.app().clone(), server.addresses());
+    let (address, greeting) = (addresses[0], server.greeting());
     let stop = CancellationToken::new();
     let task = tokio::spawn(server.run(stop.clone()));
-    TestApp { app, address, clock, folder, arguments, stop: stop.drop_guard(), task }
+    let stop = stop.drop_guard();
+    TestApp { app, address, addresses, greeting, clock, folder, arguments, stop, task }
 }
 
 fn options(folder: &Path, arguments: &[String]) -> Serve {

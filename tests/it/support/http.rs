@@ -112,6 +112,11 @@ impl Client {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// On a connection that exists.
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, buffer: Vec::new() }
+    }
+
     /// Connects with a small window, like a device: little can be on its way unseen.
     pub async fn connect_small(server: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
@@ -198,6 +203,11 @@ pub async fn exchange(server: SocketAddr, request: &[u8]) -> Answer {
     let mut client = Client::connect(server).await;
     client.send(request).await;
     client.rest().await
+}
+
+/// Reads the head of an answer.
+pub fn parse_answer(head: &[u8]) -> Answer {
+    parse_head(std::str::from_utf8(head).expect("a head is text"))
 }
 
 fn parse_head(head: &str) -> Answer {

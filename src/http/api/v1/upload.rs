@@ -24,6 +24,8 @@ static ACCEPTABLE: LazyLock<String> = LazyLock::new(|| {
     let (last, others) = codes.split_last().unwrap_or((&"", &[]));
     format!("{} or {last}", others.join(", "))
 });
+/// Fields that a form may have: far more than there are.
+const FIELDS: usize = 32;
 /// Characters of an unknown field's name that are repeated.
 const NAME_SHOWN: usize = 40;
 
@@ -139,9 +141,14 @@ impl Upload {
         mut form: Multipart,
         actor: &str,
     ) -> Result<Uploaded, Refused> {
-        loop {
+        for fields in 0.. {
             let field = form.next_field().await.map_err(|error| Refused::broken(&error))?;
             let Some(field) = field else { break };
+            if fields == FIELDS {
+                let error = Error::State("too many fields in one form");
+                let detail = format!("The form has more than {FIELDS} fields.");
+                return Err(Refused::request(error, "too_many_fields", detail));
+            }
             match field.name().unwrap_or_default() {
                 "file" => self.take(app, field).await?,
                 "platform" => self.wishes.platform = text("platform", field).await?,
@@ -189,6 +196,8 @@ impl Upload {
         for code in codes.unwrap_or_default().split([',', ' ']) {
             if !code.is_empty() {
                 check_code(code)?;
+            }
+            if !code.is_empty() && !self.wishes.accept.iter().any(|known| known == code) {
                 self.wishes.accept.push(code.to_owned());
             }
         }
