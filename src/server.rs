@@ -92,8 +92,13 @@ impl Server {
             public_url: options.public_url.clone(),
             time_zone: options.tz.clone(),
             local_only: options.bind.is_loopback(),
+            auth: options.auth,
+            password_cost: options.password_cost,
         };
         let app = App::open(store, blobs, clock, limits).await?;
+        if !app.is_open() {
+            app.accounts().prepare(options.admin_password.as_ref()).await?;
+        }
         let mut listeners = Vec::new();
         for port in &options.port {
             let address = SocketAddr::new(options.bind, *port);
@@ -118,6 +123,25 @@ impl Server {
     /// Lines that tell a person where to go.
     #[must_use]
     pub fn greeting(&self) -> Vec<String> {
+        let mut lines = self.addresses_to_open();
+        if self.app.is_open() {
+            lines.push(
+                "Anyone who reaches this server can change everything (--auth none). Use it in a \
+                 trusted network only."
+                    .to_owned(),
+            );
+        }
+        if let Some(code) = self.app.accounts().setup_code() {
+            lines.push(format!(
+                "Nobody can sign in yet. Create the first administrator at /setup with the \
+                 set-up code {}",
+                code.expose()
+            ));
+        }
+        lines
+    }
+
+    fn addresses_to_open(&self) -> Vec<String> {
         let public = self.app.settings().public_url.clone();
         if in_container() {
             return vec![match public {

@@ -1,15 +1,19 @@
 //! Whether the process lives, and whether it can do its work.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
 
 use crate::app::App;
+use crate::domain::access::Need;
+use crate::http::access::{Face, Routes};
 
 /// The probes.
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/healthz", get(lives)).route("/readyz", get(works))
+pub(super) fn routes() -> Routes {
+    Routes::new(Face::Program).get("/healthz", Need::Public, lives).get(
+        "/readyz",
+        Need::Public,
+        works,
+    )
 }
 
 async fn lives() -> &'static str {

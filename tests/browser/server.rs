@@ -24,7 +24,18 @@ impl Server {
     pub fn start() -> Self {
         let data = TempDir::new().expect("a data folder");
         let folder = data.path().to_string_lossy();
-        let line = ["espalier", "--bind", "127.0.0.1", "--port", "0", "--log", "off", "--data"];
+        let line = [
+            "espalier",
+            "--auth",
+            "none",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--log",
+            "off",
+            "--data",
+        ];
         let line = CommandLine::parse_from(line.into_iter().chain([folder.as_ref()]));
         let runtime = Runtime::new().expect("a runtime");
         let server = runtime.block_on(espalier::server::Server::start(&line.serve));

@@ -19,7 +19,7 @@ async fn unknown_paths_are_problems_too() {
         let detail = server.get(path).await.problem(404, "not_found");
         assert!(detail.contains(path) && detail.contains("openapi.json"), "{detail}");
     }
-    server.post("/api/v1/tokens", "{}").await.problem(404, "not_found");
+    server.post("/api/v1/nothing", "{}").await.problem(404, "not_found");
 }
 
 #[tokio::test]

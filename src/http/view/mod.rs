@@ -2,4 +2,5 @@
 
 pub mod charts;
 pub mod filters;
+pub mod qr;
 pub mod words;

@@ -1,11 +1,11 @@
 //! Files are uploaded: as a form with all of them at once, or one by one from the script.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, extract::Multipart};
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
@@ -15,6 +15,7 @@ use super::parts;
 use super::platforms::names;
 use crate::app::App;
 use crate::domain::release::{Release, ReleaseState};
+use crate::http::access::CheckedForm;
 use crate::http::view::filters;
 use crate::store::ReleaseFilter;
 
@@ -135,7 +136,7 @@ pub(super) async fn receive(
     Actor(actor): Actor,
     page: Page,
     headers: HeaderMap,
-    form: Multipart,
+    CheckedForm(form): CheckedForm,
 ) -> Result<Response, PageError> {
     let outcomes = parts::receive(&app, form, &actor).await;
     let refused = outcomes.iter().find(|outcome| outcome.is_refused());
