@@ -92,7 +92,7 @@ pub enum TokenAction {
     Add {
         /// What it is for
         name: TokenName,
-        /// What it may do: read, upload:<platform>, publish:<platform> (or `:*`), admin; repeatable
+        /// What it may do: read, upload:PLATFORM, publish:PLATFORM (or * for all), admin; repeatable
         #[arg(long, required = true, value_delimiter = ',')]
         scope: Vec<Scope>,
         /// For how many days; without end where this is missing

@@ -64,6 +64,8 @@ async fn users_and_tokens_are_managed_beside_a_running_server() {
 fn without_a_server_the_data_folder_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("new");
+    let (done, said) = espalier(&data, "user add anna", PASSWORD);
+    assert!(!done && said.contains("first user must be an administrator"), "{said}");
     let (done, said) = espalier(&data, "user add anna --role administrator", PASSWORD);
     assert!(done, "{said}");
     let (done, said) = espalier(&data, "user add Anna", PASSWORD);

@@ -20,7 +20,8 @@ impl Accounts {
     /// Adds a user.
     ///
     /// # Errors
-    /// Where name or password cannot be used, or one of this name exists.
+    /// Where name or password cannot be used, one of this name exists, or nobody could manage
+    /// users: the first one is an administrator.
     pub async fn create_user(
         &self,
         name: &str,
@@ -33,6 +34,9 @@ impl Accounts {
             return Err(Error::UserExists(name.to_string()));
         }
         check_password(password.expose(), name.as_str())?;
+        if role != Role::Administrator && self.needs_setup().await? {
+            return Err(Error::State("the first user must be an administrator"));
+        }
         let password = self.0.hasher.hash(password).await?;
         let new = NewUser { name, role, password };
         let created = self.0.store.create_user(&new, false, self.now()).await;

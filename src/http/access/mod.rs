@@ -1,6 +1,6 @@
 //! Who a request comes from, and whether it may go on.
 //!
-//! [`identify`] finds out who asks and puts an [`Identity`] into the request. [`Routes`] collects
+//! [`identify()`] finds out who asks and puts an [`Identity`] into the request. [`Routes`] collects
 //! routes, each with what it [`Need`](crate::domain::access::Need)s, and guards them; a route
 //! cannot be added without saying what it needs.
 

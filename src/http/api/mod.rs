@@ -41,7 +41,6 @@ pub fn router(app: &App) -> Router<App> {
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(app.clone(), identify))
         .layer(middleware::map_response(never_stored))
-        .route("/api", any(unknown))
         .route("/api/", any(unknown))
         .route("/api/{*rest}", any(unknown))
 }

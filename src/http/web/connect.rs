@@ -30,10 +30,17 @@ struct Snippet {
     code: String,
 }
 
-fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
+/// Proves who uploads, with the token in a variable.
+pub(super) const BEARER: &str = "-H \"Authorization: Bearer $ESPALIER_TOKEN\" ";
+/// The same as `PlatformIO` reads variables.
+const PIO_BEARER: &str = "-H \"Authorization: Bearer ${sysenv.ESPALIER_TOKEN}\" ";
+
+fn snippets(address: &Address, platform: &str, open: bool) -> Vec<Snippet> {
     let Address { base, host, port, .. } = address;
     let fill = |template: &str| {
         template
+            .replace("{bearer}", if open { "" } else { BEARER })
+            .replace("{pio-bearer}", if open { "" } else { PIO_BEARER })
             .replace("{base}", base)
             .replace("{host}", host)
             .replace("{port}", &port.to_string())
@@ -78,6 +85,15 @@ fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
             text: "Uploads and publishes, or says what is in the way and ends with an error. The \
                    second line plays a device that asks.",
             code: fill(include_str!("snippets/curl.txt")),
+        },
+        Snippet {
+            id: "github",
+            title: "GitHub Actions",
+            file: ".github/workflows/firmware.yml",
+            text: "Publishes the build of every tag like v1.0.1; [env:esp] is the name in \
+                   platformio.ini. The server must be reachable from the internet, or the \
+                   runner be one of your own.",
+            code: fill(include_str!("snippets/github.txt")),
         },
     ]
 }
@@ -135,7 +151,11 @@ pub(super) async fn show(
     let latest = latest(&app).await?;
     let seen = latest.as_ref().and_then(|device| device.last_seen);
     let connect = Connect {
-        snippets: snippets(&address, if platform.is_empty() { PLACEHOLDER } else { &platform }),
+        snippets: snippets(
+            &address,
+            if platform.is_empty() { PLACEHOLDER } else { &platform },
+            app.is_open(),
+        ),
         fresh: seen.is_some_and(|seen| page.now - seen <= JUST_NOW),
         latest,
         page,
@@ -163,11 +183,16 @@ mod tests {
     #[test]
     fn snippets_hold_the_address_and_the_platform() {
         let address = Address::read("http://pi.lan:8000", false);
-        for snippet in snippets(&address, "chase") {
-            for gap in ["{base}", "{host}", "{port}", "{platform}"] {
-                assert!(!snippet.code.contains(gap), "{}", snippet.id);
+        for open in [true, false] {
+            for snippet in snippets(&address, "chase", open) {
+                for gap in ["{base}", "{host}", "{port}", "{platform}", "bearer}"] {
+                    assert!(!snippet.code.contains(gap), "{}", snippet.id);
+                }
+                assert!(snippet.code.contains("pi.lan"), "{}", snippet.id);
+                let uploads = snippet.code.contains("/api/v1/releases");
+                let bearer = snippet.code.contains("Authorization: Bearer $");
+                assert_eq!(bearer, uploads && !open, "{}", snippet.id);
             }
-            assert!(snippet.code.contains("pi.lan"), "{}", snippet.id);
         }
     }
 }

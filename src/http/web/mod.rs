@@ -6,6 +6,7 @@
 
 mod account;
 mod address;
+mod api_docs;
 mod card;
 mod confirm;
 mod connect;
@@ -61,6 +62,7 @@ pub fn routes() -> Routes {
         .post("/inbox", Need::Edit, inbox::several)
         .get("/events", Need::View, events::list)
         .get("/connect", Need::View, connect::show)
+        .get("/api", Need::View, api_docs::show)
         .get("/settings", Need::View, settings::show)
         .post("/settings", Need::Administer, settings::save)
         .post("/settings/theme", Need::Public, settings::theme)

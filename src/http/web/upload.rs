@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use super::connect::BEARER;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::parts;
@@ -42,11 +43,11 @@ impl New {
         let state = Some(ReleaseState::Draft);
         let drafts = ReleaseFilter { state, ..ReleaseFilter::default() };
         let address = Address::of(app, &page);
-        let base = &address.base;
+        let (base, bearer) = (&address.base, if app.is_open() { "" } else { BEARER });
         Ok(Self {
             platforms: names(app),
             limit: app.limits().max_upload,
-            curl: format!("curl -fsS -F file=@firmware.bin {base}/api/v1/releases"),
+            curl: format!("curl -fsS {bearer}-F file=@firmware.bin {base}/api/v1/releases"),
             address,
             drafts: app.store().releases(&drafts).await?,
             page,
