@@ -54,6 +54,11 @@ pub enum StartError {
     /// The firmware folder cannot be opened.
     #[error("the firmware folder in the data folder cannot be opened: {0}")]
     Blobs(#[from] crate::blobs::BlobError),
+    /// The environment's first administrator cannot be made.
+    #[error(
+        "the first administrator cannot be made (ESPALIER_ADMIN_PASSWORD, ESPALIER_ADMIN_PASSWORD_FILE): {0}"
+    )]
+    Administrator(#[source] crate::app::Error),
     /// The rest.
     #[error("{0}")]
     App(#[from] crate::app::Error),
@@ -97,7 +102,8 @@ impl Server {
         };
         let app = App::open(store, blobs, clock, limits).await?;
         if !app.is_open() {
-            app.accounts().prepare(options.admin_password.as_ref()).await?;
+            let password = options.admin_password.as_ref();
+            app.accounts().prepare(password).await.map_err(StartError::Administrator)?;
         }
         let mut listeners = Vec::new();
         for port in &options.port {

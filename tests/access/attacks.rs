@@ -193,6 +193,7 @@ async fn the_way_on_after_signing_in_stays_on_this_server() {
         "https://evil.example/",
         "//evil.example/",
         "/\\evil.example",
+        "/\t/evil.example",
         "\\\\evil.example",
         "javascript:alert(1)",
         "/login?next=/login",

@@ -75,3 +75,18 @@ fn without_a_server_the_data_folder_is_made() {
     let (done, said) = espalier(&data, "user add anna --role king", PASSWORD);
     assert!(!done && said.contains("administrator, editor or viewer"), "{said}");
 }
+
+#[test]
+fn a_first_password_that_cannot_be_used_is_told_with_its_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_espalier"))
+        .env_clear()
+        .env("ESPALIER_ADMIN_PASSWORD", "short")
+        .args(["--port", "0", "--bind", "127.0.0.1", "--data"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(said.contains("ESPALIER_ADMIN_PASSWORD") && said.contains("fewer than 12"), "{said}");
+}

@@ -133,4 +133,16 @@ fn every_page_of_access_is_in_order() {
     browser.resizes(1280, 900);
     signs_out(&browser);
     walk_in(&browser, &stops(&[("login", "/login")]));
+    browser.resizes(1280, 900);
+    browser.goes_to("/login");
+    browser.fills("Name", "bert");
+    browser.fills("Password", PASSWORD);
+    browser.clicks_on(".gate footer button");
+    browser.arrives_at("of the dashboard", |path| path == "/");
+    let pages = [
+        ("viewer-dashboard", "/"),
+        ("viewer-platforms", "/platforms"),
+        ("viewer-settings", "/settings"),
+    ];
+    walk_in(&browser, &stops(&pages));
 }

@@ -20,7 +20,7 @@ struct Login {
     name: String,
     next: String,
     /// With it, the code is asked for instead of name and password.
-    ticket: String,
+    ticket: Secret,
     error: String,
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn show(page: Page, visitor: Visitor, Query(next): Query<Next>)
     if page.is_inside() {
         return Redirect::to(&destination(&next.next)).into_response();
     }
-    let (name, ticket, error) = (String::new(), String::new(), String::new());
+    let (name, ticket, error) = (String::new(), Secret::new(""), String::new());
     View(Login { page, name, next: next.next, ticket, error }).into_response()
 }
 
@@ -70,7 +70,7 @@ pub(super) async fn sign_in(
 ) -> Response {
     let Sent { name, password, next } = sent;
     let tried = app.accounts().sign_in(&name, &Secret::new(password), &visitor.caller).await;
-    let form = Login { page, name, next, ticket: String::new(), error: String::new() };
+    let form = Login { page, name, next, ticket: Secret::new(""), error: String::new() };
     form.answer(&app, tried, &visitor).await
 }
 
@@ -82,8 +82,8 @@ pub(super) async fn code(
     Form(sent): Form<SentCode>,
 ) -> Response {
     let SentCode { ticket, code, next } = sent;
-    let secret = Secret::new(ticket.as_str());
-    let tried = app.accounts().sign_in_by_code(&secret, &code, &visitor.caller).await;
+    let ticket = Secret::new(ticket);
+    let tried = app.accounts().sign_in_by_code(&ticket, &code, &visitor.caller).await;
     let form = Login { page, name: String::new(), next, ticket, error: String::new() };
     form.answer(&app, tried, &visitor).await
 }
@@ -100,10 +100,10 @@ impl Login {
                 return enter(app, &signed_in, visitor, &destination(&self.next)).await;
             }
             Ok(SignIn::Code(ticket)) => {
-                ticket.expose().clone_into(&mut self.ticket);
+                self.ticket = ticket;
                 return View(self).into_response();
             }
-            Ok(SignIn::Wrong) if self.ticket.is_empty() => {
+            Ok(SignIn::Wrong) if self.ticket.expose().is_empty() => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "Name or password is not right.".to_owned())
             }
             Ok(SignIn::Wrong) => {
@@ -113,7 +113,7 @@ impl Login {
             }
             Ok(SignIn::Wait(seconds)) => return self.must_wait(seconds),
             Ok(SignIn::Again) => {
-                self.ticket.clear();
+                self.ticket = Secret::new("");
                 let text = "That took too long, or there were too many tries. Begin again.";
                 (StatusCode::UNPROCESSABLE_ENTITY, text.to_owned())
             }

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::domain::Timestamp;
 use crate::domain::access::{Need, Principal};
 use crate::domain::device::Approval;
+use crate::domain::secret::Secret;
 use crate::http::access::{self, Identity, read_cookie as cookie};
 use crate::http::view::filters::Moment;
 
@@ -184,7 +185,7 @@ pub struct Page {
     /// Who looks at the page.
     pub principal: Principal,
     /// What its forms carry.
-    pub csrf: String,
+    pub csrf: Secret,
 }
 
 impl Page {
@@ -196,7 +197,7 @@ impl Page {
         let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).map(str::to_owned);
         let path = parts.uri.path().to_owned();
         let identity = Identity::of(&parts.extensions);
-        let csrf = identity.csrf.map(|csrf| csrf.expose().to_owned()).unwrap_or_default();
+        let csrf = identity.csrf.unwrap_or_else(|| Secret::new(""));
         let principal = identity.principal;
         Self { theme, flash, path, host, now, zone, pending: 0, principal, csrf }
     }
@@ -320,11 +321,12 @@ impl Back {
     }
 }
 
-/// A path of this server; `//host/…` and the like lead elsewhere.
+/// A path of this server; `//host/…` and the like lead elsewhere. Browsers skip control characters,
+/// so that `/<tab>/host` is `//host` to them.
 #[must_use]
 pub fn inside(path: &str) -> Option<String> {
-    let own =
-        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    let odd = |c: char| c == '\\' || c.is_control();
+    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains(odd);
     own.then(|| path.to_owned())
 }
 
@@ -407,7 +409,14 @@ mod tests {
         assert_eq!(back("http://evil.example//evil.example/x"), "/");
         assert_eq!(back("nonsense"), "/");
         assert_eq!(inside("/devices").as_deref(), Some("/devices"));
-        for path in ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\r\nb"] {
+        for path in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "/a\r\nb",
+            "/\t/evil.example",
+        ] {
             assert_eq!(inside(path), None, "{path:?}");
         }
     }

@@ -12,6 +12,7 @@ use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
 use crate::app::{App, Error, TokenWish};
 use crate::domain::access::Scopes;
+use crate::domain::secret::Secret;
 use crate::store::Token;
 
 /// Lifetimes that the form proposes, in days; 0 is without end.
@@ -27,7 +28,7 @@ struct TokensPage {
     sent: Sent,
     error: String,
     /// The token that was just made, and lines to try it with.
-    made: Option<(String, String)>,
+    made: Option<(Secret, Secret)>,
 }
 
 /// What the form sends.
@@ -94,7 +95,7 @@ async fn page(
     page: Page,
     sent: Sent,
     error: String,
-    made: Option<(String, String)>,
+    made: Option<(Secret, Secret)>,
 ) -> Result<TokensPage, PageError> {
     let tokens = app.accounts().store().tokens().await?;
     Ok(TokensPage { page, tokens, platforms: names(app), sent, error, made })
@@ -119,12 +120,12 @@ pub(super) async fn create(
     match made {
         Ok((_, secret)) => {
             let base = Address::of(&app, &frame).base;
-            let secret = secret.expose().to_owned();
             let line = format!(
-                "curl -fsS -H \"Authorization: Bearer {secret}\" -F file=@firmware.bin \
-                 {base}/api/v1/releases"
+                "curl -fsS -H \"Authorization: Bearer {}\" -F file=@firmware.bin \
+                 {base}/api/v1/releases",
+                secret.expose()
             );
-            let made = Some((secret, line));
+            let made = Some((secret, Secret::new(line)));
             Ok(View(page(&app, frame, Sent::usual(), String::new(), made).await?).into_response())
         }
         Err(error) if error.is_internal() => Err(error.into()),

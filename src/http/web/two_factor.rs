@@ -21,27 +21,27 @@ struct CodesPage {
     error: String,
     /// Whether they are switched on already.
     on: bool,
-    key: String,
+    key: Secret,
     image: Option<QrImage>,
     /// Shown once, right after they were made.
-    recovery_codes: Vec<String>,
+    recovery_codes: Vec<Secret>,
 }
 
 impl CodesPage {
     fn offer(page: Page, key: &Key, error: String) -> Self {
         let name = page.user().map(|(name, _)| name.to_owned()).unwrap_or_default();
         let image = QrImage::of(&key.uri(&name));
-        let key = key.text().to_owned();
+        let key = Secret::new(key.text());
         Self { page, error, on: false, key, image, recovery_codes: Vec::new() }
     }
 
-    fn on(page: Page, error: String, recovery_codes: Vec<String>) -> Self {
-        Self { page, error, on: true, key: String::new(), image: None, recovery_codes }
+    fn on(page: Page, error: String, recovery_codes: Vec<Secret>) -> Self {
+        Self { page, error, on: true, key: Secret::new(""), image: None, recovery_codes }
     }
 
     /// The key in groups, for those who type it.
     fn grouped(&self) -> String {
-        let letters: Vec<char> = self.key.chars().collect();
+        let letters: Vec<char> = self.key.expose().chars().collect();
         letters.chunks(4).map(String::from_iter).collect::<Vec<_>>().join(" ")
     }
 }
@@ -82,8 +82,8 @@ pub(super) async fn enrol(
     let (user, password) = (own(&visitor)?.user_id, Secret::new(sent.password));
     match app.accounts().enrol(user, &password, &key, &sent.code).await {
         Ok(enrolment) => {
-            let codes = enrolment.recovery_codes.iter().map(|code| code.expose().to_owned());
-            Ok(View(CodesPage::on(page, String::new(), codes.collect())).into_response())
+            let page = CodesPage::on(page, String::new(), enrolment.recovery_codes);
+            Ok(View(page).into_response())
         }
         Err(error) if error.is_internal() => Err(error.into()),
         Err(error) => {

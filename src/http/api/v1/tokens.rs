@@ -30,7 +30,7 @@ pub(super) struct TokenView {
 }
 
 /// A token that was just made, with its secret, this once.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct MadeView {
     #[serde(flatten)]
     view: TokenView,
