@@ -1,5 +1,7 @@
 //! What the commands do.
 
+mod people;
+
 use std::io::{self, IsTerminal, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ pub fn run(line: CommandLine) -> ExitCode {
         None => serve(&line.serve),
         Some(Command::Serve(options)) => serve(&options),
         Some(Command::Healthcheck(options)) => healthcheck(&options),
+        Some(Command::User(command)) => people::users(command),
+        Some(Command::Token(command)) => people::tokens(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -47,12 +51,28 @@ fn serve(options: &Serve) -> Result<(), String> {
             let _ = writeln!(io::stdout(), "{line}");
         }
         tracing::info!(version = env!("CARGO_PKG_VERSION"), "espalier serves");
+        warn_of_access(&server);
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(stop.clone()));
         server.run(stop).await;
         tracing::info!("espalier has stopped; everything is written");
         Ok(())
     })
+}
+
+/// What the log should say of access even where nobody reads the greeting.
+fn warn_of_access(server: &Server) {
+    if server.app().is_open() {
+        tracing::warn!(
+            "access control is off (--auth none): whoever gets here may change everything"
+        );
+    }
+    if let Some(code) = server.app().accounts().setup_code() {
+        let code = code.expose();
+        tracing::warn!(
+            "nobody can sign in yet: make the first administrator at /setup, code {code}"
+        );
+    }
 }
 
 /// Ctrl-C, and SIGTERM where there is one.

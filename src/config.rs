@@ -6,13 +6,17 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 mod exposure;
+mod people;
 mod transport;
 
+use crate::domain::secret::Secret;
+
 pub use exposure::{FrameAncestors, HostNames};
+pub use people::{PasswordCost, TokenAction, TokenCommand, UserAction, UserCommand};
 pub use transport::{Networks, TlsMode, Transport};
 
 /// The whole command line.
@@ -44,7 +48,20 @@ impl CommandLine {
         T: Into<OsString> + Clone,
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-        Self::try_parse_from(&arguments).map_err(|error| name_variable(error, &arguments))
+        let parsed = Self::try_parse_from(&arguments);
+        let mut line = parsed.map_err(|error| name_variable(error, &arguments))?;
+        let password = people::admin_password(|name| std::env::var_os(name));
+        let wrong = |text| Self::command().error(ErrorKind::ValueValidation, text);
+        line.serving().admin_password = password.map_err(wrong)?;
+        Ok(line)
+    }
+
+    /// How to serve, wherever it was written.
+    fn serving(&mut self) -> &mut Serve {
+        match &mut self.command {
+            Some(Command::Serve(serve)) => serve,
+            _ => &mut self.serve,
+        }
     }
 }
 
@@ -97,6 +114,10 @@ pub enum Command {
     Serve(Box<Serve>),
     /// Ask a running server whether it is well; exit code 0 means yes
     Healthcheck(Healthcheck),
+    /// Manage those who may sign in, also while the server runs
+    User(UserCommand),
+    /// Manage the API tokens of programs, also while the server runs
+    Token(TokenCommand),
 }
 
 /// How to ask a running server.
@@ -143,17 +164,26 @@ pub struct Serve {
     /// Time zone of the catalog's dates and of the pages, like Europe/Berlin
     #[arg(long, env = "ESPALIER_TZ")]
     pub tz: Option<TimeZone>,
-    /// Who may change things: none (anyone who reaches the server)
-    #[arg(long, env = "ESPALIER_AUTH", default_value = "none", ignore_case = true)]
+    /// Who may change things: those who sign in (password), or anyone who reaches the server (none)
+    #[arg(long, env = "ESPALIER_AUTH", default_value = "password", ignore_case = true)]
     pub auth: Auth,
     /// How it is reached.
     #[command(flatten)]
     pub transport: Transport,
+    /// The password of the first administrator, `admin`: `ESPALIER_ADMIN_PASSWORD` or the file
+    /// that `ESPALIER_ADMIN_PASSWORD_FILE` names. No flag: it would show in the list of processes.
+    #[arg(skip)]
+    pub admin_password: Option<Secret>,
+    /// How much work a password's hash is; only tests want less.
+    #[arg(skip)]
+    pub password_cost: PasswordCost,
 }
 
 /// Who may change things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Auth {
+    /// Those who sign in, or have a token.
+    Password,
     /// Anyone who reaches the server: for a trusted network.
     None,
 }

@@ -14,7 +14,7 @@
 //!        domain            what we know and how we decide: pure
 //! ```
 //!
-//! # Three walks
+//! # Four walks
 //!
 //! **A device checks in** (`GET /update?dev=chase&ver=v1.0.2`). [`http::wire`] accepts the
 //! connection and repairs the request line; `http::device::report` reads the headers into a
@@ -33,10 +33,18 @@
 //! [`store::Store`] for what it shows; a device's page also asks [`app::App::explain`], which runs
 //! the very function that answers the device, with its reasons.
 //!
+//! **Somebody asks who may not.** [`http::access::identify()`] finds out who asks (a session, a token,
+//! nobody); the guard that [`http::access::Routes`] puts before every route asks
+//! [`domain::access::permits`] whether they may do what the route needs, and checks the token of a
+//! form. What an upload's token may do on the platform that turns up is asked again in the handler.
+//!
 //! # Why
 //!
 //! *Why decide from memory?* A poll is by far the most frequent request, and its answer is nearly
 //! always 304. One process owns its data folder (a lock file says so), so memory can be trusted.
+//!
+//! *Why are users, sessions and tokens not in memory?* So that `espalier user` works beside the
+//! running server, and a revoked token is refused at once. A page costs one small read more.
 //!
 //! *Why an accept loop of our own?* Real sketches send request lines that no HTTP library accepts,
 //! and a download only counts when the device took the last byte and closed in order.

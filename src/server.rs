@@ -62,6 +62,11 @@ pub enum StartError {
     /// There is no certificate.
     #[error("{0}")]
     Tls(#[from] TlsError),
+    /// The environment's first administrator cannot be made.
+    #[error(
+        "the first administrator cannot be made (ESPALIER_ADMIN_PASSWORD, ESPALIER_ADMIN_PASSWORD_FILE): {0}"
+    )]
+    Administrator(#[source] crate::app::Error),
     /// The rest.
     #[error("{0}")]
     App(#[from] crate::app::Error),
@@ -102,8 +107,14 @@ impl Server {
             public_url: options.public_url.clone(),
             time_zone: options.tz.clone(),
             local_only: options.bind.is_loopback(),
+            auth: options.auth,
+            password_cost: options.password_cost,
         };
         let app = App::open(store, blobs, clock, limits).await?;
+        if !app.is_open() {
+            let password = options.admin_password.as_ref();
+            app.accounts().prepare(password).await.map_err(StartError::Administrator)?;
+        }
         let ports = Ports::open(options).await?;
         let wire = WireSettings {
             trusted_proxies: options.transport.trusted_proxies.0.clone().into(),
@@ -128,7 +139,22 @@ impl Server {
     /// Lines that tell a person where to go.
     #[must_use]
     pub fn greeting(&self) -> Vec<String> {
-        self.ports.greeting(self.app.settings().public_url.as_ref())
+        let mut lines = self.ports.greeting(self.app.settings().public_url.as_ref());
+        if self.app.is_open() {
+            lines.push(
+                "Anyone who reaches this server can change everything (--auth none). Use it in a \
+                 trusted network only."
+                    .to_owned(),
+            );
+        }
+        if let Some(code) = self.app.accounts().setup_code() {
+            lines.push(format!(
+                "Nobody can sign in yet. Create the first administrator at /setup with the \
+                 set-up code {}",
+                code.expose()
+            ));
+        }
+        lines
     }
 
     /// Serves until `stop`; then running downloads finish (bounded) and everything is written.

@@ -87,6 +87,10 @@ function read(request) {
   } catch {
     // Not JSON: a proxy or an error page answered.
   }
+  if (request.status === 401 || request.status === 403) {
+    const what = request.status === 401 ? "You are not signed in any more" : "This page is out of date, or your role does not allow it";
+    return { state: "refused", sentence: `${what}. Sign in in another tab, reload this page, and try again; nothing was kept.` };
+  }
   const too = request.status === 413 ? " The file is larger than the server, or a proxy before it, allows." : "";
   return { state: "refused", sentence: `The server answered ${request.status}.${too}` };
 }

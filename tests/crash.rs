@@ -65,7 +65,7 @@ impl Process {
         let log = data.with_extension("log");
         let said = File::create(&log).unwrap();
         let child = espalier()
-            .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--data"])
+            .args(["--auth", "none", "--bind", "127.0.0.1", "--port", &port.to_string(), "--data"])
             .arg(data)
             .stdout(Stdio::null())
             .stderr(said)

@@ -2,6 +2,7 @@
 
 use super::upload::ReportCard;
 use crate::blobs::BlobError;
+use crate::domain::access::{LabelError, PasswordError, ScopeError};
 use crate::domain::image::{Merged, Unusable};
 use crate::domain::mac::{MacAddr, MacError};
 use crate::domain::names::NameError;
@@ -73,6 +74,33 @@ pub enum Error {
     /// The release is not in a state that allows this.
     #[error("{0}")]
     State(&'static str),
+    /// A user or token cannot be called so.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// A user of this name exists.
+    #[error("a user named “{0}” exists already")]
+    UserExists(String),
+    /// A password cannot be taken.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    /// A token cannot have these scopes.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// Nobody could manage users any more.
+    #[error("this is the last administrator; make somebody else one first")]
+    LastAdministrator,
+    /// A one-time code or the set-up code is wrong.
+    #[error("the code is not right")]
+    WrongCode,
+    /// The token may not do this.
+    #[error("this token may not do this: it lacks the scope {0}")]
+    Forbidden(String),
+    /// Too many passwords are checked at the same time.
+    #[error("the server is busy checking other passwords; try again in a moment")]
+    Busy,
+    /// Something that never fails did.
+    #[error("{0}")]
+    Broken(&'static str),
     /// The disk is full.
     #[error("the server's disk is full; nothing was kept. Free some space and try again")]
     DiskFull,
@@ -90,7 +118,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "not_found",
-            Self::Name(_) => "invalid_name",
+            Self::Name(_) | Self::Label(_) => "invalid_name",
             Self::Mac(_) => "invalid_mac",
             Self::PlatformExists(_) => "platform_exists",
             Self::AlreadyApproved { .. } => "already_approved",
@@ -105,15 +133,22 @@ impl Error {
                 card.questions.first().map_or("open_questions", |question| question.code())
             }
             Self::State(_) => "wrong_state",
+            Self::UserExists(_) => "user_exists",
+            Self::Password(_) => "invalid_password",
+            Self::Scope(_) => "invalid_scope",
+            Self::LastAdministrator => "last_administrator",
+            Self::WrongCode => "wrong_code",
+            Self::Forbidden(_) => "forbidden",
+            Self::Busy => "busy",
             Self::DiskFull => "disk_full",
-            Self::Store(_) | Self::Blob(_) => "internal",
+            Self::Store(_) | Self::Blob(_) | Self::Broken(_) => "internal",
         }
     }
 
     /// Whether a person at the server should act; its cause is for the log only.
     #[must_use]
     pub const fn is_internal(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Blob(_))
+        matches!(self, Self::Store(_) | Self::Blob(_) | Self::Broken(_))
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Shelf`] holds what is on offer and the fleet what is known of each device, both loaded at
 //! the start and kept in step by the methods that write.
 
+mod accounts;
 mod catalog;
 mod devices;
 mod error;
@@ -35,6 +36,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
+pub use accounts::{Accounts, Bearer, Caller, Enrolment, SignIn, SignedIn, TokenWish};
 pub use catalog::{Catalog, CatalogError, Entry, EntryKind, FileTarget};
 pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
@@ -53,7 +55,7 @@ pub use upload::{
 
 use crate::blobs::Blobs;
 use crate::clock::Clock;
-use crate::config::{PublicUrl, TimeZone};
+use crate::config::{Auth, PasswordCost, PublicUrl, TimeZone};
 use crate::domain::Timestamp;
 use crate::domain::event::Event;
 use crate::store::Store;
@@ -79,6 +81,10 @@ pub struct Limits {
     pub time_zone: Option<TimeZone>,
     /// Whether only this machine itself can reach the server.
     pub local_only: bool,
+    /// Who may change things.
+    pub auth: Auth,
+    /// How much work a password's hash is.
+    pub password_cost: PasswordCost,
 }
 
 impl Default for Limits {
@@ -89,6 +95,8 @@ impl Default for Limits {
             public_url: None,
             time_zone: None,
             local_only: false,
+            auth: Auth::Password,
+            password_cost: PasswordCost::default(),
         }
     }
 }
@@ -103,6 +111,7 @@ struct Inner {
     blobs: Blobs,
     clock: Arc<dyn Clock>,
     limits: Limits,
+    accounts: Accounts,
     shelf: ArcSwap<Shelf>,
     fleet: Fleet,
     settings: ArcSwap<Settings>,
@@ -149,7 +158,9 @@ impl App {
         let settings = Settings::load(&store, &limits).await?;
         let shelf = Shelf::load(&store).await?;
         let fleet = Fleet::load(&store).await?;
+        let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
         let inner = Inner {
+            accounts,
             store,
             blobs,
             clock,
@@ -193,6 +204,18 @@ impl App {
     #[must_use]
     pub fn limits(&self) -> &Limits {
         &self.0.limits
+    }
+
+    /// People and programs.
+    #[must_use]
+    pub fn accounts(&self) -> &Accounts {
+        &self.0.accounts
+    }
+
+    /// Whether whoever reaches the server may change things.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.limits.auth == Auth::None
     }
 
     /// What is on offer right now.

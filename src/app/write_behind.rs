@@ -75,6 +75,7 @@ impl App {
     /// Where the database fails; everything is then written with the next batch.
     pub async fn flush(&self) -> Result<(), Error> {
         self.catch_up().await?;
+        self.0.accounts.flush().await?;
         let batch = self.0.fleet.take_batch();
         if batch.is_empty() {
             return Ok(());
@@ -98,6 +99,7 @@ impl App {
         if purged > 0 {
             tracing::info!(events = purged, "old events were deleted");
         }
+        self.0.accounts.tidy().await?;
         // No draft may be published meanwhile.
         let accepting = self.0.accepting.lock().await;
         for id in self.0.store.expired_drafts(now).await? {

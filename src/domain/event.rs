@@ -106,6 +106,26 @@ kinds! {
     ReleaseEdited, "release_edited", "release changed", Info;
     /// A release or draft was deleted.
     ReleaseDeleted, "release_deleted", "release deleted", Info;
+    /// Somebody signed in.
+    SignedIn, "signed_in", "signed in", Info;
+    /// Somebody could not sign in.
+    SignInFailed, "sign_in_failed", "sign-in failed", Warning;
+    /// Somebody signed out, here or everywhere.
+    SignedOut, "signed_out", "signed out", Info;
+    /// A user was added.
+    UserCreated, "user_created", "user added", Info;
+    /// A user's role was changed.
+    UserEdited, "user_edited", "user changed", Info;
+    /// A user was removed.
+    UserRemoved, "user_removed", "user removed", Info;
+    /// A password was changed.
+    PasswordChanged, "password_changed", "password changed", Info;
+    /// Signing in with a code was switched on or off.
+    TwoFactor, "two_factor", "two-factor changed", Info;
+    /// An API token was made.
+    TokenCreated, "token_created", "token created", Info;
+    /// An API token was revoked.
+    TokenRevoked, "token_revoked", "token revoked", Info;
     /// A setting was changed.
     Settings, "settings", "settings changed", Info;
     /// The server could not do its work.
@@ -129,7 +149,7 @@ pub struct Event {
     pub platform: Option<String>,
     /// The release it is about.
     pub release_id: Option<i64>,
-    /// Who did it: an address, or `server`.
+    /// Who did it: a user, a token, an address, or `server`.
     pub actor: String,
 }
 

@@ -3,6 +3,7 @@
 //! Every rule of the product lives here, as plain functions over plain values, so that it can be
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
+pub mod access;
 pub mod chip;
 pub mod device;
 pub mod digest;
@@ -15,6 +16,8 @@ pub mod network;
 pub mod platform;
 pub mod release;
 pub mod report;
+pub mod secret;
+pub mod totp;
 pub mod update;
 pub mod version;
 

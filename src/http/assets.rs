@@ -6,13 +6,14 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use axum::Router;
 use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use sha2::{Digest, Sha256};
+
+use crate::domain::access::Need;
+use crate::http::access::{Face, Routes};
 
 /// One embedded file.
 struct Asset {
@@ -63,8 +64,13 @@ pub fn url(name: &str) -> &'static str {
 }
 
 /// The routes of the embedded files.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    Router::new().route("/static/{file}", get(file)).route("/favicon.ico", get(favicon))
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new(Face::Program).get("/static/{file}", Need::Public, file).get(
+        "/favicon.ico",
+        Need::Public,
+        favicon,
+    )
 }
 
 async fn file(Path(file): Path<String>) -> Response {

@@ -2,6 +2,7 @@
 //!
 //! Devices, API, pages, assets and probes are routers of their own, each with its own layers.
 
+pub mod access;
 pub mod api;
 pub mod assets;
 pub mod device;
@@ -27,6 +28,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use crate::app::App;
 use crate::config::HostNames;
 use crate::tls::Tls;
+use access::{Face, Route};
 use layers::SecurityHeaders;
 use wire::Connection;
 
@@ -47,9 +49,9 @@ pub struct Exposure {
 /// Everything that is served.
 pub fn router(app: App, exposure: Exposure) -> Router {
     let people = Router::new()
-        .merge(web::router())
-        .merge(api::router())
-        .merge(assets::router())
+        .merge(web::router(&app))
+        .merge(api::router(&app))
+        .merge(assets::routes().into_router())
         .layer(Extension(exposure.clone()))
         .layer(middleware::from_fn(layers::same_origin))
         .layer(middleware::from_fn_with_state((app.clone(), exposure.clone()), hosts::known))
@@ -59,21 +61,33 @@ pub fn router(app: App, exposure: Exposure) -> Router {
         .layer(CatchPanicLayer::new());
     Router::new()
         .merge(people)
-        .merge(device::router())
-        .merge(probes::router())
+        .merge(device::routes().into_router())
+        .merge(probes::routes().into_router())
         .fallback(move |state: State<App>, request: Request| fallback(state, exposure, request))
         .with_state(app)
 }
 
 /// What is served where only devices are: their routes, and whether the process lives.
 pub fn device_router(app: App) -> Router {
-    let router = device::router().merge(probes::liveness());
+    let router = device::routes().into_router().merge(probes::liveness().into_router());
     router.fallback(device_fallback).with_state(app)
 }
 
 /// What is answered without TLS on a port that demands it: the probes, and where to go.
 pub fn turned_away(app: App) -> Router {
-    probes::router().fallback(use_tls).with_state(app)
+    probes::routes().into_router().fallback(use_tls).with_state(app)
+}
+
+/// Every route that there is, with what it needs and to whom it speaks.
+#[must_use]
+pub fn table() -> Vec<(Face, Route)> {
+    let pages = [web::routes()].into_iter().map(|routes| (Face::Page, routes));
+    let programs = [api::routes(), device::routes(), probes::routes(), assets::routes()];
+    let programs = programs.into_iter().map(|routes| (Face::Program, routes));
+    let each = |(face, routes): (Face, access::Routes)| {
+        routes.table().iter().map(|route| (face, route.clone())).collect::<Vec<_>>()
+    };
+    pages.chain(programs).flat_map(each).collect()
 }
 
 /// A sketch may ask for any path, also for one that a page has.
@@ -118,19 +132,26 @@ async fn fallback(State(app): State<App>, exposure: Exposure, request: Request) 
     };
     let connection = request.extensions().get::<Connection>().cloned();
     let mut response = match hosts::refusal(&app, &exposure, &request) {
-        None => web::not_found(State(app), request).await,
         Some(response) => response,
+        None => match access::identified(&app, with_caller(request)).await {
+            Ok(request) => web::not_found(State(app), request).await,
+            Err(response) => response,
+        },
     };
     exposure.headers.add(response.headers_mut(), connection.as_ref());
     response
 }
 
 /// Passes on who asks in the forms that extractors expect: as a [`wire::Peer`], and its address.
-async fn name_caller(mut request: Request, next: Next) -> Response {
+async fn name_caller(request: Request, next: Next) -> Response {
+    next.run(with_caller(request)).await
+}
+
+fn with_caller(mut request: Request) -> Request {
     if let Some(connection) = request.extensions().get::<Connection>() {
         let (peer, port) = (connection.peer(), connection.remote().port());
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(ConnectInfo(SocketAddr::new(peer.address, port)));
     }
-    next.run(request).await
+    request
 }

@@ -1,20 +1,20 @@
 //! Whether the process lives, and whether it can do its work.
 
-use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
 
 use crate::app::App;
+use crate::domain::access::Need;
+use crate::http::access::{Face, Routes};
 
 /// The probes.
-pub(super) fn router() -> Router<App> {
-    liveness().route("/readyz", get(works))
+pub(super) fn routes() -> Routes {
+    liveness().get("/readyz", Need::Public, works)
 }
 
 /// The one that tells nothing but that the process lives.
-pub(super) fn liveness() -> Router<App> {
-    Router::new().route("/healthz", get(lives))
+pub(super) fn liveness() -> Routes {
+    Routes::new(Face::Program).get("/healthz", Need::Public, lives)
 }
 
 async fn lives() -> &'static str {

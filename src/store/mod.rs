@@ -13,7 +13,10 @@ mod images;
 mod learnt;
 mod platforms;
 mod releases;
+mod sessions;
 mod settings;
+mod tokens;
+mod users;
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,6 +33,9 @@ pub use events::EventFilter;
 pub use images::{ImageDigest, ToPack};
 pub use platforms::PlatformSummary;
 pub use releases::{NewDraft, ReleaseFilter};
+pub use sessions::{NewSession, Oldest, Session};
+pub use tokens::{NewToken, Token};
+pub use users::{Guarded, NewUser, User};
 
 /// A handle to the database; cheap to clone.
 #[derive(Debug, Clone)]
@@ -53,6 +59,23 @@ impl Store {
         sqlx::migrate!().run(&write).await?;
         let read = pool(3).connect_with(options.read_only(true)).await?;
         Ok(Self { write, read })
+    }
+
+    /// Opens the database beside a server that runs on it: its tables are left as they are.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or its tables are those of another version.
+    pub async fn open_beside(file: &Path) -> Result<Self, StoreError> {
+        let options = options().filename(file).journal_mode(SqliteJournalMode::Wal);
+        let write = pool(1).connect_with(options).await?;
+        let latest: Option<i64> = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
+            .fetch_one(&write)
+            .await?;
+        let latest = latest.unwrap_or(0);
+        if sqlx::migrate!().iter().map(|migration| migration.version).max() != Some(latest) {
+            return Err(sqlx::migrate::MigrateError::VersionMismatch(latest).into());
+        }
+        Ok(Self { read: write.clone(), write })
     }
 
     /// A database in memory, for tests.

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use clap::Parser;
-use espalier::config::CommandLine;
+use espalier::config::{CommandLine, PasswordCost};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -16,23 +16,67 @@ pub struct Server {
     address: SocketAddr,
     stop: CancellationToken,
     runtime: Option<Runtime>,
+    greeting: Vec<String>,
     _data: TempDir,
 }
 
 impl Server {
-    /// Starts one on a free port of this machine.
+    /// Starts one on a free port of this machine, on which anyone may do everything.
     pub fn start() -> Self {
+        Self::start_with("none")
+    }
+
+    /// Starts one on which people sign in.
+    pub fn start_with_access() -> Self {
+        Self::start_with("password")
+    }
+
+    fn start_with(auth: &str) -> Self {
         let data = TempDir::new().expect("a data folder");
         let folder = data.path().to_string_lossy();
-        let line = ["espalier", "--bind", "127.0.0.1", "--port", "0", "--log", "off", "--data"];
-        let line = CommandLine::parse_from(line.into_iter().chain([folder.as_ref()]));
+        let line = [
+            "espalier",
+            "--auth",
+            auth,
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--log",
+            "off",
+            "--data",
+        ];
+        let mut line = CommandLine::parse_from(line.into_iter().chain([folder.as_ref()]));
+        line.serve.password_cost = PasswordCost::LOWEST;
         let runtime = Runtime::new().expect("a runtime");
         let server = runtime.block_on(espalier::server::Server::start(&line.serve));
         let server = server.expect("a server");
         let address = server.addresses()[0];
+        let greeting = server.greeting();
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
-        Self { address, stop, runtime: Some(runtime), _data: data }
+        Self { address, stop, runtime: Some(runtime), greeting, _data: data }
+    }
+
+    /// The set-up code, as it was printed at the start.
+    pub fn setup_code(&self) -> String {
+        let line = self.greeting.iter().find(|line| line.contains("set-up code"));
+        line.and_then(|line| line.rsplit(' ').next()).expect("a code").to_owned()
+    }
+
+    /// Sends a file to the API as curl does with a token; what is answered.
+    pub fn upload_with_token(&self, token: &str, name: &str, image: &[u8]) -> String {
+        let edge = "a-line-that-is-in-no-image";
+        let before = format!(
+            "--{edge}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n"
+        );
+        let body = [before.as_bytes(), image, format!("\r\n--{edge}--\r\n").as_bytes()].concat();
+        let head = format!(
+            "POST /api/v1/releases HTTP/1.0\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: multipart/form-data; boundary={edge}\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        self.exchange(&[head.as_bytes(), &body].concat())
     }
 
     /// Where it listens.

@@ -15,7 +15,7 @@ const SCHEMES: [&str; 2] = ["light", "dark"];
 const AUDIT: &str = include_str!("audit.js");
 
 /// A page: its name in pictures, and its path.
-type Stop = (&'static str, String);
+pub type Stop = (&'static str, String);
 
 #[test]
 fn every_page_is_in_order_when_there_is_nothing() {
@@ -169,9 +169,13 @@ fn furnish_several(server: &Server) -> Vec<Stop> {
 }
 
 fn walk(server: &Server, stops: &[Stop]) {
-    let Some(browser) = Browser::open(server, Script::Runs) else {
-        return;
-    };
+    if let Some(browser) = Browser::open(server, Script::Runs) {
+        walk_in(&browser, stops);
+    }
+}
+
+/// Visits the pages in a browser in which somebody may have signed in.
+pub fn walk_in(browser: &Browser, stops: &[Stop]) {
     let mut wrong = Vec::new();
     for (device, width, height) in WIDTHS {
         for scheme in SCHEMES {
@@ -180,10 +184,10 @@ fn walk(server: &Server, stops: &[Stop]) {
             for (name, path) in stops {
                 browser.resizes(width, height);
                 browser.goes_to(path);
-                let found = examine(&browser, name, width);
+                let found = examine(browser, name, width);
                 let here = |sentence| format!("{path} on a {device}, {scheme}: {sentence}");
                 wrong.extend(found.into_iter().map(here));
-                keep_picture(&browser, &format!("{name}-{device}-{scheme}.png"), width);
+                keep_picture(browser, &format!("{name}-{device}-{scheme}.png"), width);
             }
         }
     }

@@ -6,9 +6,7 @@ use serde_json::Value;
 
 use crate::server::Answer;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    serde_json::from_str(include_str!("../../src/http/api/v1/openapi.json")).unwrap()
-});
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| espalier::http::api::description().clone());
 
 /// The answer is one that the document describes for this path, method and status.
 #[track_caller]

@@ -43,7 +43,8 @@ impl Server {
     pub async fn start() -> Self {
         let data = tempfile::tempdir().unwrap();
         let folder = data.path().to_str().unwrap();
-        let line = ["espalier", "--port", "0", "--bind", "127.0.0.1", "--data", folder];
+        let line =
+            ["espalier", "--auth", "none", "--port", "0", "--bind", "127.0.0.1", "--data", folder];
         let limit = MAX_UPLOAD.to_string();
         let line = line.into_iter().chain(["--max-upload", &limit]);
         let options = CommandLine::try_parse_from(line).unwrap().serve;

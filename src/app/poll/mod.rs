@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::fleet::Live;
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::{App, PendingAnswer};
@@ -152,7 +153,7 @@ impl App {
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
                             let stranger = Live::new(0, Approval::Pending, None);
-                            return self.answer(&poll, &find(&poll, &stranger, &shelf));
+                            return self.answer(&poll, &find(&poll, &stranger, &shelf, now));
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 //! What it takes and answers is written down in `v1/openapi.json`; tests hold the two together.
 
 mod extract;
+mod granted;
 mod page;
 mod problem;
 mod time;
@@ -17,17 +18,29 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 
 use crate::app::App;
+use crate::http::access::{Routes, identify};
 use crate::http::device;
 pub use problem::Problem;
 
-/// The API's routes.
-pub fn router() -> Router<App> {
-    let routes = v1::routes().into_iter();
-    routes
-        .fold(Router::new(), |router, (path, methods)| router.route(path, methods))
+/// The description of the API, as `/api/v1/openapi.json` gives it.
+#[must_use]
+pub fn description() -> &'static serde_json::Value {
+    v1::document()
+}
+
+/// The routes with what they need; `openapi.json` describes exactly these.
+#[must_use]
+pub fn routes() -> Routes {
+    v1::routes()
+}
+
+/// The API's routes, for those who may use them.
+pub fn router(app: &App) -> Router<App> {
+    routes()
+        .into_router()
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), identify))
         .layer(middleware::map_response(never_stored))
-        .route("/api", any(unknown))
         .route("/api/", any(unknown))
         .route("/api/{*rest}", any(unknown))
 }

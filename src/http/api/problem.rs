@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::v1::report::ReportView;
 use crate::app::{Error, ReportCard};
+use crate::domain::access::{Need, Principal, Where};
 use crate::domain::image::{Partition, Unusable};
 use crate::domain::release::Question;
 use crate::store::StoreError;
@@ -55,11 +56,7 @@ impl From<&Partition> for PartView {
 
 impl Problem {
     /// A problem in a sentence of its own.
-    pub(in crate::http) fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<String>,
-    ) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self { status, code, detail: detail.into(), more: Map::new() }
     }
 
@@ -67,6 +64,19 @@ impl Problem {
     pub(super) fn not_found(what: &str) -> Self {
         let detail = format!("There is no such {what}.");
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// The one who asks is known, but may not do this.
+    pub(crate) fn lacks(principal: &Principal, need: Need, place: Where<'_>) -> Self {
+        let (status, code) = (StatusCode::FORBIDDEN, "forbidden");
+        if let Principal::User { role, .. } = principal {
+            let (has, wants) = (role.word(), need.role().word());
+            let detail = format!("Your role is {has}; this needs the role {wants}.");
+            return Self::new(status, code, detail).with("role", wants);
+        }
+        let scope = need.scope(place);
+        let detail = format!("This token lacks the scope {scope}.");
+        Self::new(status, code, detail).with("scope", scope)
     }
 
     /// The query string cannot be used.
@@ -112,9 +122,18 @@ impl Problem {
             | Error::Cut
             | Error::NoFile
             | Error::State(_)
+            | Error::Label(_)
+            | Error::UserExists(_)
+            | Error::Password(_)
+            | Error::Scope(_)
+            | Error::LastAdministrator
+            | Error::WrongCode
+            | Error::Busy
+            | Error::Broken(_)
             | Error::DiskFull
             | Error::Store(_)
             | Error::Blob(_) => problem,
+            Error::Forbidden(scope) => problem.with("scope", scope),
         }
     }
 }
@@ -150,7 +169,10 @@ impl IntoResponse for Problem {
 fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::BAD_REQUEST => "The request cannot be read",
+        StatusCode::UNAUTHORIZED => "Not signed in",
         StatusCode::FORBIDDEN => "Not allowed",
+        StatusCode::TOO_MANY_REQUESTS => "Too many attempts",
+        StatusCode::SERVICE_UNAVAILABLE => "Busy",
         StatusCode::NOT_FOUND => "Not found",
         StatusCode::METHOD_NOT_ALLOWED => "Method not allowed",
         StatusCode::CONFLICT => "In conflict with what is there",
@@ -166,9 +188,13 @@ fn title(status: StatusCode) -> &'static str {
 fn status(error: &Error) -> StatusCode {
     match error {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::PlatformExists(_) | Error::AlreadyApproved { .. } | Error::State(_) => {
-            StatusCode::CONFLICT
-        }
+        Error::PlatformExists(_)
+        | Error::AlreadyApproved { .. }
+        | Error::UserExists(_)
+        | Error::LastAdministrator
+        | Error::State(_) => StatusCode::CONFLICT,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Error::TooLarge { .. } | Error::Unusable(Unusable::GzipTooLong, _) => {
             StatusCode::PAYLOAD_TOO_LARGE
         }
@@ -182,14 +208,18 @@ fn status(error: &Error) -> StatusCode {
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile
+        | Error::Label(_)
+        | Error::Password(_)
+        | Error::Scope(_)
+        | Error::WrongCode
         | Error::Questions(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Store(_) | Error::Blob(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Store(_) | Error::Blob(_) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
 fn detail(error: &Error) -> String {
     match error {
-        Error::Store(_) | Error::Blob(_) => {
+        Error::Store(_) | Error::Blob(_) | Error::Broken(_) => {
             "The server could not do this; its log says why.".to_owned()
         }
         Error::Questions(card) => leading(card).text(),
@@ -211,6 +241,14 @@ fn detail(error: &Error) -> String {
         | Error::Cut
         | Error::NoFile
         | Error::State(_)
+        | Error::Label(_)
+        | Error::UserExists(_)
+        | Error::Password(_)
+        | Error::Scope(_)
+        | Error::LastAdministrator
+        | Error::WrongCode
+        | Error::Forbidden(_)
+        | Error::Busy
         | Error::DiskFull => sentence(&error.to_string()),
     }
 }

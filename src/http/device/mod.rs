@@ -10,21 +10,22 @@ mod report;
 mod respond;
 mod update;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
 
 use crate::app::App;
+use crate::domain::access::Need;
+use crate::http::access::{Face, Routes};
 
 pub use report::{Caller, Updater};
 
 /// The routes with an address of their own.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/update", any(update::answer))
-        .route("/_catalog", get(catalog::list))
-        .route("/_catalog/", get(catalog::list))
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new(Face::Program)
+        .any("/update", Need::Device, update::answer)
+        .get("/_catalog", Need::Device, catalog::list)
+        .get("/_catalog/", Need::Device, catalog::list)
 }
 
 /// Requests for addresses that no route knows: files ending in `.bin`, and updaters of the

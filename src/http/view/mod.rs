@@ -2,4 +2,6 @@
 
 pub mod charts;
 pub mod filters;
+pub mod operations;
+pub mod qr;
 pub mod words;

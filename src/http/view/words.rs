@@ -119,13 +119,26 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Lifted => "retry",
         Kind::Ignored | Kind::Withdrawn => "eye-off",
         Kind::DeviceEdited | Kind::PlatformEdited | Kind::ReleaseEdited => "edit",
-        Kind::DeviceRemoved | Kind::PlatformDeleted | Kind::ReleaseDeleted => "trash",
+        Kind::DeviceRemoved
+        | Kind::PlatformDeleted
+        | Kind::ReleaseDeleted
+        | Kind::UserRemoved
+        | Kind::TokenRevoked => "trash",
         Kind::PlatformCreated => "platform",
         Kind::Uploaded => "upload",
         Kind::Published => "leaf",
         Kind::Settings => "settings",
+        Kind::SignedIn | Kind::SignedOut | Kind::UserCreated | Kind::UserEdited => "user",
+        Kind::SignInFailed | Kind::PasswordChanged | Kind::TwoFactor => "lock",
+        Kind::TokenCreated => "key",
         Kind::Fault => "alert",
     })
+}
+
+/// How an event names who did it: from an address, by a user or token.
+#[must_use]
+pub fn preposition(actor: &str) -> &'static str {
+    if actor.parse::<std::net::IpAddr>().is_ok() { "from" } else { "by" }
 }
 
 /// Which devices of a platform get its releases.

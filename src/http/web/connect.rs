@@ -74,7 +74,11 @@ pub(super) async fn show(
     let latest = latest(&app).await?;
     let seen = latest.as_ref().and_then(|device| device.last_seen);
     let connect = Connect {
-        snippets: snippets(&address, if platform.is_empty() { PLACEHOLDER } else { &platform }),
+        snippets: snippets(
+            &address,
+            if platform.is_empty() { PLACEHOLDER } else { &platform },
+            app.is_open(),
+        ),
         fresh: seen.is_some_and(|seen| page.now - seen <= JUST_NOW),
         latest,
         page,

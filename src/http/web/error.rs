@@ -39,7 +39,7 @@ impl PageError {
     }
 
     /// An error in words of its own.
-    pub(super) fn with(status: StatusCode, title: &'static str, text: &str) -> Self {
+    pub(crate) fn with(status: StatusCode, title: &'static str, text: &str) -> Self {
         Self { status, title, text: text.to_owned() }
     }
 
@@ -64,9 +64,13 @@ impl IntoResponse for PageError {
 pub(super) fn status(error: &Error) -> StatusCode {
     match error {
         Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::PlatformExists(_) | Error::AlreadyApproved { .. } | Error::State(_) => {
-            StatusCode::CONFLICT
-        }
+        Error::PlatformExists(_)
+        | Error::AlreadyApproved { .. }
+        | Error::UserExists(_)
+        | Error::LastAdministrator
+        | Error::State(_) => StatusCode::CONFLICT,
+        Error::Forbidden(_) => StatusCode::FORBIDDEN,
+        Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
         Error::NotBin(_) | Error::Unusable(..) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Error::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Error::Cut => StatusCode::BAD_REQUEST,
@@ -76,8 +80,12 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile
+        | Error::Label(_)
+        | Error::Password(_)
+        | Error::Scope(_)
+        | Error::WrongCode
         | Error::Questions(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Store(_) | Error::Blob(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Error::Store(_) | Error::Blob(_) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -4,7 +4,9 @@
 //! is a form that answers with a redirect to a page that says what happened. An error is drawn by
 //! `frame`, which knows the visitor's colours.
 
+mod account;
 mod address;
+mod api_docs;
 mod attempts;
 mod card;
 mod confirm;
@@ -19,6 +21,7 @@ mod events;
 mod images;
 pub mod inbox;
 mod known;
+mod login;
 pub mod page;
 mod parts;
 mod platform_forms;
@@ -27,84 +30,130 @@ mod query;
 mod releases;
 mod runs;
 mod settings;
+mod setup;
 mod snippets;
+mod tokens;
+mod two_factor;
 mod upload;
+mod users;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::domain::access::Need;
 use crate::http::NOTHING;
+use crate::http::access::{Cookies, Face, Identity, Routes, identify, settle_visit};
 pub use error::PageError;
 use page::{Back, FLASH_COOKIE, Page};
 
-/// The routes of the pages.
-pub fn router() -> Router<App> {
-    Router::new()
-        .route("/", get(dashboard::show))
-        .route("/inbox", get(inbox::show).post(inbox::several))
-        .route("/events", get(events::list))
-        .route("/connect", get(connect::show))
-        .route("/settings", get(settings::show).post(settings::save))
-        .route("/settings/theme", post(settings::theme))
+/// The pages, for those who may see them.
+pub fn router(app: &App) -> Router<App> {
+    routes()
+        .into_router()
+        .layer(middleware::from_fn(frame))
+        .layer(middleware::from_fn_with_state(app.clone(), identify))
+}
+
+/// The routes of the pages, with what they need.
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new(Face::Page)
+        .get("/", Need::View, dashboard::show)
+        .get("/inbox", Need::View, inbox::show)
+        .post("/inbox", Need::Edit, inbox::several)
+        .get("/events", Need::View, events::list)
+        .get("/connect", Need::View, connect::show)
+        .get("/api", Need::View, api_docs::show)
+        .get("/settings", Need::View, settings::show)
+        .post("/settings", Need::Administer, settings::save)
+        .post("/settings/theme", Need::Public, settings::theme)
         .merge(platform_routes())
         .merge(release_routes())
         .merge(device_routes())
-        .layer(middleware::from_fn(frame))
+        .merge(people_routes())
 }
 
-fn platform_routes() -> Router<App> {
-    Router::new()
-        .route("/platforms", get(platforms::list).post(platform_forms::create))
-        .route("/platforms/new", get(platform_forms::new))
-        .route("/platforms/{name}", get(platforms::show))
-        .route("/platforms/{name}/edit", get(platform_forms::edit).post(platform_forms::save))
-        .route(
-            "/platforms/{name}/delete",
-            get(platform_forms::confirm_delete).post(platform_forms::delete),
-        )
+fn platform_routes() -> Routes {
+    use Need::{Administer, Edit, View};
+    Routes::new(Face::Page)
+        .get("/platforms", View, platforms::list)
+        .post("/platforms", Edit, platform_forms::create)
+        .get("/platforms/new", Edit, platform_forms::new)
+        .get("/platforms/{name}", View, platforms::show)
+        .get("/platforms/{name}/edit", Edit, platform_forms::edit)
+        .post("/platforms/{name}/edit", Edit, platform_forms::save)
+        .get("/platforms/{name}/delete", Administer, platform_forms::confirm_delete)
+        .post("/platforms/{name}/delete", Administer, platform_forms::delete)
 }
 
-fn release_routes() -> Router<App> {
-    // The upload counts its bytes itself, file by file.
-    let upload = post(upload::receive).layer(DefaultBodyLimit::disable());
-    Router::new()
-        .route("/releases", upload.get(releases::list))
-        .route("/releases/new", get(upload::form))
-        .route("/releases/{id}", get(releases::show).post(drafts::decide))
-        .route("/releases/{id}/download", get(images::download))
-        .route(
-            "/releases/{id}/images/{image}/delete",
-            get(images::confirm_delete).post(images::delete),
-        )
-        .route("/releases/{id}/publish", post(releases::publish))
-        .route("/releases/{id}/withdraw", post(releases::withdraw))
-        .route("/releases/{id}/notes", post(releases::note))
-        .route("/releases/{id}/delete", get(releases::confirm_delete).post(releases::delete))
+fn release_routes() -> Routes {
+    use Need::{Edit, Publish, Upload, View};
+    Routes::new(Face::Page)
+        .get("/releases", View, releases::list)
+        .upload("/releases", Upload, upload::receive)
+        .get("/releases/new", Upload, upload::form)
+        .get("/releases/{id}", View, releases::show)
+        .post("/releases/{id}", Publish, drafts::decide)
+        .get("/releases/{id}/download", View, images::download)
+        .get("/releases/{id}/images/{image}/delete", Edit, images::confirm_delete)
+        .post("/releases/{id}/images/{image}/delete", Edit, images::delete)
+        .post("/releases/{id}/publish", Publish, releases::publish)
+        .post("/releases/{id}/withdraw", Publish, releases::withdraw)
+        .post("/releases/{id}/notes", Edit, releases::note)
+        .get("/releases/{id}/delete", Edit, releases::confirm_delete)
+        .post("/releases/{id}/delete", Edit, releases::delete)
 }
 
-fn device_routes() -> Router<App> {
-    Router::new()
-        .route("/devices", get(devices::list))
-        .route("/devices/add", get(devices::add_form).post(devices::add))
-        .route("/devices/{mac}", get(device::show))
-        .route("/devices/{mac}/approve", post(device_forms::approve))
-        .route("/devices/{mac}/ignore", post(device_forms::ignore))
-        .route("/devices/{mac}/block", post(device_forms::block))
-        .route("/devices/{mac}/move", post(device_forms::move_to))
-        .route("/devices/{mac}/rename", post(device_forms::rename))
-        .route("/devices/{mac}/retry", post(device_forms::retry))
-        .route("/devices/{mac}/chip", post(device_forms::chip))
-        .route("/devices/{mac}/verifies", post(device_forms::verifies))
-        .route(
-            "/devices/{mac}/delete",
-            get(device_forms::confirm_delete).post(device_forms::delete),
-        )
+fn device_routes() -> Routes {
+    use Need::{Edit, View};
+    Routes::new(Face::Page)
+        .get("/devices", View, devices::list)
+        .get("/devices/add", Edit, devices::add_form)
+        .post("/devices/add", Edit, devices::add)
+        .get("/devices/{mac}", View, device::show)
+        .post("/devices/{mac}/approve", Edit, device_forms::approve)
+        .post("/devices/{mac}/ignore", Edit, device_forms::ignore)
+        .post("/devices/{mac}/block", Edit, device_forms::block)
+        .post("/devices/{mac}/move", Edit, device_forms::move_to)
+        .post("/devices/{mac}/rename", Edit, device_forms::rename)
+        .post("/devices/{mac}/retry", Edit, device_forms::retry)
+        .post("/devices/{mac}/chip", Edit, device_forms::chip)
+        .post("/devices/{mac}/verifies", Edit, device_forms::verifies)
+        .get("/devices/{mac}/delete", Edit, device_forms::confirm_delete)
+        .post("/devices/{mac}/delete", Edit, device_forms::delete)
+}
+
+fn people_routes() -> Routes {
+    use Need::{Account, Administer, Public};
+    Routes::new(Face::Page)
+        .get("/login", Public, login::show)
+        .post("/login", Public, login::sign_in)
+        .post("/login/code", Public, login::code)
+        .get("/setup", Public, setup::show)
+        .post("/setup", Public, setup::set_up)
+        .post("/logout", Account, account::sign_out)
+        .get("/account", Account, account::show)
+        .post("/account/password", Account, account::change_password)
+        .post("/account/sessions", Account, account::end_session)
+        .post("/account/sessions/all", Account, account::end_all)
+        .get("/account/codes", Account, two_factor::show)
+        .post("/account/codes", Account, two_factor::enrol)
+        .post("/account/codes/off", Account, two_factor::disenrol)
+        .get("/settings/users", Administer, users::list)
+        .post("/settings/users", Administer, users::create)
+        .post("/settings/users/{name}/role", Administer, users::change_role)
+        .post("/settings/users/{name}/password", Administer, users::reset_password)
+        .get("/settings/users/{name}/remove", Administer, users::confirm_remove)
+        .post("/settings/users/{name}/remove", Administer, users::remove)
+        .get("/settings/tokens", Administer, tokens::list)
+        .post("/settings/tokens", Administer, tokens::create)
+        .get("/settings/tokens/{id}/revoke", Administer, tokens::confirm_revoke)
+        .post("/settings/tokens/{id}/revoke", Administer, tokens::revoke)
 }
 
 /// Draws errors in the visitor's colours, and forgets the message that a page has shown.
@@ -116,15 +165,17 @@ async fn frame(request: Request, next: Next) -> Response {
     let reading = parts.method == Method::GET;
     let part = parts.uri.query().is_some_and(|query| query.contains("fragment="));
     let showed = page.flash.is_some() && reading && !part;
+    let (identity, cookies) = (Identity::of(&parts.extensions), Cookies::of(&parts.extensions));
     let mut response = next.run(Request::from_parts(parts, body)).await;
     if let Some(error) = response.extensions_mut().remove::<PageError>() {
         response = error.draw(page, back);
     } else if is_bare(&response) {
         response = unreadable(response.status(), reading).draw(page, back);
     }
-    let headers = response.headers_mut();
-    if headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html")) {
-        headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+    if is_html(&response) {
+        settle_visit(&identity, cookies, &mut response);
+        let headers = response.headers_mut();
+        headers.entry(CACHE_CONTROL).or_insert(kept(&identity));
         if showed {
             let gone = format!("{FLASH_COOKIE}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
             if let Ok(gone) = HeaderValue::try_from(gone) {
@@ -133,6 +184,17 @@ async fn frame(request: Request, next: Next) -> Response {
         }
     }
     response
+}
+
+fn is_html(response: &Response) -> bool {
+    let kind = response.headers().get(CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
+}
+
+/// How long a browser may keep a page: what only somebody who signed in may see, not at all.
+fn kept(identity: &Identity) -> HeaderValue {
+    let private = identity.session.is_some();
+    HeaderValue::from_static(if private { "no-store" } else { "no-cache" })
 }
 
 /// Whether an extractor refused the request in its own words: plain text, not ours.
@@ -172,5 +234,7 @@ pub async fn not_found(State(app): State<App>, request: Request) -> Response {
         Ok(page) => page,
         Err(error) => return error.into_response(),
     };
-    PageError::not_found("page").draw(page, back)
+    let mut response = PageError::not_found("page").draw(page, back);
+    settle_visit(&Identity::of(&parts.extensions), Cookies::of(&parts.extensions), &mut response);
+    response
 }

@@ -1,11 +1,10 @@
 //! The frame around every page: theme, flash, menu; and how a page or an error is answered.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, FromRequestParts};
-use axum::http::header::{COOKIE, HOST, REFERER, SET_COOKIE};
+use axum::extract::FromRequestParts;
+use axum::http::header::{HOST, REFERER, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Redirect, Response};
@@ -15,7 +14,10 @@ use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode
 use super::error::PageError;
 use crate::app::App;
 use crate::domain::Timestamp;
+use crate::domain::access::{Need, Principal};
 use crate::domain::device::Approval;
+use crate::domain::secret::Secret;
+use crate::http::access::{self, Identity, read_cookie as cookie};
 use crate::http::view::filters::Moment;
 use crate::http::wire::Connection;
 
@@ -183,6 +185,10 @@ pub struct Page {
     pub zone: TimeZone,
     /// How many devices wait for a word.
     pub pending: u64,
+    /// Who looks at the page.
+    pub principal: Principal,
+    /// What its forms carry.
+    pub csrf: Secret,
 }
 
 impl Page {
@@ -195,7 +201,43 @@ impl Page {
         let path = parts.uri.path().to_owned();
         let connection = parts.extensions.get::<Connection>();
         let secure = connection.is_some_and(|connection| connection.peer().secure);
-        Self { theme, flash, path, host, secure, now, zone, pending: 0 }
+        let identity = Identity::of(&parts.extensions);
+        let csrf = identity.csrf.unwrap_or_else(|| Secret::new(""));
+        let principal = identity.principal;
+        Self { theme, flash, path, host, secure, now, zone, pending: 0, principal, csrf }
+    }
+
+    /// Whether the visitor is somebody, so that the page has its menu.
+    #[must_use]
+    pub fn is_inside(&self) -> bool {
+        self.principal != Principal::Nobody
+    }
+
+    /// Whether whoever reaches the server may change everything.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.principal == Principal::Anyone
+    }
+
+    /// The name and role of the one who has signed in.
+    #[must_use]
+    pub fn user(&self) -> Option<(&str, &'static str)> {
+        match &self.principal {
+            Principal::User { name, role, .. } => Some((name, role.word())),
+            Principal::Nobody | Principal::Anyone | Principal::Token { .. } => None,
+        }
+    }
+
+    /// Whether the visitor may upload, publish and approve.
+    #[must_use]
+    pub fn may_edit(&self) -> bool {
+        self.principal.may(Need::Edit)
+    }
+
+    /// Whether the visitor may manage users, tokens and settings.
+    #[must_use]
+    pub fn may_administer(&self) -> bool {
+        self.principal.may(Need::Administer)
     }
 
     /// `aria-current` of a menu entry.
@@ -217,7 +259,7 @@ impl Page {
     /// Whether the entries behind "More" hold the current page.
     #[must_use]
     pub fn is_under_more(&self) -> bool {
-        ["/platforms", "/events", "/connect", "/settings"]
+        ["/platforms", "/events", "/connect", "/settings", "/account"]
             .iter()
             .any(|entry| !self.current(entry).is_empty())
     }
@@ -240,14 +282,18 @@ impl FromRequestParts<App> for Page {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, PageError> {
         let zone = app.settings().time_zone.0.clone();
+        let page = Self::of(parts, app.now(), zone);
+        if !page.is_inside() {
+            return Ok(page);
+        }
         let counts = app.store().count_devices().await?;
         let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
         let pending = pending.map_or(0, |(_, count)| *count);
-        Ok(Self { pending, ..Self::of(parts, app.now(), zone) })
+        Ok(Self { pending, ..page })
     }
 }
 
-/// The one who asks, as the log names them: the address.
+/// The one who asks, as the log names them: the user; nobody in particular by the address.
 #[derive(Debug, Clone)]
 pub struct Actor(pub String);
 
@@ -255,9 +301,8 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = peer.map(|ConnectInfo(peer)| peer.ip().to_canonical().to_string());
-        Ok(Self(address.unwrap_or_else(|| "the pages".to_owned())))
+        let title = Identity::of(&parts.extensions).principal.title();
+        Ok(Self(title.unwrap_or_else(|| access::address(&parts.extensions).to_string())))
     }
 }
 
@@ -281,11 +326,12 @@ impl Back {
     }
 }
 
-/// A path of this server; `//host/…` and the like lead elsewhere.
+/// A path of this server; `//host/…` and the like lead elsewhere. Browsers skip control characters,
+/// so that `/<tab>/host` is `//host` to them.
 #[must_use]
 pub fn inside(path: &str) -> Option<String> {
-    let own =
-        path.starts_with('/') && !path.starts_with("//") && !path.contains(['\\', '\r', '\n']);
+    let odd = |c: char| c == '\\' || c.is_control();
+    let own = path.starts_with('/') && !path.starts_with("//") && !path.contains(odd);
     own.then(|| path.to_owned())
 }
 
@@ -295,16 +341,6 @@ impl<S: Sync> FromRequestParts<S> for Back {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(&parts.headers))
     }
-}
-
-/// The value of a cookie.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// A template as an answer.
@@ -327,6 +363,7 @@ impl<T: Template> IntoResponse for View<T> {
 #[cfg(test)]
 mod tests {
     use axum::http::Request;
+    use axum::http::header::COOKIE;
 
     use super::*;
 
@@ -377,7 +414,14 @@ mod tests {
         assert_eq!(back("http://evil.example//evil.example/x"), "/");
         assert_eq!(back("nonsense"), "/");
         assert_eq!(inside("/devices").as_deref(), Some("/devices"));
-        for path in ["//evil.example", "/\\evil.example", "https://evil.example", "", "/a\r\nb"] {
+        for path in [
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "",
+            "/a\r\nb",
+            "/\t/evil.example",
+        ] {
             assert_eq!(inside(path), None, "{path:?}");
         }
     }

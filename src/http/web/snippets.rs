@@ -21,12 +21,20 @@ pub(super) struct Block {
     pub(super) code: String,
 }
 
-/// All of them, with the server's address and the platform filled in.
-pub(super) fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
+/// Proves who uploads, with the token in a variable.
+pub(super) const BEARER: &str = "-H \"Authorization: Bearer $ESPALIER_TOKEN\" ";
+/// The same as `PlatformIO` reads variables.
+const PIO_BEARER: &str = "-H \"Authorization: Bearer ${sysenv.ESPALIER_TOKEN}\" ";
+
+/// All of them, with the server's address and the platform filled in. `open`: nobody has to prove
+/// who they are.
+pub(super) fn snippets(address: &Address, platform: &str, open: bool) -> Vec<Snippet> {
     let Address { base, host, port, .. } = address;
     let fill = |place: &'static str, template: &str| Block {
         place,
         code: template
+            .replace("{bearer}", if open { "" } else { BEARER })
+            .replace("{pio-bearer}", if open { "" } else { PIO_BEARER })
             .replace("{base}", base)
             .replace("{host}", host)
             .replace("{port}", &port.to_string())
@@ -132,6 +140,18 @@ fn uploads(fill: &Fill<'_>) -> Vec<Snippet> {
             blocks: vec![fill("a shell, or CI", include_str!("snippets/curl.txt"))],
             has_address: true,
         },
+        Snippet {
+            id: "github",
+            title: "GitHub Actions",
+            text: "Publishes the build of every tag like v1.0.1; [env:esp] is the name in \
+                   platformio.ini. The server must be reachable from the internet, or the runner \
+                   be one of your own.",
+            blocks: vec![fill(
+                ".github/workflows/firmware.yml",
+                include_str!("snippets/github.txt"),
+            )],
+            has_address: true,
+        },
     ]
 }
 
@@ -142,10 +162,11 @@ mod tests {
     #[test]
     fn snippets_hold_the_address_and_the_platform() {
         let address = Address::read("http://pi.lan:8000", false);
-        for snippet in snippets(&address, "chase") {
+        let both = [true, false].into_iter();
+        for snippet in both.flat_map(|open| snippets(&address, "chase", open)) {
             let code: Vec<&str> = snippet.blocks.iter().map(|block| block.code.as_str()).collect();
             let code = code.join("\n");
-            for gap in ["{base}", "{host}", "{port}", "{platform}"] {
+            for gap in ["{base}", "{host}", "{port}", "{platform}", "bearer}"] {
                 assert!(!code.contains(gap), "{}", snippet.id);
             }
             assert_eq!(code.contains("pi.lan"), snippet.has_address, "{}", snippet.id);

@@ -1,20 +1,22 @@
 //! Files are uploaded: as a form with all of them at once, or one by one from the script.
 
 use askama::Template;
+use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::{Json, extract::Multipart};
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
+use super::snippets::BEARER;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::parts;
 use super::platforms::names;
 use crate::app::App;
 use crate::domain::release::{Release, ReleaseState};
+use crate::http::access::CheckedForm;
 use crate::http::view::filters;
 use crate::store::ReleaseFilter;
 
@@ -41,11 +43,11 @@ impl New {
         let state = Some(ReleaseState::Draft);
         let drafts = ReleaseFilter { state, ..ReleaseFilter::default() };
         let address = Address::of(app, &page);
-        let base = &address.base;
+        let (base, bearer) = (&address.base, if app.is_open() { "" } else { BEARER });
         Ok(Self {
             platforms: names(app),
             limit: app.limits().max_upload,
-            curl: format!("curl -fsS -F file=@firmware.bin {base}/api/v1/releases"),
+            curl: format!("curl -fsS {bearer}-F file=@firmware.bin {base}/api/v1/releases"),
             address,
             drafts: app.store().releases(&drafts).await?,
             page,
@@ -135,7 +137,7 @@ pub(super) async fn receive(
     Actor(actor): Actor,
     page: Page,
     headers: HeaderMap,
-    form: Multipart,
+    CheckedForm(form): CheckedForm,
 ) -> Result<Response, PageError> {
     let outcomes = parts::receive(&app, form, &actor).await;
     let refused = outcomes.iter().find(|outcome| outcome.is_refused());

@@ -116,7 +116,7 @@ async fn launch(folder: TempDir, arguments: Vec<String>, now: i64) -> TestApp {
 
 fn options(folder: &Path, arguments: &[String]) -> Serve {
     let data = folder.join("data");
-    let fixed = ["espalier", "--port", "0", "--bind", "127.0.0.1", "--data"];
+    let fixed = ["espalier", "--auth", "none", "--port", "0", "--bind", "127.0.0.1", "--data"];
     let all =
         fixed.iter().map(|text| (*text).to_owned()).chain([data.to_str().unwrap().to_owned()]);
     CommandLine::try_parse_from(all.chain(arguments.iter().cloned())).unwrap().serve

@@ -8,32 +8,42 @@ mod openapi;
 mod platforms;
 mod releases;
 pub(super) mod report;
+mod tokens;
 mod upload;
+mod users;
 
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, delete, get};
+pub(super) use openapi::document;
 
-use crate::app::App;
+use crate::domain::access::Need;
+use crate::http::access::{Face, Routes};
 
-/// All routes by their paths; `openapi.json` describes exactly these.
-pub(super) fn routes() -> [(&'static str, MethodRouter<App>); 12] {
-    // The upload counts its bytes itself.
-    let releases = get(releases::list).post(upload::create).layer(DefaultBodyLimit::disable());
-    let platform = get(platforms::show).patch(platforms::change).delete(platforms::delete);
-    let device = get(devices::show).patch(devices::change).delete(devices::delete);
-    let release = get(releases::show).patch(releases::change).delete(releases::delete);
-    [
-        ("/api/v1/openapi.json", get(openapi::show)),
-        ("/api/v1/platforms", get(platforms::list).post(platforms::create)),
-        ("/api/v1/platforms/{name}", platform),
-        ("/api/v1/platforms/{name}/devices", get(devices::of_platform).post(devices::approve)),
-        ("/api/v1/devices", get(devices::list)),
-        ("/api/v1/devices/{mac}", device),
-        ("/api/v1/devices/{mac}/decision", get(devices::decision)),
-        ("/api/v1/releases", releases),
-        ("/api/v1/releases/{id}", release),
-        ("/api/v1/releases/{id}/report", get(releases::report)),
-        ("/api/v1/releases/{id}/images/{image}", delete(images::delete)),
-        ("/api/v1/events", get(events::list)),
-    ]
+/// All routes, with what they need.
+pub(super) fn routes() -> Routes {
+    use Need::{Administer, Edit, Public, Publish, Upload, View};
+    Routes::new(Face::Program)
+        .get("/api/v1/openapi.json", Public, openapi::show)
+        .get("/api/v1/platforms", View, platforms::list)
+        .post("/api/v1/platforms", Edit, platforms::create)
+        .get("/api/v1/platforms/{name}", View, platforms::show)
+        .patch("/api/v1/platforms/{name}", Edit, platforms::change)
+        .delete("/api/v1/platforms/{name}", Administer, platforms::delete)
+        .get("/api/v1/platforms/{name}/devices", View, devices::of_platform)
+        .post("/api/v1/platforms/{name}/devices", Edit, devices::approve)
+        .get("/api/v1/devices", View, devices::list)
+        .get("/api/v1/devices/{mac}", View, devices::show)
+        .patch("/api/v1/devices/{mac}", Edit, devices::change)
+        .delete("/api/v1/devices/{mac}", Edit, devices::delete)
+        .get("/api/v1/devices/{mac}/decision", View, devices::decision)
+        .get("/api/v1/releases", View, releases::list)
+        .upload("/api/v1/releases", Upload, upload::create)
+        .get("/api/v1/releases/{id}", View, releases::show)
+        .patch("/api/v1/releases/{id}", Publish, releases::change)
+        .delete("/api/v1/releases/{id}", Edit, releases::delete)
+        .get("/api/v1/releases/{id}/report", View, releases::report)
+        .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
+        .get("/api/v1/events", View, events::list)
+        .get("/api/v1/tokens", Administer, tokens::list)
+        .post("/api/v1/tokens", Administer, tokens::create)
+        .delete("/api/v1/tokens/{id}", Administer, tokens::revoke)
+        .get("/api/v1/users", Administer, users::list)
 }

@@ -1,14 +1,53 @@
 //! The description of the API.
 
+use std::sync::LazyLock;
+
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
+use serde_json::{Value, json};
 
-/// Written by hand; tests hold it and the program together.
-const DOCUMENT: &str = include_str!("openapi.json");
+use crate::domain::access::{Need, Where};
+
+/// What is written by hand; tests hold it and the program together.
+const WRITTEN: &str = include_str!("openapi.json");
+
+static DOCUMENT: LazyLock<(Value, String)> = LazyLock::new(|| {
+    let mut document = serde_json::from_str(WRITTEN).unwrap_or_default();
+    add_access(&mut document);
+    let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    (document, text)
+});
+
+/// The whole description: what is written by hand, and who may use what, as the routes say it.
+pub(crate) fn document() -> &'static Value {
+    &DOCUMENT.0
+}
 
 /// `GET /api/v1/openapi.json`
 pub(super) async fn show() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT)
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.1.as_str())
+}
+
+/// Adds to each operation what it needs of the one who asks, and how it refuses.
+fn add_access(document: &mut Value) {
+    for route in super::routes().table() {
+        let method = route.method.as_ref().map(|method| method.as_str().to_ascii_lowercase());
+        let operation = &mut document["paths"][route.path][method.unwrap_or_default()];
+        if !operation.is_object() {
+            continue;
+        }
+        if route.need == Need::Public {
+            operation["security"] = json!([]);
+            continue;
+        }
+        let (scope, role) = (route.need.scope(Where::Somewhere), route.need.role().word());
+        operation["x-scope"] = json!(scope);
+        operation["x-role"] = json!(role);
+        operation["security"] = json!([{"token": []}, {"session": []}]);
+        let responses = &mut operation["responses"];
+        responses["401"] = json!({"$ref": "#/components/responses/Unauthorized"});
+        responses["403"] = json!({"$ref": "#/components/responses/Forbidden"});
+    }
 }
 
 #[cfg(test)]
@@ -20,7 +59,6 @@ mod tests {
     use axum::extract::Request;
     use axum::http::StatusCode;
     use axum::http::header::ALLOW;
-    use serde_json::Value;
     use tower::ServiceExt;
 
     use super::*;
@@ -33,8 +71,23 @@ mod tests {
     use crate::http::api;
     use crate::store::Store;
 
-    fn document() -> Value {
-        serde_json::from_str(DOCUMENT).unwrap()
+    #[test]
+    fn what_is_written_is_json() {
+        serde_json::from_str::<Value>(WRITTEN).unwrap();
+    }
+
+    #[test]
+    fn every_operation_says_what_it_needs() {
+        for (path, item) in document()["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                if method != "parameters" {
+                    assert!(operation["security"].is_array(), "{method} {path}");
+                }
+            }
+        }
+        let upload = &document()["paths"]["/api/v1/releases"]["post"];
+        assert_eq!(upload["x-scope"], "upload:<platform>");
+        assert_eq!(upload["responses"]["401"]["$ref"], "#/components/responses/Unauthorized");
     }
 
     /// The methods that the document has for a path, as an `Allow` header lists them.
@@ -53,11 +106,12 @@ mod tests {
         let blobs = Blobs::open(folder.path(), 1 << 20).unwrap();
         let (store, clock) = (Store::in_memory().await.unwrap(), Arc::new(FakeClock::at(0)));
         let app = App::open(store, blobs, clock, Limits::default()).await.unwrap();
-        let router = api::router().with_state(app);
+        let router = api::router(&app).with_state(app);
 
         let document = document();
         let paths = document["paths"].as_object().unwrap();
-        let routes: BTreeSet<_> = super::super::routes().map(|(path, _)| path).into();
+        let routes = super::super::routes();
+        let routes: BTreeSet<_> = routes.table().iter().map(|route| route.path).collect();
         assert_eq!(paths.keys().map(String::as_str).collect::<BTreeSet<_>>(), routes);
         for (path, item) in paths {
             let uri = path.replace(['{', '}'], "");

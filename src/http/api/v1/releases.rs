@@ -12,6 +12,7 @@ use crate::domain::release::{
     Counters, Image, Packed, PackedSize, Question, Release, ReleaseState,
 };
 use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::http::api::granted::Granted;
 use crate::http::api::page::{List, Page};
 use crate::http::api::problem::Problem;
 use crate::http::api::time;
@@ -195,11 +196,13 @@ pub(super) struct Change {
 pub(super) async fn change(
     State(app): State<App>,
     Actor(actor): Actor,
+    granted: Granted,
     Segment(id): Segment<i64>,
     Body(change): Body<Change>,
 ) -> Result<Json<ReleaseView>, Problem> {
-    let change = change.read()?;
-    check(&app, &find(&app, id).await?, &change)?;
+    let (change, release) = (change.read()?, find(&app, id).await?);
+    granted.change(&release, &change)?;
+    check(&app, &release, &change)?;
     Ok(Json(app.change_release(id, &change, &actor).await?.into()))
 }
 

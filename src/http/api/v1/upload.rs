@@ -16,6 +16,7 @@ use super::report::ReportView;
 use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
 use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
+use crate::http::api::granted::Granted;
 use crate::http::api::problem::Problem;
 
 /// The codes of the questions that a person may answer with "do it anyway", in words.
@@ -52,10 +53,11 @@ struct DryRunView {
 pub(super) async fn create(
     State(app): State<App>,
     Actor(actor): Actor,
+    granted: Granted,
     Form(form): Form,
 ) -> Result<Response, Problem> {
     let mut upload = Upload::default();
-    let uploaded = upload.receive(&app, form, &actor).await;
+    let uploaded = upload.receive(&app, form, &actor, &granted).await;
     uploaded.map(answer).map_err(|Refused { error, problem }| {
         app.upload_refused(upload.title(), &error, &actor);
         problem
@@ -140,6 +142,7 @@ impl Upload {
         app: &App,
         mut form: Multipart,
         actor: &str,
+        granted: &Granted,
     ) -> Result<Uploaded, Refused> {
         for fields in 0.. {
             let field = form.next_field().await.map_err(|error| Refused::broken(&error))?;
@@ -166,6 +169,7 @@ impl Upload {
             }
         }
         let file = self.file.take().ok_or(Error::NoFile)?;
+        granted.upload(&mut self.wishes)?;
         Ok(app.accept(file, &self.wishes, actor).await?)
     }
 

@@ -1,0 +1,77 @@
+//! Sessions: how a browser is known again.
+
+use super::{Accounts, Error, USE_WRITTEN, lock};
+use crate::domain::Timestamp;
+use crate::domain::event::{Event, Kind};
+use crate::domain::secret::Secret;
+use crate::store::{Oldest, Session};
+
+/// Seconds without use after which a session is over.
+const IDLE: i64 = 7 * 86_400;
+/// Seconds after which it is over in any case.
+const LONGEST: i64 = 30 * 86_400;
+
+/// The earliest moments of a session that is not over.
+pub(super) const fn oldest(now: Timestamp) -> Oldest {
+    Oldest { created_at: now - LONGEST, last_used: now - IDLE }
+}
+
+impl Accounts {
+    /// The session of this secret, unless it is over; notes that it is used.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn session(&self, secret: &Secret, from: &str) -> Result<Option<Session>, Error> {
+        let now = self.now();
+        let session = self.0.store.session(secret.fingerprint(), oldest(now)).await?;
+        if let Some(session) = &session
+            && now - session.last_used >= USE_WRITTEN
+        {
+            lock(&self.0.uses).sessions.insert(session.id, (now, from.to_owned()));
+        }
+        Ok(session)
+    }
+
+    /// The sessions of a user, the one used last first.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sessions(&self, user: i64) -> Result<Vec<Session>, Error> {
+        Ok(self.0.store.sessions(user, oldest(self.now())).await?)
+    }
+
+    /// Ends a session.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sign_out(&self, session: &Session) -> Result<(), Error> {
+        if self.0.store.end_session(session.hash).await? {
+            let text = format!("{} signed out.", session.user);
+            let event = Event::new(self.now(), Kind::SignedOut, text);
+            self.record(event.by(session.user.as_str())).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions of the session's user, this one too.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn sign_out_everywhere(&self, session: &Session) -> Result<(), Error> {
+        let ended = self.0.store.end_sessions(session.user_id).await?;
+        let text = format!("{} signed out everywhere ({ended} sessions).", session.user);
+        self.record(Event::new(self.now(), Kind::SignedOut, text).by(session.user.as_str())).await
+    }
+
+    /// Ends another session of the session's user.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where they have no such session.
+    pub async fn revoke_session(&self, session: &Session, id: i64) -> Result<(), Error> {
+        if !self.0.store.revoke_session(session.user_id, id).await? {
+            return Err(Error::NotFound("session"));
+        }
+        let text = format!("{} ended another session.", session.user);
+        self.record(Event::new(self.now(), Kind::SignedOut, text).by(session.user.as_str())).await
+    }
+}

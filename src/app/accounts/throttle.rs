@@ -1,0 +1,233 @@
+//! How long one must wait after wrong passwords.
+//!
+//! A stranger must not be able to lock the owner out. So wrong attempts are counted apart: those
+//! of a browser or address from which the user has signed in before in a tally of their own, those
+//! of strangers by user and address, by address, and by user. A tally of strangers never holds up
+//! an acquaintance.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use super::lock;
+use crate::domain::Timestamp;
+
+/// Tallies that are kept at most.
+const LIMIT: usize = 20_000;
+/// Seconds after which wrong attempts are forgotten.
+const MEMORY: i64 = 3600;
+
+/// Who tries to sign in, as far as it can be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Somebody in a browser, or else at an address, from which this user has signed in before.
+    Acquaintance(String),
+    /// Somebody else.
+    Stranger,
+}
+
+/// One tally of wrong attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Bucket {
+    /// Of an acquaintance of this user.
+    Own(String, String),
+    /// Of strangers at an address who try this user.
+    Pair(String, IpAddr),
+    /// Of strangers at an address, whoever they try.
+    Address(IpAddr),
+    /// Of all strangers who try this user.
+    User(String),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Tally {
+    wrong: u32,
+    last: Timestamp,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Throttle(Mutex<HashMap<Bucket, Tally>>);
+
+impl Bucket {
+    /// Seconds between attempts after so many wrong ones.
+    fn delay(&self, wrong: u32) -> i64 {
+        let (free, longest) = match self {
+            Self::Own(..) => (5, 60),
+            Self::Pair(..) => (5, 900),
+            Self::Address(_) => (30, 300),
+            Self::User(_) => (100, 30),
+        };
+        match wrong.checked_sub(free) {
+            None => 0,
+            Some(more) => longest.min(1 << more.min(20)),
+        }
+    }
+}
+
+impl Tally {
+    fn is_over(&self, now: Timestamp) -> bool {
+        now - self.last > MEMORY
+    }
+}
+
+impl Throttle {
+    /// Counts an attempt, as a wrong one until it is forgiven; where it comes too early, it is not
+    /// counted, and the seconds to wait are answered.
+    pub(super) fn charge(
+        &self,
+        user: &str,
+        address: IpAddr,
+        standing: &Standing,
+        now: Timestamp,
+    ) -> Option<i64> {
+        let buckets = buckets(user, address, standing);
+        let mut tallies = lock(&self.0);
+        let wait = |bucket: &Bucket| {
+            let tally = tallies.get(bucket).filter(|tally| !tally.is_over(now))?;
+            let wait = tally.last + bucket.delay(tally.wrong) - now;
+            (wait > 0).then_some(wait)
+        };
+        if let Some(wait) = buckets.iter().filter_map(wait).max() {
+            return Some(wait);
+        }
+        if tallies.len() + buckets.len() > LIMIT {
+            make_room(&mut tallies, now);
+        }
+        for bucket in buckets {
+            let tally = tallies.entry(bucket).or_insert(Tally { wrong: 0, last: now });
+            let wrong = if tally.is_over(now) { 0 } else { tally.wrong };
+            *tally = Tally { wrong: wrong.saturating_add(1), last: now };
+        }
+        None
+    }
+
+    /// The attempt was right: nothing of it, or of the wrong ones before it, is held against the
+    /// one who made it.
+    pub(super) fn forgive(&self, user: &str, address: IpAddr, standing: &Standing) {
+        let mut tallies = lock(&self.0);
+        for bucket in buckets(user, address, standing) {
+            match bucket {
+                Bucket::Own(..) | Bucket::Pair(..) => {
+                    tallies.remove(&bucket);
+                }
+                // Others have a part in these.
+                Bucket::Address(_) | Bucket::User(_) => {
+                    if let Some(tally) = tallies.get_mut(&bucket) {
+                        tally.wrong = tally.wrong.saturating_sub(1);
+                    }
+                }
+            }
+        }
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        lock(&self.0).len()
+    }
+}
+
+fn buckets(user: &str, address: IpAddr, standing: &Standing) -> Vec<Bucket> {
+    let (user, address) = (user.to_owned(), network(address));
+    match standing {
+        Standing::Acquaintance(mark) => vec![Bucket::Own(user, mark.clone())],
+        Standing::Stranger => {
+            vec![Bucket::Pair(user.clone(), address), Bucket::Address(address), Bucket::User(user)]
+        }
+    }
+}
+
+/// The address, or of IPv6 the network of it: one subscriber has all addresses of a /64.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => {
+            let mut parts = v6.segments();
+            parts[4..].fill(0);
+            IpAddr::V6(parts.into())
+        }
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+    }
+}
+
+/// Forgets what is over, else the older half.
+fn make_room(tallies: &mut HashMap<Bucket, Tally>, now: Timestamp) {
+    tallies.retain(|_, tally| !tally.is_over(now));
+    if tallies.len() < LIMIT / 2 {
+        return;
+    }
+    let mut times: Vec<Timestamp> = tallies.values().map(|tally| tally.last).collect();
+    times.sort_unstable();
+    let middle = times[times.len() / 2];
+    tallies.retain(|_, tally| tally.last > middle);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOME: [u8; 4] = [192, 168, 1, 5];
+
+    fn stranger(throttle: &Throttle, user: &str, address: [u8; 4], now: i64) -> Option<i64> {
+        throttle.charge(user, address.into(), &Standing::Stranger, now)
+    }
+
+    #[test]
+    fn after_a_few_wrong_passwords_one_waits_longer_and_longer() {
+        let throttle = Throttle::default();
+        for _ in 0..5 {
+            assert_eq!(stranger(&throttle, "anna", HOME, 0), None);
+        }
+        // The sixth comes a second later, the seventh two seconds after that, and so on.
+        for (early, wait, right) in [(0, 1, 1), (1, 2, 3), (4, 3, 7), (14, 1, 15)] {
+            assert_eq!(stranger(&throttle, "anna", HOME, early), Some(wait));
+            assert_eq!(stranger(&throttle, "anna", HOME, right), None);
+        }
+        let long = (0..100_000)
+            .step_by(900)
+            .filter(|now| stranger(&throttle, "anna", HOME, *now).is_none());
+        assert!(long.count() > 50, "never for ever");
+        assert_eq!(stranger(&throttle, "bert", [10, 0, 0, 1], 0), None, "others are not meant");
+    }
+
+    #[test]
+    fn a_stranger_does_not_hold_up_an_acquaintance() {
+        let throttle = Throttle::default();
+        let own = Standing::Acquaintance("browser".to_owned());
+        for attempt in 0..10_000_u32 {
+            let [.., a, b] = attempt.to_be_bytes();
+            stranger(&throttle, "anna", [10, 0, a, b], 0);
+            stranger(&throttle, "anna", HOME, 0);
+        }
+        assert!(stranger(&throttle, "anna", [10, 1, 0, 1], 0).is_some(), "the user's own budget");
+        assert_eq!(throttle.charge("anna", HOME.into(), &own, 0), None);
+    }
+
+    #[test]
+    fn who_was_right_begins_anew() {
+        let throttle = Throttle::default();
+        for _ in 0..5 {
+            stranger(&throttle, "anna", HOME, 0);
+        }
+        assert!(stranger(&throttle, "anna", HOME, 0).is_some());
+        throttle.forgive("anna", HOME.into(), &Standing::Stranger);
+        assert_eq!(stranger(&throttle, "anna", HOME, 0), None);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let throttle = Throttle::default();
+        for number in 0..100_000_u32 {
+            let address = IpAddr::from(number.to_be_bytes());
+            let now = i64::from(number / 1000);
+            throttle.charge(&number.to_string(), address, &Standing::Stranger, now);
+        }
+        assert!(throttle.len() <= LIMIT, "{}", throttle.len());
+    }
+
+    #[test]
+    fn neighbours_in_an_ipv6_network_are_one() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("2001:db8:1:2::1"), of("2001:db8:1:2:ffff::9"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+        assert_eq!(of("::ffff:192.168.1.5"), of("192.168.1.5"));
+    }
+}

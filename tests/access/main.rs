@@ -1,0 +1,26 @@
+//! Who may do what, from outside: over sockets, on a real database, with access control on.
+//!
+//! [`matrix`] tries every route as everybody; [`attacks`] tries what attackers try; [`asvs`] says
+//! which test proves which requirement of OWASP ASVS, level 1.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test says what is wrong by failing"
+)]
+
+#[expect(dead_code, reason = "shared with the other tests, which need all of it")]
+#[path = "../it/support/image.rs"]
+mod image;
+
+mod asvs;
+mod attacks;
+mod client;
+mod codes;
+mod command_line;
+mod matrix;
+mod people;
+mod recipes;
+mod templates;
+mod tokens;
