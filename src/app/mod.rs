@@ -12,6 +12,7 @@ mod explain;
 mod first_contact;
 mod fleet;
 mod folder;
+mod holds;
 mod offers;
 mod packing;
 mod platforms;
@@ -42,7 +43,7 @@ pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::ReleaseChange;
-pub use settings::{PendingAnswer, Settings};
+pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use transfer::{InFlight, TransferEnd};
 pub use upload::{

@@ -3,6 +3,7 @@
 //! Every rule of the product lives here, as plain functions over plain values, so that it can be
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
+pub mod attempt;
 pub mod chip;
 pub mod device;
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod names;
 pub mod platform;
 pub mod release;
 pub mod report;
+pub mod tally;
 pub mod update;
 pub mod version;
 

@@ -14,6 +14,7 @@ mod learnt;
 mod platforms;
 mod releases;
 mod settings;
+mod tallies;
 
 use std::path::Path;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use sqlx::ConnectOptions;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use attempts::{Deliveries, EndedAttempt, LastAttempt, NewOffer};
+pub use attempts::{EndedAttempt, NewOffer};
 pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
 pub use devices::{DeviceFilter, DeviceSort, NewDevice};
 pub use error::StoreError;

@@ -16,6 +16,7 @@ mod esp32;
 mod http_layer;
 mod interrupted;
 mod kstobbe;
+mod loops;
 mod store;
 mod support;
 mod tasmota;

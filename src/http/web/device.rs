@@ -102,6 +102,7 @@ fn transfer(attempt: &Attempt) -> String {
         AttemptState::Confirmed => "; it came back with the new version",
         AttemptState::NotTaken => "; it came back unchanged",
         AttemptState::Overtaken => "; it came back with something else",
+        AttemptState::RolledBack => "; it had the new version, and runs its old image again",
     };
     format!("{amount}{}{comment}.", speed.unwrap_or_default())
 }
@@ -126,6 +127,9 @@ fn saw(outcome: &Outcome, attempts: &[Attempt]) -> String {
         }
         AttemptState::Overtaken => {
             format!("200 → {version} was sent whole, but it came back with something else")
+        }
+        AttemptState::RolledBack => {
+            format!("200 → HTTP_UPDATE_OK, but after {version} it runs its old image again")
         }
     }
 }
@@ -185,7 +189,7 @@ pub(super) async fn show(
     let device = find(&app, &mac).await?;
     let explanation = app.explain(device.mac);
     let stopped = explanation.as_ref().and_then(|explanation| match &explanation.decision {
-        Decision::NoUpdate(reason @ NoUpdate::Stopped { .. }) => Some(reason.text()),
+        Decision::NoUpdate(reason @ NoUpdate::OnHold { .. }) => Some(reason.text()),
         _ => None,
     });
     let running = explanation.as_ref().and_then(|explanation| explanation.running.as_ref());
