@@ -155,7 +155,9 @@ impl App {
         {
             return Err(Error::NotFound("platform"));
         }
-        if let Some(name) = &change.name {
+        let named = change.name.as_deref().map(device_name).transpose()?;
+        may_have(&device, change.chip.flatten())?;
+        if let Some(name) = named {
             self.rename(&device, name, actor).await?;
         }
         self.teach(&device, change, actor).await?;
@@ -186,8 +188,7 @@ impl App {
         }
     }
 
-    async fn rename(&self, device: &Device, name: &str, actor: &str) -> Result<(), Error> {
-        let name = device_name(name)?;
+    async fn rename(&self, device: &Device, name: String, actor: &str) -> Result<(), Error> {
         if name == device.name {
             return Ok(());
         }
@@ -211,13 +212,6 @@ impl App {
         let mut learnt = device.learnt;
         let mut said = Vec::new();
         if let Some(chip) = change.chip.filter(|chip| *chip != learnt.known_chip()) {
-            let family = device.report.as_ref().map(|report| report.family);
-            if let (Some(chip), Some(family)) = (chip, family)
-                && chip.family() != family
-            {
-                let (field, value) = ("the chip", chip.to_string());
-                return Err(Error::Value { field, value, expected: "one of the device's family" });
-            }
             learnt.chip = chip.map(|chip| (chip, ChipFrom::Person));
             said.push(chip.map_or_else(
                 || "Its chip is unknown again.".to_owned(),
@@ -284,6 +278,18 @@ impl App {
         let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await?;
         Ok(device)
+    }
+}
+
+/// A device has a chip of the family that its headers tell.
+fn may_have(device: &Device, chip: Option<Chip>) -> Result<(), Error> {
+    let family = device.report.as_ref().map(|report| report.family);
+    match (chip, family) {
+        (Some(chip), Some(family)) if chip.family() != family => {
+            let (field, value) = ("the chip", chip.to_string());
+            Err(Error::Value { field, value, expected: "one of the device's family" })
+        }
+        _ => Ok(()),
     }
 }
 

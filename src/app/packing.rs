@@ -73,6 +73,11 @@ impl App {
             return Ok(self.0.store.save_packed(wanted.image_id, None).await?);
         };
         let _changing = self.0.changing.lock().await;
+        let open = self.0.store.images_to_pack().await?;
+        if !open.iter().any(|open| open.image_id == wanted.image_id) {
+            // It was deleted meanwhile.
+            return Ok(());
+        }
         let (arrived, kept) = self.keep_bytes(&packed).await?;
         let form = Packed {
             sha256: arrived.sha256,

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{App, Error, Wishes};
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::{Release, ReleaseState};
+use crate::domain::release::{Image, Release, ReleaseState};
 
 /// What a person wants changed on a release or draft.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,15 @@ pub struct ReleaseChange {
     pub state: Option<ReleaseState>,
     /// For a draft: as what it is to be published. For a release only the notes count.
     pub wishes: Wishes,
+}
+
+/// Which file of a release a person wants.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct FileWish {
+    /// The number of its image; `None`: the first.
+    pub image: Option<i64>,
+    /// Whether in its compressed form.
+    pub packed: bool,
 }
 
 impl App {
@@ -114,13 +123,63 @@ impl App {
         Ok(release)
     }
 
-    /// The file of a release or draft, for a person. It counts as no download.
+    /// Takes one image out of a release that has others. Row first, file last.
     ///
     /// # Errors
-    /// [`Error::NotFound`] where there is none of this number.
-    pub async fn release_file(&self, id: i64) -> Result<(Release, Bytes), Error> {
-        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
-        let bytes = self.0.blobs.read(release.image.sha256, release.image.size).await?;
-        Ok((release, bytes))
+    /// [`Error::NotFound`] where there is none of these numbers, [`Error::State`] where it is the
+    /// only one.
+    pub async fn remove_image(
+        &self,
+        release_id: i64,
+        image_id: i64,
+        actor: &str,
+    ) -> Result<(Release, Image), Error> {
+        let (release, image) = {
+            let _changing = self.0.changing.lock().await;
+            let release = self.0.store.release(release_id).await?;
+            let release = release.ok_or(Error::NotFound("release"))?;
+            let image = image_of(&release, image_id)?.clone();
+            if release.others.is_empty() {
+                let text = "this is the only image of the release; delete the release instead";
+                return Err(Error::State(text));
+            }
+            self.0.store.delete_image(image_id).await?;
+            self.restock().await?;
+            (release, image)
+        };
+        let text = format!("The image for {} of {} was removed.", image.label(), release.title());
+        let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
+        self.record(event.on(release.platform.as_deref())).await?;
+        self.sweep().await?;
+        Ok((release, image))
     }
+
+    /// A file of a release or draft, for a person. It counts as no download.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] where there is none of this number or in this form.
+    pub async fn release_file(
+        &self,
+        id: i64,
+        wish: FileWish,
+    ) -> Result<(Release, Image, Bytes), Error> {
+        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+        let image = match wish.image {
+            Some(image) => image_of(&release, image)?,
+            None => &release.image,
+        };
+        let image = image.clone();
+        let (sha256, size) = if wish.packed {
+            let packed = image.packed.as_ref().ok_or(Error::NotFound("compressed form"))?;
+            (packed.sha256, packed.size)
+        } else {
+            (image.sha256, image.size)
+        };
+        let bytes = self.0.blobs.read(sha256, size).await?;
+        Ok((release, image, bytes))
+    }
+}
+
+fn image_of(release: &Release, image_id: i64) -> Result<&Image, Error> {
+    release.images().find(|image| image.id == image_id).ok_or(Error::NotFound("image"))
 }

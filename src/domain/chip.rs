@@ -94,6 +94,29 @@ impl Chip {
     pub fn from_chip_id(id: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|chip| chip.chip_id() == Some(id))
     }
+
+    /// The chip that a sketch names: by our spellings, or as `ESP.getChipModel()` names the chips
+    /// and modules of one kind (`ESP32-D0WDQ6-V3`, `ESP32-PICO-D4`, `ESP32-S2FH4`, `ESP8285`).
+    #[must_use]
+    pub fn from_model(text: &str) -> Option<Self> {
+        if let Ok(chip) = text.parse() {
+            return Some(chip);
+        }
+        let model = text.trim().to_ascii_uppercase();
+        if model.starts_with("ESP8266") || model.starts_with("ESP8285") {
+            return Some(Self::Esp8266);
+        }
+        let first = ["ESP32-D0W", "ESP32-D2W", "ESP32-S0W", "ESP32-U4W", "ESP32-PICO"];
+        if first.iter().any(|start| model.starts_with(start)) {
+            return Some(Self::Esp32);
+        }
+        // Behind the chip's own name stand letters of its package; a digit would be another chip.
+        let named = |chip: &&Self| {
+            let rest = chip.chip_id().filter(|id| *id > 0).and(model.strip_prefix(chip.name()));
+            rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+        };
+        Self::ALL.iter().find(named).copied()
+    }
 }
 
 impl fmt::Display for Chip {
@@ -144,6 +167,28 @@ mod tests {
         assert_eq!(Chip::from_chip_id(0xFFFF), None);
         for text in ["", "esp", "ESP32-X9", "esp 32", "esp32-c-3"] {
             assert!(text.parse::<Chip>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn models_are_read_as_the_arduino_core_names_them() {
+        for (model, chip) in [
+            ("ESP32-D0WDQ6", Chip::Esp32),
+            ("ESP32-D0WD-V3", Chip::Esp32),
+            ("ESP32-D0WDR2-V3", Chip::Esp32),
+            ("ESP32-PICO-V3-02", Chip::Esp32),
+            ("ESP32-S2FH16", Chip::Esp32S2),
+            ("ESP32-S3-PICO-1", Chip::Esp32S3),
+            ("esp32-c3", Chip::Esp32C3),
+            ("ESP32-C61", Chip::Esp32C61),
+            ("ESP32-C6FH4", Chip::Esp32C6),
+            ("ESP8266EX", Chip::Esp8266),
+            ("esp8285", Chip::Esp8266),
+        ] {
+            assert_eq!(Chip::from_model(model), Some(chip), "{model}");
+        }
+        for model in ["", "Unknown 5", "ESP32-X1", "ESP32-C39", "ESP32-", "ESP"] {
+            assert_eq!(Chip::from_model(model), None, "{model}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is written behind the check-ins: presence, reports, hourly counts, events.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use sqlx::{FromRow, QueryBuilder, SqliteConnection};
@@ -222,6 +223,22 @@ async fn write_presence_row(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+impl Store {
+    /// The codes of what the last check-ins of approved devices came to.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn outcomes(&self) -> Result<HashSet<String>, StoreError> {
+        let codes: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT outcome FROM devices
+              WHERE approval = 'approved' AND outcome IS NOT NULL",
+        )
+        .fetch_all(&self.read)
+        .await?;
+        Ok(codes.into_iter().collect())
+    }
 }
 
 /// The word for a family in the database.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{Store, StoreError, signed, unsigned};
+use crate::domain::chip::Chip;
 use crate::domain::digest::Sha256;
 use crate::domain::release::{Image, Packed, Part};
 
@@ -284,6 +285,25 @@ impl Store {
         .bind(packed.map(|packed| signed(packed.size)))
         .execute(&self.write)
         .await?;
+        Ok(())
+    }
+
+    /// Records for which chip an image is, and whether that is certain.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn save_chip(
+        &self,
+        image_id: i64,
+        chip: Chip,
+        certain: bool,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE images SET chip = $2, chip_certain = $3 WHERE id = $1")
+            .bind(image_id)
+            .bind(chip.slug())
+            .bind(certain)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 

@@ -205,3 +205,94 @@ async fn delivered(server: &Server) {
     }
     panic!("the download never counted as delivered");
 }
+
+/// Headers with which an ESP32 asks.
+fn esp32<'a>(mac: &'a str, sha256: &'a str) -> Vec<(&'a str, &'a str)> {
+    let headers = [
+        ("user-agent", "ESP32-http-Update"),
+        ("x-esp32-sta-mac", mac),
+        ("x-esp32-free-space", "1310720"),
+        ("x-esp32-sketch-sha256", sha256),
+        ("x-esp32-mode", "sketch"),
+    ];
+    headers.into_iter().filter(|(_, value)| !value.is_empty()).collect()
+}
+
+#[tokio::test]
+async fn the_chip_is_learnt_chosen_and_forgotten() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}");
+    let ask = "/update?dev=chase&ver=v1.0.0";
+    server.send_raw("GET", ask, &esp32(MAC, ""), b"").await.is(304);
+    server.app.flush().await.unwrap();
+    assert_eq!(server.get(&path).await.is(200).json()["chip"], json!(null));
+    let chosen = server.patch(&path, r#"{"chip": "esp32-s3"}"#).await.is(200).json();
+    assert_eq!(chosen["chip"], json!({"name": "ESP32-S3", "from": "person"}));
+    // A person's word counts more than the sketch's.
+    let told = format!("{ask}&chip=ESP32-D0WDQ6-V3");
+    server.send_raw("GET", &told, &esp32(MAC, ""), b"").await.is(304);
+    server.app.flush().await.unwrap();
+    assert_eq!(server.get(&path).await.json()["chip"]["name"], "ESP32-S3");
+    let forgotten = server.patch(&path, r#"{"chip": null}"#).await.is(200).json();
+    assert_eq!(forgotten["chip"], json!(null));
+    server.send_raw("GET", &told, &esp32(MAC, ""), b"").await.is(304);
+    server.app.flush().await.unwrap();
+    let chip = json!({"name": "ESP32", "from": "told"});
+    assert_eq!(server.get(&path).await.json()["chip"], chip);
+
+    let before = server.get(&path).await.json();
+    let change = r#"{"name": "Cellar", "chip": "ESP8266"}"#;
+    server.patch(&path, change).await.problem(422, "invalid_value");
+    server.patch(&path, r#"{"chip": "Z80"}"#).await.problem(422, "invalid_value");
+    assert_eq!(server.get(&path).await.json(), before);
+}
+
+#[tokio::test]
+async fn signatures_are_a_persons_word() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}");
+    let fresh = server.get(&path).await.is(200).json();
+    let known = (&fresh["verifies"], &fresh["ran_signed"], &fresh["gzip"]);
+    assert_eq!(known, (&json!(false), &json!(false), &json!(null)));
+    let changed = server.patch(&path, r#"{"verifies": true}"#).await.is(200).json();
+    assert_eq!(changed["verifies"], true);
+    server.release("chase", "v1.2.0").await;
+    assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 304);
+    let decision = server.get(&format!("{path}/decision")).await.is(200).json();
+    assert_eq!(decision["decision"], "unsigned");
+    server.patch(&path, r#"{"verifies": null}"#).await.problem(400, "invalid_json");
+}
+
+#[tokio::test]
+async fn what_runs_there_is_told_by_the_image() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}");
+    let id = server.release("chase", "v1.2.0").await;
+    let release = server.get(&format!("/api/v1/releases/{id}")).await.json();
+    let md5 = release["images"][0]["md5"].as_str().unwrap().to_owned();
+    let asks = async |version: &str, md5: &str| {
+        let headers = [
+            ("user-agent", "ESP8266-http-Update"),
+            ("x-esp8266-sta-mac", MAC),
+            ("x-esp8266-sketch-md5", md5),
+            ("x-esp8266-mode", "sketch"),
+        ];
+        let ask = format!("/update?dev=chase&ver={version}");
+        server.send_raw("GET", &ask, &headers, b"").await.is(304);
+        server.app.flush().await.unwrap();
+        server.get(&path).await.is(200).json()
+    };
+    let same = asks("v1.2.0", &md5).await;
+    let running = json!({
+        "release": id, "platform": "chase", "version": "v1.2.0", "recognised": true
+    });
+    assert_eq!((&same["running"], &same["mismatch"]), (&running, &json!(false)));
+    assert!(same["running_since"].is_string(), "{same}");
+    assert_eq!(same["chip"], json!({"name": "ESP8266", "from": "running"}));
+    let other = asks("v1.3.0", &md5).await;
+    assert_eq!((&other["running"], &other["mismatch"]), (&running, &json!(true)));
+    let unknown = asks("v1.3.0", "0123456789abcdef0123456789abcdef").await;
+    let running =
+        json!({"release": null, "platform": null, "version": "v1.3.0", "recognised": false});
+    assert_eq!((&unknown["running"], &unknown["mismatch"]), (&running, &json!(false)));
+}

@@ -67,3 +67,46 @@ fn noise(len: usize) -> Vec<u8> {
     };
     (0..len).map(|_| next()).collect()
 }
+
+/// The bytes as one gzip member.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut file = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3];
+    file.extend(miniz_oxide::deflate::compress_to_vec(bytes, 6));
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(bytes);
+    file.extend(crc.to_le_bytes());
+    file.extend(u32::try_from(bytes.len()).unwrap().to_le_bytes());
+    file
+}
+
+/// An empty `LittleFS` of four blocks.
+pub fn littlefs() -> Vec<u8> {
+    let mut file = vec![0xFF; 0x4000];
+    file[8..16].copy_from_slice(b"littlefs");
+    for (field, value) in [(0x14, 0x2_0001_u32), (0x18, 4096), (0x1C, 4)] {
+        file[field..field + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    file
+}
+
+/// A factory image for an ESP32-C3, as a cable writes it at 0.
+pub fn merged() -> Vec<u8> {
+    let mut file = vec![0xFF; 0x1_0000];
+    file[..4].copy_from_slice(&[0xE9, 0, 0, 0]);
+    file[12..14].copy_from_slice(&5_u16.to_le_bytes());
+    let mut at = 0x8000;
+    for (kind, sub, offset, size, label) in [
+        (1_u8, 2_u8, 0x9000_u32, 0x5000_u32, "nvs"),
+        (0, 0x10, 0x1_0000, 0x14_0000, "app0"),
+        (1, 0x82, 0x29_0000, 0x16_0000, "spiffs"),
+    ] {
+        let entry = &mut file[at..at + 32];
+        entry.fill(0);
+        entry[..4].copy_from_slice(&[0xAA, 0x50, kind, sub]);
+        entry[4..8].copy_from_slice(&offset.to_le_bytes());
+        entry[8..12].copy_from_slice(&size.to_le_bytes());
+        entry[12..12 + label.len()].copy_from_slice(label.as_bytes());
+        at += 32;
+    }
+    file.extend(esp32c3());
+    file
+}

@@ -9,6 +9,7 @@ mod platforms;
 mod problems;
 mod refusals;
 mod releases;
+mod reports;
 mod schema;
 mod server;
 mod uploads;

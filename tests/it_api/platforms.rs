@@ -91,3 +91,33 @@ async fn the_one_who_asked_is_in_the_event_log() {
     assert_eq!(events["items"][0]["actor"], "127.0.0.1");
     assert_eq!(events["items"][0]["platform"], "chase");
 }
+
+#[tokio::test]
+async fn a_platform_has_rules_about_gzip_and_the_lowest_version() {
+    let server = Server::with_platform("chase").await;
+    let path = "/api/v1/platforms/chase";
+    let fresh = server.get(path).await.is(200).json();
+    assert_eq!((&fresh["gzip"], &fresh["floor"]), (&json!("auto"), &json!(null)));
+    let change = r#"{"gzip": "off", "floor": "v1.2.0"}"#;
+    let changed = server.patch(path, change).await.is(200).json();
+    assert_eq!((&changed["gzip"], &changed["floor"]), (&json!("off"), &json!("v1.2.0")));
+
+    let mac = "5c:cf:7f:1c:a1:a5";
+    let new = format!(r#"{{"mac": "{mac}"}}"#);
+    server.post("/api/v1/platforms/chase/devices", &new).await.is(201);
+    server.release("chase", "v1.1.0").await;
+    assert_eq!(server.poll(mac, "chase", "v1.0.0").await, 304);
+    let decision = server.get(&format!("/api/v1/devices/{mac}/decision")).await.is(200).json();
+    assert_eq!(decision["decision"], "below_floor");
+    let changed = server.patch(path, r#"{"floor": ""}"#).await.is(200).json();
+    assert_eq!(changed["floor"], json!(null));
+    assert_eq!(server.poll(mac, "chase", "v1.0.0").await, 200);
+
+    for (body, reason) in [
+        (r#"{"gzip": "sometimes"}"#, "“auto”, “off” or “always”"),
+        (r#"{"floor": "newest"}"#, "a version like v1.2.0"),
+    ] {
+        let detail = server.patch(path, body).await.problem(422, "invalid_value");
+        assert!(detail.contains(reason), "{detail}");
+    }
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::images;
-use crate::server::{Form, Server};
+use crate::server::{Answer, Form, Server};
 
 /// A draft that lacks its version; answers its number.
 async fn draft(server: &Server) -> i64 {
@@ -139,4 +139,50 @@ async fn a_report_card_can_be_read_again() {
     let report = server.get(&path).await.is(200).json();
     assert_eq!(report, upload["report"]);
     assert_eq!((&report["platform"], &report["version"]), (&json!("chase"), &json!("v1.4.2")));
+}
+
+#[tokio::test]
+async fn one_image_of_several_is_removed_but_not_the_last() {
+    let server = Server::with_platform("chase").await;
+    let id = server.release("chase", "v1.2.0").await;
+    let form = Form::default().file("c3.bin", &images::esp32c3()).text("publish", "true");
+    let form = form.text("platform", "chase").text("version", "v1.2.0");
+    let form = form.text("accept", "other_family");
+    let added = server.upload(form).await.is(201).json();
+    assert_eq!(added["id"], id, "it joins the release of that version");
+    assert_eq!(added["images"].as_array().unwrap().len(), 2);
+    let number = |place: usize| added["images"][place]["id"].as_i64().unwrap();
+    let (first, second) = (number(0), number(1));
+    let path = |image: i64| format!("/api/v1/releases/{id}/images/{image}");
+    server.delete(&path(999)).await.problem(404, "not_found");
+    server.delete("/api/v1/releases/999/images/1").await.problem(404, "not_found");
+    server.delete(&path(second)).await.is(204);
+    let left = server.get(&format!("/api/v1/releases/{id}")).await.is(200).json();
+    assert_eq!(left["images"].as_array().unwrap().len(), 1);
+    let detail = server.delete(&path(first)).await.problem(409, "wrong_state");
+    assert!(detail.contains("delete the release instead"), "{detail}");
+    let events = server.events("release_edited").await;
+    assert_eq!(events, ["The image for ESP32-C3 of chase v1.2.0 was removed."]);
+    assert_eq!(server.files(), 1);
+}
+
+#[tokio::test]
+async fn every_file_of_a_release_can_be_downloaded() {
+    let server = Server::with_platform("chase").await;
+    let id = server.release("chase", "v1.2.0").await;
+    server.app.pack_wanted().await.unwrap();
+    let get = async |query: &str| {
+        let path = format!("/releases/{id}/download{query}");
+        server.send_raw("GET", &path, &[], b"").await
+    };
+    let plain = get("").await.is(200);
+    let named = plain.header("content-disposition").unwrap();
+    assert_eq!(named, "attachment; filename=\"chase_1_2_0.bin\"");
+    let packed = get("?packed=1").await.is(200);
+    let named = packed.header("content-disposition").unwrap();
+    assert_eq!(named, "attachment; filename=\"chase_1_2_0.bin.gz\"");
+    let size = |answer: &Answer| answer.header("content-length").unwrap().parse::<u64>().unwrap();
+    assert!(size(&packed) < size(&plain));
+    assert_eq!(packed.header("content-encoding"), None);
+    get("?image=999").await.is(404);
 }

@@ -161,10 +161,15 @@ impl Server {
         page["items"].as_array().unwrap().iter().map(text).collect()
     }
 
-    /// The names of the firmware files on disk.
+    /// How many firmware files are on disk, without the compressed forms that the server makes
+    /// behind its answers.
     pub fn files(&self) -> usize {
-        let entries = |folder| std::fs::read_dir(self.data.path().join(folder)).unwrap().count();
-        entries("firmware") + entries("incoming")
+        let plain = |entry: &std::io::Result<std::fs::DirEntry>| {
+            let bytes = std::fs::read(entry.as_ref().unwrap().path());
+            bytes.is_ok_and(|bytes| !bytes.starts_with(&[0x1F, 0x8B]))
+        };
+        let entries = |folder| std::fs::read_dir(self.data.path().join(folder)).unwrap();
+        ["firmware", "incoming"].into_iter().flat_map(entries).filter(plain).count()
     }
 }
 

@@ -8,10 +8,11 @@ use crate::blobs::{Arrived, BlobError};
 use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::image::{
-    self, Check, Contents, FileSystem, Form, Found, Gzip, ImageInfo, KnownNames, Severity,
+    self, Check, Contents, FileSystem, Form, Found, Gzip, ImageInfo, KnownNames, Severity, Source,
     Unusable, VersionCandidate, Warning,
 };
-use crate::domain::release::{Image, Packed, Part};
+use crate::domain::release::{ChipChoice, Image, Packed, Part};
+use crate::domain::version::FirmwareVersion;
 use crate::store::ImageDigest;
 
 /// What is in a file that can be published.
@@ -32,6 +33,8 @@ pub struct Examined {
     pub warnings: Vec<Warning>,
     /// The image as it is stored.
     pub image: Image,
+    /// Whether the file itself proves the chip, so that nobody needs to say it.
+    pub chip_proven: bool,
     /// The digests that devices may report for it.
     pub digests: Vec<ImageDigest>,
     /// Whether a compressed form may be made of it.
@@ -50,26 +53,34 @@ impl Examined {
         }
     }
 
-    /// What is stored of it already.
+    /// What is stored of it already: among that a person's word on the chip.
     pub(super) fn remember(&mut self, stored: Image) {
         if stored.packed.is_some() {
             self.packable = false;
         }
-        self.image = Image { chip: self.image.chip, ..stored };
+        let (chip, certain) = (self.image.chip, self.image.chip_certain);
+        self.image = stored;
+        if self.chip_proven {
+            (self.image.chip, self.image.chip_certain) = (chip, certain);
+        }
     }
 
-    /// A person's word on the chip, where the file does not tell it.
-    pub(super) fn choose_chip(&mut self, chip: Chip) -> Result<(), Error> {
-        let certain = self.image.chip_certain && self.image.part == Part::Application;
-        if certain && self.image.chip != chip {
+    /// A person's word on the chip, where the file does not prove it.
+    pub(super) fn choose_chip(&mut self, choice: ChipChoice) -> Result<(), Error> {
+        let guess = self.info().map_or(Chip::Esp8266, |info| info.chip);
+        let (chip, certain) = match choice {
+            ChipChoice::Any if self.chip_proven => return Ok(()),
+            ChipChoice::Any => (guess, false),
+            ChipChoice::One(chip) => (chip, true),
+        };
+        if self.chip_proven && self.image.chip != chip {
             return Err(Error::Value {
                 field: "the chip",
                 value: chip.to_string(),
                 expected: "the one that the file proves, or none",
             });
         }
-        self.image.chip = chip;
-        self.image.chip_certain |= self.image.part == Part::FileSystem;
+        (self.image.chip, self.image.chip_certain) = (chip, certain);
         Ok(())
     }
 
@@ -79,11 +90,23 @@ impl Examined {
         let name = Some(self.image.file_name.as_str());
         match &self.inside {
             Inside::Application(info) => info.version(platform, name),
-            Inside::FileSystem(_) => {
-                let named = name.and_then(image::version_in_file_name);
-                named.map_or(Found::Nothing, |candidate| Found::Several(vec![candidate]))
-            }
+            Inside::FileSystem(_) => self
+                .version_in_name()
+                .map_or(Found::Nothing, |candidate| Found::Several(vec![candidate])),
         }
+    }
+
+    /// The version that the name under which it was uploaded says.
+    #[must_use]
+    pub fn version_in_name(&self) -> Option<VersionCandidate> {
+        image::version_in_file_name(&self.image.file_name)
+    }
+
+    /// The version that the file itself rather says, whatever its name.
+    pub(super) fn version_inside(&self, platform: Option<&str>) -> Option<FirmwareVersion> {
+        let all = self.versions(platform);
+        let mut inside = all.iter().filter(|found| found.source < Source::FileName);
+        inside.next().map(|found| FirmwareVersion::read(&found.text))
     }
 
     /// All version candidates: what the rules propose for the platform first, then the rest.
@@ -194,6 +217,7 @@ fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
         warnings: info.warnings.clone(),
         packable,
         packed_estimate: packable.then(|| super::super::packing::estimate(&file.bytes)),
+        chip_proven: image.chip_certain,
         image,
         inside: Inside::Application(info),
     }
@@ -234,6 +258,7 @@ fn files(file: &Original, file_system: FileSystem, warnings: Vec<Warning>) -> Ex
         inside,
         warnings,
         image,
+        chip_proven: false,
         digests: Vec::new(),
         packable: false,
         packed_estimate: None,

@@ -104,13 +104,20 @@ fn name_platform(
             None
         }
         Found::Nothing => {
-            let own = own_name(info).and_then(|name| name.parse::<PlatformName>().ok());
-            if own.is_none() {
+            let new = new_platform(info);
+            if new.is_none() {
                 questions.push(Question::PlatformMissing);
             }
-            own.map(|name| name.to_string())
+            new.map(|name| name.to_string())
         }
     })
+}
+
+/// A name for a new platform, where the file names none that exists: the first that can be one.
+/// The name of the file alone says too little.
+fn new_platform(info: &ImageInfo) -> Option<PlatformName> {
+    let named = info.proposed_names(None).into_iter();
+    named.filter_map(|proposal| proposal.name.parse().ok()).next()
 }
 
 /// The version that was wished for, else the one that the file names.
@@ -135,12 +142,6 @@ fn name_version(
             None
         }
     }
-}
-
-/// What the file calls itself: in a marker, or in a genuine application description.
-fn own_name(info: &ImageInfo) -> Option<&str> {
-    let marked = info.markers.iter().find_map(|marker| marker.name.as_deref());
-    marked.or_else(|| info.descriptor.as_ref().and_then(|descriptor| descriptor.own_name()))
 }
 
 /// What a person should look at.

@@ -1,5 +1,6 @@
 //! A file is uploaded: received, looked at, kept as a draft or published.
 
+mod card;
 mod examined;
 mod fits;
 mod judge;
@@ -11,15 +12,14 @@ use bytes::Bytes;
 
 use super::{App, Error};
 use crate::blobs::{Arrived, Incoming, Kept};
-use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::{Question, Release, ReleaseState};
-use crate::domain::version::FirmwareVersion;
+use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
 use crate::store::NewDraft;
 use examined::{Original, examine_apart};
 use judge::existing;
 
+pub use card::ReportCard;
 pub use examined::{Examined, Inside};
 pub use fits::{Fits, Lacking, Previous};
 
@@ -55,7 +55,7 @@ pub struct Wishes {
     /// The version; without it the one that the file names.
     pub version: Option<String>,
     /// The chip it is for, where the file does not tell.
-    pub chip: Option<Chip>,
+    pub chip: Option<ChipChoice>,
     /// What to write about it.
     pub notes: Option<String>,
     /// Codes of the questions that are answered with "do it anyway".
@@ -66,29 +66,6 @@ pub struct Wishes {
     pub keep_on_questions: bool,
     /// Whether to only look at it.
     pub dry_run: bool,
-}
-
-/// What is known of a file before it is published.
-#[derive(Debug, Clone)]
-pub struct ReportCard {
-    /// What was read out of it.
-    pub file: Examined,
-    /// On which of the platform's devices it fits.
-    pub fits: Fits,
-    /// The release before, of the same chip and part.
-    pub previous: Option<Previous>,
-    /// The platform it would be published on; it may not exist yet.
-    pub platform: Option<String>,
-    /// That platform's number, where it exists.
-    pub platform_id: Option<i64>,
-    /// The version it would be published as.
-    pub version: Option<FirmwareVersion>,
-    /// The newest published version of that platform.
-    pub newest: Option<String>,
-    /// What keeps it from being published.
-    pub questions: Vec<Question>,
-    /// Questions that were answered with "do it anyway".
-    pub accepted: Vec<Question>,
 }
 
 /// What became of an upload.
@@ -279,13 +256,7 @@ impl App {
     pub async fn report_card(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
         let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         let stored = release.image;
-        let bytes = self.0.blobs.read_once(stored.sha256, stored.size).await?;
-        let original = Original {
-            bytes,
-            sha256: stored.sha256,
-            md5: stored.md5,
-            file_name: stored.file_name.clone(),
-        };
+        let original = self.original(&stored).await?;
         let (known, limit) = (self.shelf().known_names(), self.0.limits.max_upload);
         let (mut file, _) = examine_apart(original, known, limit).await?;
         file.remember(stored);
@@ -298,12 +269,15 @@ impl App {
         }
         self.judge(file, Some(id), &wishes).await
     }
-}
 
-impl ReportCard {
-    /// The family that the image is for.
-    #[must_use]
-    pub fn family(&self) -> Family {
-        self.file.image.chip.family()
+    /// The file of an image as it was uploaded.
+    async fn original(&self, image: &Image) -> Result<Original, Error> {
+        let packed = image.packed.as_ref().filter(|packed| packed.uploaded);
+        let (sha256, md5, size) = match packed {
+            Some(packed) => (packed.sha256, packed.md5, packed.size),
+            None => (image.sha256, image.md5, image.size),
+        };
+        let bytes = self.0.blobs.read_once(sha256, size).await?;
+        Ok(Original { bytes, sha256, md5, file_name: image.file_name.clone() })
     }
 }

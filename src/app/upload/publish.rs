@@ -4,7 +4,7 @@ use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
 use crate::domain::event::{Event, Kind};
 use crate::domain::platform::Admission;
-use crate::domain::release::{Question, Release, ReleaseState};
+use crate::domain::release::{Image, Question, Release, ReleaseState};
 use crate::store::StoreError;
 
 impl App {
@@ -33,10 +33,16 @@ impl App {
     pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
         let card = self.report_card(id, wishes).await?;
         self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
+        self.save_chip(card.file.image.id, &card.file.image).await?;
         if let Some(notes) = &wishes.notes {
             self.0.store.save_notes(id, notes).await?;
         }
         Ok(card)
+    }
+
+    /// Remembers what a person said of the chip.
+    async fn save_chip(&self, image_id: i64, said: &Image) -> Result<(), Error> {
+        Ok(self.0.store.save_chip(image_id, said.chip, said.chip_certain).await?)
     }
 
     /// Publishes what was judged publishable.
@@ -59,11 +65,14 @@ impl App {
         }
         let _changing = self.0.changing.lock().await;
         let platform = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
-        let release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
+        let mut release = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
         if release.state != ReleaseState::Draft {
             // Somebody else was faster.
             return Ok(release);
         }
+        self.save_chip(release.image.id, &card.file.image).await?;
+        release.image.chip = card.file.image.chip;
+        release.image.chip_certain = card.file.image.chip_certain;
         let notes = wishes.notes.clone().unwrap_or_else(|| release.notes.clone());
         let now = self.now();
         let key = (platform.platform.id, version);

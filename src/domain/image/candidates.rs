@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use super::bytes::{context, is_text, offset};
 use super::descriptor::LENGTH;
+use super::family;
 use super::info::{
     AppDescriptor, Evidence, Marker, Near, Relation, Severity, Source, VersionCandidate, Warning,
 };
@@ -13,7 +14,7 @@ use super::layout::DESCRIPTOR_AT;
 use super::names::NameInFile;
 use super::shape::{Lead, Shape, first_in, scan};
 use super::signs;
-use super::surroundings::{Surroundings, Verdict, judge};
+use super::surroundings::{Doubt, Label, Surroundings, Verdict, Worth, judge};
 use crate::domain::version::FirmwareVersion;
 
 /// So many texts are judged; a file with more of them is made of numbers.
@@ -29,8 +30,9 @@ pub(super) struct Collector<'a> {
     names: &'a [NameInFile],
     groups: Vec<VersionCandidate>,
     by_key: HashMap<String, usize>,
-    /// Versions that libraries own in this file: the SDK's own, said elsewhere.
-    owned: HashMap<String, &'static str>,
+    /// Versions that belong to others in this file, said elsewhere: why, and whether it is the
+    /// SDK's own. A library's `2.0.0` may be the firmware's as well.
+    owned: HashMap<String, (&'static str, bool)>,
 }
 
 impl<'a> Collector<'a> {
@@ -74,7 +76,7 @@ impl<'a> Collector<'a> {
             // ESP-IDF calls itself 5.3.2.250210 and v5.3.2 in the same file.
             let first = core(&version).splitn(4, '.').take(3).collect::<Vec<_>>().join(".");
             for key in [key(&version), key(core(&version)), key(&first)] {
-                self.owned.entry(key).or_insert(reason);
+                self.owned.entry(key).or_insert((reason, true));
             }
             self.add(&version, at, Source::Library, because(reason), Evidence::default());
         }
@@ -102,27 +104,62 @@ impl<'a> Collector<'a> {
         let text = String::from_utf8_lossy(text).into_owned();
         let near = self.near(&shape.range);
         let relation = near.iter().map(|near| near.relation).max();
-        let bare = shape.parts == 2 && shape.lead == Lead::Bare;
-        if bare && !shape.suffix && !self.is_announced(&shape.range) {
+        let bare = shape.parts == 2 && shape.lead == Lead::Bare && !shape.suffix;
+        let announced = !bare || self.is_announced(&shape.range);
+        if !announced && !self.is_string(&shape.range) {
             return false;
         }
         let around = Surroundings::of(self.bytes, shape);
+        if !announced
+            && relation < Some(Relation::Near)
+            && Label::of(&around.previous) != Label::Own
+        {
+            return true;
+        }
         let range = shape.range.clone();
         match judge(&text, shape, &around, relation == Some(Relation::Beside)) {
             Verdict::Library(reason) => {
                 if reason.contains("SDK") || reason.contains("library") {
-                    self.owned.entry(key(&text)).or_insert(reason);
+                    self.owned.entry(key(&text)).or_insert((reason, false));
                 }
                 self.add(&text, range, Source::Library, because(reason), Evidence::default());
             }
-            Verdict::Candidate { score, keyed } => {
-                let tied = relation >= Some(Relation::SameString);
-                let doubt = if !tied && signs::around(self.bytes, &range) { 25 } else { 0 };
-                let evidence = Evidence { score: score - doubt, marked: keyed, near };
+            Verdict::Candidate(worth) => {
+                let evidence = self.weigh(&range, worth, near);
                 self.add(&text, range, Source::Other, String::new(), evidence);
             }
         }
         true
+    }
+
+    /// What speaks for a version when its neighbours are looked at too.
+    fn weigh(&self, range: &Range<usize>, worth: Worth, mut near: Vec<Near>) -> Evidence {
+        let Worth { score, marked, labelled, doubt } = worth;
+        let beside = near.iter().any(|near| near.relation == Relation::Beside);
+        let doubtful = !beside && signs::around(self.bytes, range, signs::FAR);
+        let stranger = || {
+            let sign = doubtful && signs::around(self.bytes, range, signs::CLOSE);
+            sign || ((marked || !near.is_empty()) && family::around(self.bytes, range, self.names))
+        };
+        let suspect = match doubt {
+            Doubt::Cut => true,
+            Doubt::Foreign => !beside,
+            Doubt::None => !beside && !labelled && stranger(),
+        };
+        if doubt == Doubt::Foreign && !beside {
+            // Its own words say whose it is, not those of its neighbour.
+            for near in &mut near {
+                near.relation = near.relation.min(Relation::Near);
+            }
+        }
+        let score = if doubtful { score - 25 } else { score };
+        Evidence { score, marked, labelled, suspect, near }
+    }
+
+    /// Whether a range is a string of its own.
+    fn is_string(&self, range: &Range<usize>) -> bool {
+        let zero = |at: Option<usize>| at.and_then(|at| self.bytes.get(at)).is_none_or(|b| *b == 0);
+        zero(range.start.checked_sub(1)) && zero(Some(range.end))
     }
 
     /// Whether a name or a word like `version` stands right before a bare `1.2`, or a name right
@@ -184,8 +221,13 @@ impl<'a> Collector<'a> {
             }
             let keys = [key(&candidate.text), key(core(&candidate.text))];
             let owner = keys.iter().find_map(|key| self.owned.get(key));
-            let beside = candidate.evidence.near.iter().any(|n| n.relation >= Relation::SameString);
-            if let Some(reason) = owner.filter(|_| !beside) {
+            let Evidence { near, labelled, .. } = &candidate.evidence;
+            let nearest = near.iter().map(|near| near.relation).max();
+            let own = |sdk: bool| {
+                nearest == Some(Relation::Beside)
+                    || (!sdk && (*labelled || nearest >= Some(Relation::NextString)))
+            };
+            if let Some((reason, _)) = owner.filter(|(_, sdk)| !own(*sdk)) {
                 candidate.source = Source::Library;
                 candidate.why = because(reason);
             }
@@ -211,6 +253,12 @@ fn core(text: &str) -> &str {
 fn merge(group: &mut VersionCandidate, mut new: VersionCandidate) {
     let better = (new.source, -new.evidence.score) < (group.source, -group.evidence.score);
     let marked = group.evidence.marked || new.evidence.marked;
+    let labelled = group.evidence.labelled || new.evidence.labelled;
+    let suspect = match (group.source, new.source) {
+        (_, Source::Library) => group.evidence.suspect,
+        (Source::Library, _) => new.evidence.suspect,
+        _ => group.evidence.suspect && new.evidence.suspect,
+    };
     let score = group.evidence.score.max(new.evidence.score);
     let mut near = std::mem::take(&mut group.evidence.near);
     for other in new.evidence.near.drain(..) {
@@ -224,7 +272,7 @@ fn merge(group: &mut VersionCandidate, mut new: VersionCandidate) {
         *group = new;
     }
     group.count = count;
-    group.evidence = Evidence { score, marked, near };
+    group.evidence = Evidence { score, marked, labelled, suspect, near };
 }
 
 /// The places of a name just before and just behind a range.
@@ -251,7 +299,7 @@ fn relation(bytes: &[u8], name: &Range<usize>, version: &Range<usize>) -> Option
             let beside = if name.start < version.start { is_glue(between) } else { gap.len() <= 2 };
             return Some(if beside { Relation::Beside } else { Relation::SameString });
         }
-        if is_next_string(between) {
+        if is_next_string(between) && are_outer_edges(bytes, name, version) {
             return Some(Relation::NextString);
         }
         return Some(Relation::Near);
@@ -272,10 +320,26 @@ fn is_glue(between: &[u8]) -> bool {
             .all(|word| word.is_empty() || super::shape::is_version_word(word))
 }
 
-/// The end of one string and the beginning of the next, both short.
+/// The end of one string and the beginning of the next, with no more than glue in them.
 fn is_next_string(between: &[u8]) -> bool {
     let head = between.iter().take_while(|b| is_text(**b)).count();
     let tail = between.iter().rev().take_while(|b| is_text(**b)).count();
     let zeros = between.get(head..between.len() - tail).unwrap_or_default();
-    head <= 16 && tail <= 16 && (1..=8).contains(&zeros.len()) && zeros.iter().all(|b| *b == 0)
+    is_glue(between.get(..head).unwrap_or_default())
+        && is_glue(between.get(between.len() - tail..).unwrap_or_default())
+        && (1..=8).contains(&zeros.len())
+        && zeros.iter().all(|b| *b == 0)
+}
+
+/// Whether a string begins with the first of two neighbours, or nearly, and one ends with the
+/// second: texts that only mention a name say nothing of what stands beside them.
+fn are_outer_edges(bytes: &[u8], one: &Range<usize>, other: &Range<usize>) -> bool {
+    const NEARLY: usize = 12;
+    let (start, end) = (one.start.min(other.start), one.end.max(other.end));
+    let before = bytes.get(start.saturating_sub(NEARLY + 1)..start).unwrap_or_default();
+    let after = bytes.get(end..).unwrap_or_default();
+    let head = before.iter().rev().take_while(|b| is_text(**b)).count();
+    let tail = after.iter().take(NEARLY + 1).take_while(|b| is_text(**b)).count();
+    let slash = before.last().is_some_and(|b| *b == b'/') || after.first() == Some(&b'/');
+    head <= NEARLY && tail <= NEARLY && !slash
 }

@@ -86,6 +86,7 @@ fn compressed(bytes: &[u8], known: &KnownNames, limit: usize) -> Contents {
             }
             Contents::Compressed { application: Box::new(info), gzip: Box::new(gzip) }
         }
+        Err(Unusable::FileSystem { name }) => Contents::Other(Unusable::GzipFileSystem { name }),
         Err(inner) => Contents::Other(Unusable::GzipOf(Box::new(inner))),
     }
 }

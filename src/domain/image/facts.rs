@@ -61,6 +61,14 @@ pub struct Revisions {
     pub max: Option<u16>,
 }
 
+impl Revisions {
+    /// A revision as the maker writes it: `3.1`.
+    #[must_use]
+    pub fn text(revision: u16) -> String {
+        format!("{}.{}", revision / 100, revision % 100)
+    }
+}
+
 /// A signature behind an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signature {

@@ -199,6 +199,11 @@ pub(super) struct Evidence {
     pub score: i32,
     /// Whether its shape or surroundings say “version”: a `v`, `ver=`, `Version:`.
     pub marked: bool,
+    /// Whether a word like `version` or `fw` announces it.
+    pub labelled: bool,
+    /// Whether texts of a library stand around it, or its own text says something else: never to
+    /// be taken without asking.
+    pub suspect: bool,
     /// For each known platform in the file (by its place in `ImageInfo::platforms`), how near its
     /// name stands.
     pub near: Vec<Near>,
@@ -241,6 +246,16 @@ pub enum Severity {
     Fatal,
 }
 
+/// The codes of everything that a person should look at ([`Severity::Doubt`]).
+pub const DOUBTS: [&str; 6] = [
+    "too_many_versions",
+    "no_boot_loader",
+    "no_segments",
+    "trailing_bytes",
+    "wrong_crc",
+    "gzip_signed",
+];
+
 /// Something odd that does not make the file unusable by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -253,7 +268,8 @@ pub struct Warning {
 }
 
 impl Warning {
-    pub(super) const fn new(severity: Severity, code: &'static str, text: String) -> Self {
+    pub(super) fn new(severity: Severity, code: &'static str, text: String) -> Self {
+        debug_assert!(severity != Severity::Doubt || DOUBTS.contains(&code), "{code}");
         Self { severity, code, text }
     }
 }
@@ -291,6 +307,8 @@ pub struct ImageInfo {
     pub built_with: Vec<String>,
     /// Explicit markers in the sketch.
     pub markers: Vec<Marker>,
+    /// The names with which the program asks for updates: `/update?dev=chase&ver=`.
+    pub update_names: Vec<String>,
     /// The known platforms whose names stand in the file, the weightiest first.
     pub platforms: Vec<PlatformMention>,
     /// The version candidates with all known platforms in mind, best first, duplicates merged, at

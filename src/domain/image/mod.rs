@@ -12,6 +12,7 @@ mod contents;
 mod descriptor;
 mod digests;
 mod facts;
+mod family;
 mod filesystem;
 mod gzip;
 mod info;
@@ -21,6 +22,7 @@ mod marker;
 mod names;
 mod partitions;
 mod platforms;
+mod proposals;
 mod rank;
 mod segments;
 mod shape;
@@ -40,12 +42,13 @@ pub use facts::{Check, Form, Integrity, Revisions, Segment, Signature, Signature
 pub use filesystem::{FileSystem, FileSystemKind};
 pub use gzip::Gzip;
 pub use info::{
-    AppDescriptor, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention, Severity,
-    Source, VersionCandidate, Warning,
+    AppDescriptor, DOUBTS, FlashHeader, Found, ImageInfo, Marker, MentionWeight, PlatformMention,
+    Severity, Source, VersionCandidate, Warning,
 };
 pub use marker::SKETCH_MACRO;
 pub use names::KnownNames;
 pub use partitions::{Merged, Partition, PartitionTable};
+pub use proposals::{NameProposal, NameSource};
 pub use unusable::Unusable;
 
 use candidates::Collector;
@@ -87,6 +90,7 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
         appended_sha256: layout.appended_sha256,
         descriptor,
         markers,
+        update_names: proposals::update_names(bytes),
         platforms,
         versions,
         warnings,
@@ -98,7 +102,7 @@ pub fn inspect(bytes: &[u8], known: &KnownNames) -> Result<ImageInfo, Unusable> 
 /// The version that the name of a file says: `chase-v1.0.2.bin`, `chase_1_0_2.bin`.
 #[must_use]
 pub fn version_in_file_name(name: &str) -> Option<VersionCandidate> {
-    rank::in_file_name(name)
+    rank::in_file_name(name).into_iter().find(|candidate| candidate.evidence.marked)
 }
 
 /// What the file says about the tools that made it.

@@ -83,7 +83,7 @@ pub(super) fn merged(bytes: &[u8]) -> Option<Merged> {
     let app = merged.application_offset().and_then(|at| bytes.get(index(at)));
     if app != Some(&MAGIC) {
         let text = "No application stands where the partition table says one should.".to_owned();
-        merged.warnings.push(Warning::new(Severity::Doubt, "no_application", text));
+        merged.warnings.push(Warning::new(Severity::Note, "no_application", text));
     }
     Some(merged)
 }

@@ -3,7 +3,8 @@
 use super::info::{
     Evidence, Found, ImageInfo, MentionWeight, PlatformMention, Relation, Source, VersionCandidate,
 };
-use super::shape::first_in;
+use super::shape::scan;
+use super::strangers::goes_on;
 use crate::domain::version::FirmwareVersion;
 
 /// By how much the best candidate must outweigh the next one.
@@ -55,7 +56,7 @@ impl ImageInfo {
             [one] => return Found::One(one.clone()),
             _ => return Found::Several(marked),
         }
-        let named = file_name.and_then(in_file_name);
+        let named = file_name.and_then(|name| self.in_file_name(name));
         let mut ranked = self.ranked(platform, named.as_ref());
         let agrees = |candidate: &VersionCandidate| {
             named.as_ref().is_some_and(|named| same(&named.text, &candidate.text))
@@ -73,6 +74,20 @@ impl ImageInfo {
             return Found::One(ranked.swap_remove(0).candidate);
         }
         Found::Several(ranked.into_iter().map(|found| found.candidate).collect())
+    }
+
+    /// The version that the name of a file says. Of several (`T-Beam-V1.1-2.3.2.bin`) the one
+    /// that stands in the file too, or else the longest.
+    fn in_file_name(&self, name: &str) -> Option<VersionCandidate> {
+        let mut all = in_file_name(name);
+        let own = self.versions.iter().filter(|v| v.source != Source::Library);
+        let place = own.clone().find_map(|own| all.iter().position(|n| same(&n.text, &own.text)));
+        let place = place.or_else(|| {
+            let dots = |candidate: &VersionCandidate| candidate.text.matches('.').count();
+            let sound = |at: &usize| all.get(*at).is_some_and(|text| text.evidence.marked);
+            (0..all.len()).filter(sound).max_by_key(|at| all.get(*at).map(dots))
+        });
+        place.map(|place| all.swap_remove(place))
     }
 
     /// The different versions that markers name: those for this platform, if any are.
@@ -133,14 +148,21 @@ impl ImageInfo {
             return !rest.iter().any(|other| other.relation == Some(Relation::Beside));
         }
         let margin = rest.first().map_or(i32::MAX, |next| best.total - next.total);
-        let Evidence { marked, score, .. } = best.candidate.evidence;
+        let Evidence { marked, labelled, suspect, score, .. } = best.candidate.evidence;
+        // `1.0` stands everywhere; only a name right before it makes it a version.
+        let text = best.candidate.text.as_str();
+        let meagre = !marked && !labelled && text.matches('.').count() < 2 && !text.contains('-');
+        let lonely = marked && rest.is_empty() && score >= LONELY;
+        let only_marked = !rest.iter().any(|other| other.candidate.evidence.marked);
         let reason = match best.relation {
-            Some(Relation::Beside | Relation::NextString | Relation::SameString) => true,
-            Some(Relation::Near) => best.worth >= MARGIN,
-            Some(Relation::Close) if best.worth >= MARGIN => marked,
-            _ => (marked && rest.is_empty() && score >= LONELY) || agrees(&best.candidate),
+            _ if suspect => false,
+            Some(Relation::Beside) => true,
+            Some(Relation::NextString | Relation::SameString) => !meagre,
+            Some(Relation::Near) if best.worth >= MARGIN => marked || labelled,
+            Some(Relation::Close) if best.worth >= MARGIN => labelled || (marked && only_marked),
+            _ => lonely,
         };
-        complete && reason && margin >= MARGIN
+        complete && (reason || agrees(&best.candidate)) && margin >= MARGIN
     }
 }
 
@@ -244,26 +266,39 @@ pub(super) fn same(one: &str, other: &str) -> bool {
     FirmwareVersion::read(one) == FirmwareVersion::read(other)
 }
 
-/// The version that the name of a file says: `chase-v1.0.2.bin`, and `chase_1_0_2.bin` as this
+/// The versions that the name of a file says: `chase-v1.0.2.bin`, and `chase_1_0_2.bin` as this
 /// server writes it.
-pub(super) fn in_file_name(name: &str) -> Option<VersionCandidate> {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let stem = name.strip_suffix(".gz").unwrap_or(name);
-    let stem = stem.strip_suffix(".bin").unwrap_or(stem);
-    let dotted = first_in(stem).filter(|s| s.parts > 2 || s.lead.is_mark() || s.suffix);
-    let text = match dotted {
-        Some(shape) => stem.get(shape.range)?.to_owned(),
-        None => underscored(stem)?,
-    };
-    Some(VersionCandidate {
+pub(super) fn in_file_name(name: &str) -> Vec<VersionCandidate> {
+    let (name, stem) = stem(name);
+    let mut texts = Vec::new();
+    scan(stem.as_bytes(), |shape| {
+        let whole = !goes_on(stem.get(shape.range.end..).unwrap_or_default());
+        // A bare `1.2` counts only if the file says the same.
+        let sound = shape.parts > 2 || shape.lead.is_mark() || shape.suffix;
+        let text = stem.get(shape.range).filter(|_| whole);
+        texts.extend(text.map(|text| (text.to_owned(), sound)));
+        true
+    });
+    if texts.is_empty() {
+        texts.extend(underscored(stem).map(|text| (text, true)));
+    }
+    let candidate = |(text, marked)| VersionCandidate {
         why: format!("the file is called “{name}”"),
         context: name.to_owned(),
         text,
         offset: 0,
         source: Source::FileName,
         count: 1,
-        evidence: Evidence::default(),
-    })
+        evidence: Evidence { marked, ..Evidence::default() },
+    };
+    texts.into_iter().map(candidate).collect()
+}
+
+/// The name of a file without folders, and the same without its endings.
+pub(super) fn stem(name: &str) -> (&str, &str) {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = name.strip_suffix(".gz").unwrap_or(name);
+    (name, stem.strip_suffix(".bin").unwrap_or(stem))
 }
 
 /// `_1_0_2` with nothing but words around it.

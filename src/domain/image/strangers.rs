@@ -40,7 +40,8 @@ pub(super) fn of_text(
     if before.contains("/*") || before.starts_with("//") {
         return Some("the head of a script or style sheet");
     }
-    if head.ends_with('/') && head.len() > 1 && is_product(before, after) {
+    let alone = shape.parts == 2 && shape.lead == Lead::Bare;
+    if head.ends_with('/') && head.len() > 1 && (alone || is_product(before, after)) {
         return Some("a name and version as clients and servers say");
     }
     None
@@ -112,9 +113,34 @@ fn is_address(text: &str, shape: &Shape, before: &str, after: &str) -> bool {
     let port = after
         .strip_prefix([':', '/'])
         .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    let open =
-        parts.len() == 3 && after.starts_with('.') && !after.starts_with(". ") && after != ".";
+    let open = parts.len() == 3
+        && after.starts_with('.')
+        && !after.starts_with(". ")
+        && after != "."
+        && !after.get(1..).is_some_and(|rest| goes_on(after) || is_hash(rest));
     special || port || open || (parts.len() == 4 && tells(before))
+}
+
+/// `63df972` behind the dot of `2.3.2.63df972`: the commit.
+fn is_hash(text: &str) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let word = text.get(..end).unwrap_or_default();
+    (7..=10).contains(&word.len())
+        && word.bytes().all(|b| b.is_ascii_hexdigit())
+        && word.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// Whether a version goes on behind its last number, and not with a commit.
+pub(super) fn goes_on(after: &str) -> bool {
+    let rest = after.strip_prefix('.').unwrap_or_default();
+    rest.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_hash(rest)
+}
+
+/// Whether a text is program text of a page: its versions are those of scripts.
+pub(super) fn is_code(text: &str) -> bool {
+    ["function(", "function (", "=>", "){", "});", "&&", "prototype"]
+        .iter()
+        .any(|sign| text.contains(sign))
 }
 
 /// `31.12.2024`.
@@ -160,6 +186,8 @@ mod tests {
             ("/*! milligram ", "v1.3.0", " */"),
             ("/lib/chart-", "2.9.4", ".min.js"),
             ("server: freertos/", "6.0.5", ", upnp/1.0"),
+            ("esp32 http client/", "1.0", ""),
+            ("", "10.1.2", ".3456789"),
             ("d=\"m19 3h5c-1.1.9-2 2-2 2v14c0 ", "1.1.9", " 2 2 2h14\""),
         ] {
             assert!(verdict(before, text, after).is_some(), "{before}{text}{after}");
@@ -171,6 +199,7 @@ mod tests {
         for (before, text, after) in [
             ("", "v1.2.3", ""),
             ("", "0.15.0", ""),
+            ("", "2.3.2", ".63df972"),
             ("", "4.2.0.0", ""),
             ("", "1.2.3.4", ""),
             ("", "2024.06.01", ""),

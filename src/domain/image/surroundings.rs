@@ -1,7 +1,7 @@
 //! What the text around a version says about whose version it is.
 
 use super::bytes::{is_text, run_around};
-use super::shape::{Lead, Shape, is_version_word};
+use super::shape::{Lead, Shape, is_version_word, scan};
 use super::{signs, strangers, words};
 
 /// How far the text of one string is looked at.
@@ -14,6 +14,8 @@ const GAP: usize = 8;
 /// The text around a version.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Surroundings {
+    /// The lines of the same string before that of the version.
+    pub above: String,
     /// The same line of the same string, before the version.
     pub before: String,
     /// The same line of the same string, behind it.
@@ -31,8 +33,32 @@ pub(super) struct Surroundings {
 pub(super) enum Verdict {
     /// It belongs to something else.
     Library(&'static str),
-    /// It may be the firmware's own: how much speaks for it, and whether a word says “version”.
-    Candidate { score: i32, keyed: bool },
+    /// It may be the firmware's own.
+    Candidate(Worth),
+}
+
+/// What speaks for a version by its shape and surroundings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Worth {
+    /// How much.
+    pub score: i32,
+    /// Whether its shape or a word right before it says “version”.
+    pub marked: bool,
+    /// Whether a word like `version` or `fw` announces it, in its string or the one before.
+    pub labelled: bool,
+    /// What speaks against it in its own string.
+    pub doubt: Doubt,
+}
+
+/// What a version's own string says against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// Nothing.
+    None,
+    /// It calls it the version of something else.
+    Foreign,
+    /// It goes on in a way that cannot be read: `3.0.0.a218`.
+    Cut,
 }
 
 impl Surroundings {
@@ -43,11 +69,12 @@ impl Surroundings {
         let text = |range| String::from_utf8_lossy(bytes.get(range).unwrap_or_default());
         let before = text(run.start..range.start);
         let after = text(range.end..run.end);
-        let before = before.rsplit(['\n', '\r']).next().unwrap_or_default();
+        let (above, before) = before.rsplit_once(['\n', '\r']).unwrap_or(("", &before));
         let after = after.split(['\n', '\r']).next().unwrap_or_default();
         let (previous, next) = neighbours(bytes, run.start, run.end);
         Self {
             whole: run.start == range.start && run.end == range.end,
+            above: above.to_owned(),
             before: before.to_owned(),
             after: after.to_owned(),
             previous,
@@ -89,13 +116,29 @@ pub(super) fn judge(text: &str, shape: &Shape, around: &Surroundings, named: boo
     if clear && strangers::is_script(&before) {
         return Verdict::Library("a script or style sheet");
     }
-    let next_to_sign = signs::is_one(&around.previous) || signs::is_one(&around.next);
-    if around.whole && next_to_sign && !named {
-        return Verdict::Library("a library, whose texts stand on either side");
+    if !named && signs::is_one(&around.above) {
+        return Verdict::Library("a library, which speaks of itself above");
     }
-    let mut score = shape_score(text, shape) + key_score(&key, around);
-    if !named && !key.subject.is_empty() && !around.whole {
+    let label = Label::of(&around.previous);
+    if around.whole && !named {
+        if signs::is_one(&around.previous) || signs::is_one(&around.next) {
+            return Verdict::Library("a library, whose texts stand on either side");
+        }
+        if let Label::Library { reason, open: true } = label {
+            return Verdict::Library(reason);
+        }
+    }
+    let mut score = shape_score(text, shape) + key_score(&key, label, around);
+    let foreign = !named && !key.subject.is_empty() && !around.whole;
+    if foreign {
         score -= 15;
+    }
+    let code = strangers::is_code(&before) || strangers::is_code(&after);
+    if code {
+        score -= 25;
+    }
+    if !named && siblings(&before) + siblings(&after) > 1 {
+        score -= 20;
     }
     if strangers::is_licence(&before)
         || strangers::is_licence(&after)
@@ -106,7 +149,29 @@ pub(super) fn judge(text: &str, shape: &Shape, around: &Surroundings, named: boo
     if is_demand(&before, &after) {
         score -= 60;
     }
-    Verdict::Candidate { score, keyed: key.word || shape.lead.is_mark() }
+    let labelled = !code && (key.word || (around.whole && label == Label::Own));
+    Verdict::Candidate(Worth {
+        score,
+        marked: shape.lead.is_mark() || (key.word && !code),
+        labelled: labelled && !foreign,
+        doubt: if strangers::goes_on(&after) {
+            Doubt::Cut
+        } else if foreign && (key.word || shape.lead.is_mark()) {
+            Doubt::Foreign
+        } else {
+            Doubt::None
+        },
+    })
+}
+
+/// How many other versions stand in a text: a history of changes has many.
+fn siblings(text: &str) -> usize {
+    let mut count = 0;
+    scan(text.as_bytes(), |shape| {
+        count += usize::from(shape.parts > 2 || shape.lead.is_mark());
+        count < 8
+    });
+    count
 }
 
 /// `requires Tasmota v9.1.0 or later`: what something else must have.
@@ -114,29 +179,45 @@ fn is_demand(before: &str, after: &str) -> bool {
     let later =
         ["or later", "or newer", "or higher", "or above", "and later", "and newer", "required"];
     let after = after.trim_start_matches([' ', '+', '(', ')']);
-    let before = ["require", "at least", "since ", "minimum", ">=", "older than", "newer than"]
-        .iter()
-        .any(|word| before.contains(word));
-    before || later.iter().any(|word| after.starts_with(word))
+    DEMANDS.iter().any(|word| before.contains(word))
+        || later.iter().any(|word| after.starts_with(word))
 }
 
+/// Words before a version that something needs, replaces or comes from.
+const DEMANDS: [&str; 17] = [
+    "require",
+    "at least",
+    "since ",
+    "minimum",
+    "min. ",
+    ">=",
+    "older than",
+    "newer than",
+    "upgrade from",
+    "upgrading from",
+    "migrat",
+    "prior to",
+    "compatible with",
+    "tested with",
+    "based on",
+    "fork of",
+    "forked from",
+];
+
 /// What the words before a version and the strings beside it are worth.
-fn key_score(key: &Key, around: &Surroundings) -> i32 {
+fn key_score(key: &Key, label: Label, around: &Surroundings) -> i32 {
     let whole = if around.whole { 15 } else { 0 };
-    let label = around.previous.to_ascii_lowercase();
-    let foreign = around.whole && words::library(&last_word(&label)).is_some();
-    whole - if foreign { 20 } else { 0 }
-        + if key.strong {
-            25
-        } else if key.word {
-            18
-        } else if around.whole && is_label(&label) {
-            14
-        } else if around.whole && is_label(&around.next.to_ascii_lowercase()) {
-            6
-        } else {
-            0
-        }
+    let announced = match label {
+        _ if key.strong => 25,
+        _ if key.word => 18,
+        _ if !around.whole => 0,
+        Label::Own => 14,
+        Label::Library { .. } => -20,
+        Label::Other => -4,
+        Label::None if is_label(&around.next.to_ascii_lowercase()) => 6,
+        Label::None => 0,
+    };
+    whole + announced
 }
 
 fn shape_score(text: &str, shape: &Shape) -> i32 {
@@ -176,7 +257,7 @@ impl Key {
         for nth in 0..4 {
             let cut = rest.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != ')');
             let between = rest.get(cut.len()..).unwrap_or_default();
-            if between.len() > 6 || between.contains(['<', '>', '{', '}', ';']) {
+            if between.len() > 6 || between.contains(['<', '>', '{', '}', ';', ',', '&', '?']) {
                 break;
             }
             let word = last_word(cut);
@@ -232,6 +313,66 @@ fn last_word(text: &str) -> String {
     let text = text.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
     let start = text.rfind(|c: char| !c.is_ascii_alphanumeric() && c != '_').map_or(0, |at| at + 1);
     text.get(start..).unwrap_or_default().to_owned()
+}
+
+/// What the string before a version announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Label {
+    /// Nothing.
+    None,
+    /// The firmware's own version: `Version: `, `fw_version`, `Firmware version %s (%s)`.
+    Own,
+    /// The version of a library, the hardware and the like; `open` says that it ends as a label
+    /// does, so that what follows belongs to it.
+    Library { reason: &'static str, open: bool },
+    /// The version of something that nobody knows.
+    Other,
+}
+
+impl Label {
+    /// Reads the string before.
+    pub(super) fn of(previous: &str) -> Self {
+        let lower = previous.to_ascii_lowercase();
+        let text = without_tags(&lower);
+        let text = without_formats(&text);
+        let key = Key::of(text);
+        let subject = if key.word { key.subject.clone() } else { last_word(text) };
+        if let Some(reason) = words::library(&subject) {
+            let open = key.word || lower.ends_with([':', '=', '/', ' ']);
+            return Self::Library { reason, open };
+        }
+        if key.word {
+            return if key.subject.is_empty() { Self::Own } else { Self::Other };
+        }
+        if is_label(&lower) { Self::Own } else { Self::None }
+    }
+}
+
+/// A text without the formats (`%s`, `(%s)`) at its end.
+fn without_formats(text: &str) -> &str {
+    let mut text = text;
+    loop {
+        let cut = text.trim_end_matches(|c: char| c.is_whitespace() || "()[]\"'-,".contains(c));
+        match cut.strip_suffix(['s', 'd', 'u']).and_then(|rest| rest.strip_suffix('%')) {
+            Some(rest) => text = rest,
+            None => return cut,
+        }
+    }
+}
+
+/// A text of a page without its tags: `<b>Version: </b><span>` says `Version: `.
+fn without_tags(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => inside = false,
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out
 }
 
 /// Whether a neighbouring string is a label or format like `Version: `, `fw_version` or

@@ -41,6 +41,15 @@ pub enum Unusable {
     /// A gzip file that unpacks to more than is allowed.
     #[error("This gzip file unpacks to more than the server accepts. Upload a smaller firmware.")]
     GzipTooLong,
+    /// A gzip file with an image of a file system inside.
+    #[error(
+        "This is a gzip file with an image of a {name} file system inside. Devices write file \
+         systems as they come and unpack none: upload the plain image."
+    )]
+    GzipFileSystem {
+        /// `LittleFS`, SPIFFS or FAT.
+        name: &'static str,
+    },
     /// A gzip file with something else than an application inside.
     #[error("This is a gzip file with something else than an application inside. {0}")]
     GzipOf(Box<Self>),
@@ -133,6 +142,7 @@ impl Unusable {
             Self::Gzip => "gzip",
             Self::GzipDamaged => "gzip_damaged",
             Self::GzipTooLong => "gzip_too_long",
+            Self::GzipFileSystem { .. } => "gzip_file_system",
             Self::GzipOf(_) => "gzip_of_other",
             Self::IntelHex => "intel_hex",
             Self::SdkV2 => "sdk_v2",

@@ -2,6 +2,7 @@
 
 /// What a version behind this word (in lower case) belongs to, if not to the firmware.
 pub(super) fn library(word: &str) -> Option<&'static str> {
+    let word = word.trim_matches('_');
     let known = |words: &[&str]| words.contains(&word);
     if word.is_empty() {
         return None;
@@ -17,6 +18,9 @@ pub(super) fn library(word: &str) -> Option<&'static str> {
     }
     if known(PROTOCOLS) {
         return Some("a protocol or format");
+    }
+    if known(LICENCES) {
+        return Some("a licence");
     }
     if known(HARDWARE) {
         return Some("the hardware");
@@ -49,6 +53,7 @@ const SDK: &[&str] = &[
     "rom",
     "bt",
     "ble",
+    "esphome",
     "pp",
     "net80211",
     "coex",
@@ -159,10 +164,35 @@ const PROTOCOLS: &[&str] = &[
     "dhcp",
     "ntp",
     "ws",
+    "config",
+    "configuration",
+    "settings",
+    "eeprom",
+    "nvs",
+    "partition",
+    "database",
+    "db",
 ];
 
-const HARDWARE: &[&str] =
-    &["hw", "hardware", "board", "pcb", "chip", "silicon", "efuse", "chiprev"];
+const LICENCES: &[&str] = &["license", "licence", "apache", "gpl", "lgpl", "agpl", "mpl"];
+
+const HARDWARE: &[&str] = &[
+    "hw",
+    "hardware",
+    "board",
+    "pcb",
+    "chip",
+    "silicon",
+    "efuse",
+    "chiprev",
+    "tft",
+    "nextion",
+    "driver",
+    "modem",
+    "coprocessor",
+    "pic",
+    "picfw",
+];
 
 const BROWSERS: &[&str] = &[
     "jquery",

@@ -1,6 +1,8 @@
 //! A firmware file as it is stored.
 
-use crate::domain::chip::{Chip, Family};
+use std::str::FromStr;
+
+use crate::domain::chip::{Chip, Family, UnknownChip};
 use crate::domain::digest::{Md5, Sha256};
 
 /// Which part of a device's flash memory an image is for.
@@ -38,6 +40,24 @@ impl Part {
     }
 }
 
+/// A person's word on the chip of an image that does not prove it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChipChoice {
+    /// No chip in particular: a file system is for all of them, an application stays a guess.
+    Any,
+    /// This one.
+    One(Chip),
+}
+
+impl FromStr for ChipChoice {
+    type Err = UnknownChip;
+
+    fn from_str(text: &str) -> Result<Self, UnknownChip> {
+        let text = text.trim();
+        if text.eq_ignore_ascii_case("any") { Ok(Self::Any) } else { text.parse().map(Self::One) }
+    }
+}
+
 /// The compressed form of an application, for boot loaders that unpack gzip (ESP8266 core 2.7.0
 /// and later).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +75,47 @@ pub struct Packed {
     pub uploaded: bool,
 }
 
+/// How large an image is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackedSize {
+    /// Bytes.
+    pub size: u64,
+    /// How that is known.
+    pub from: PackedFrom,
+}
+
+/// Where the size of a compressed form comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PackedFrom {
+    /// It was uploaded so.
+    Uploaded,
+    /// The server has made it.
+    Made,
+    /// The server is going to make it.
+    Estimated,
+}
+
+impl PackedFrom {
+    /// The word in JSON.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Uploaded => "upload",
+            Self::Made => "server",
+            Self::Estimated => "estimate",
+        }
+    }
+}
+
+impl PackedSize {
+    /// That of a form that is there.
+    #[must_use]
+    pub const fn of(packed: &Packed) -> Self {
+        let from = if packed.uploaded { PackedFrom::Uploaded } else { PackedFrom::Made };
+        Self { size: packed.size, from }
+    }
+}
+
 /// A firmware file as it is stored. Of a compressed upload this is what was inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -70,7 +131,7 @@ pub struct Image {
     pub part: Part,
     /// The chip it is for.
     pub chip: Chip,
-    /// Whether the file's structure proves the chip. If not, `chip` is a guess, of which only the
+    /// Whether the file's structure proves the chip, or a person said it. If not, `chip` is a guess, of which only the
     /// family counts; a file system without a person's word is for any chip.
     pub chip_certain: bool,
     /// The size of flash memory that it was built for, in bytes.

@@ -5,10 +5,12 @@ use std::iter::once;
 use super::Timestamp;
 use super::version::FirmwareVersion;
 
+mod contradiction;
 mod image;
 mod question;
 
-pub use image::{Image, Packed, Part};
+pub use contradiction::{Contradiction, contradictions};
+pub use image::{ChipChoice, Image, Packed, PackedFrom, PackedSize, Part};
 pub use question::{Proposal, Question, questions_about_release};
 
 /// Where a release stands.

@@ -2,6 +2,7 @@
 
 use super::{Image, Part, Release, ReleaseState};
 use crate::domain::chip::Chip;
+use crate::domain::image::DOUBTS;
 use crate::domain::version::FirmwareVersion;
 
 /// Something that keeps a draft from being published without a person's word.
@@ -82,7 +83,26 @@ pub enum Question {
     },
 }
 
+/// The codes of the questions that a person may answer with "publish it anyway", without those of
+/// what is odd about a file ([`DOUBTS`]).
+const ACCEPTABLE: [&str; 9] = [
+    "platform_unknown",
+    "version_unreadable",
+    "version_not_higher",
+    "other_family",
+    "other_chip",
+    "unsigned",
+    "flash_size",
+    "fits_none",
+    "identical",
+];
+
 impl Question {
+    /// All codes that `accept=` takes.
+    pub fn acceptable_codes() -> impl Iterator<Item = &'static str> {
+        ACCEPTABLE.into_iter().chain(DOUBTS)
+    }
+
     /// The stable code, as `accept=` takes it.
     #[must_use]
     pub const fn code(&self) -> &'static str {
@@ -131,17 +151,11 @@ impl Question {
             Self::PlatformUnknown(name) => {
                 format!("There is no platform “{name}” yet. Create it, or choose another one.")
             }
-            Self::PlatformAmbiguous(names) => format!(
-                "The names of several platforms are in the file ({}). Choose the one it is for.",
-                names.join(", ")
-            ),
+            Self::PlatformAmbiguous(names) => platform_ambiguous(names),
             Self::VersionMissing => "No version was found in the file. Type the version that the \
                 sketch will report."
                 .to_owned(),
-            Self::VersionAmbiguous(versions) => format!(
-                "Several versions are in the file ({}). Choose the one that the sketch will report.",
-                versions.join(", ")
-            ),
+            Self::VersionAmbiguous(versions) => version_ambiguous(versions),
             Self::VersionUnreadable(version) => format!(
                 "“{version}” cannot be read as a version. It sorts below every other one, and a \
                  device gets it unless it reports exactly this text."
@@ -176,6 +190,32 @@ impl Question {
                 format!("Exactly this file is already there as {title}.")
             }
         }
+    }
+}
+
+fn platform_ambiguous(names: &[String]) -> String {
+    match names {
+        [only] => format!(
+            "The name of {only} is in the file, but perhaps by chance. Choose the platform it is \
+             for."
+        ),
+        many => format!(
+            "The names of several platforms are in the file ({}). Choose the one it is for.",
+            many.join(", ")
+        ),
+    }
+}
+
+fn version_ambiguous(versions: &[String]) -> String {
+    match versions {
+        [only] => format!(
+            "The version is perhaps {only}, but that is not certain. Choose the one that the \
+             sketch will report."
+        ),
+        many => format!(
+            "Several versions are in the file ({}). Choose the one that the sketch will report.",
+            many.join(", ")
+        ),
     }
 }
 
@@ -310,4 +350,44 @@ fn list(chips: &[Chip]) -> String {
 /// A size of flash memory, which is always a power of two.
 fn megabytes(bytes: u64) -> String {
     if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each, as far as its code is its own.
+    fn all() -> Vec<Question> {
+        let text = String::new;
+        vec![
+            Question::Damaged(text()),
+            Question::PlatformMissing,
+            Question::PlatformUnknown(text()),
+            Question::PlatformAmbiguous(Vec::new()),
+            Question::VersionMissing,
+            Question::VersionAmbiguous(Vec::new()),
+            Question::VersionUnreadable(text()),
+            Question::VersionExists(text()),
+            Question::VersionNotHigher { offered: text(), newest: text() },
+            Question::OtherFamily { offered: Chip::Esp32, newest: Chip::Esp8266 },
+            Question::OtherChip { offered: Chip::Esp32, known: Vec::new() },
+            Question::Unsigned { previous: text() },
+            Question::FlashSize { built_for: 1, smallest: 1, device: text() },
+            Question::FitsNone { devices: 1 },
+            Question::Identical { release_id: 1, title: text() },
+        ]
+    }
+
+    #[test]
+    fn exactly_the_questions_that_can_be_accepted_have_a_code_to_accept() {
+        let mut codes: Vec<&str> = Question::acceptable_codes().collect();
+        for question in all() {
+            let listed = codes.contains(&question.code());
+            assert_eq!(listed, question.can_be_accepted(), "{}", question.code());
+            codes.retain(|code| *code != question.code());
+        }
+        assert_eq!(codes, DOUBTS);
+        let doubt = |code| Question::Doubtful { code, text: String::new() };
+        assert!(DOUBTS.into_iter().map(doubt).all(|doubt| doubt.can_be_accepted()));
+    }
 }

@@ -237,11 +237,17 @@ fn fits(
     }
     match room_for(report, image.size, None) {
         Room::Enough | Room::WithGzip => {
-            trace.note("fits", true, || match report.free_space {
-                None => "It did not say how much space it has.".into(),
-                Some(free) => {
-                    let needs = super::needed_space(report.family, image.size);
-                    format!("It needs {} of {} that are free.", kib(needs), kib(free.into()))
+            trace.note("fits", true, || {
+                let room = match report.free_space {
+                    None => "It did not say how much space it has.".to_owned(),
+                    Some(free) => {
+                        let needs = super::needed_space(report.family, image.size);
+                        format!("It needs {} of {} that are free.", kib(needs), kib(free.into()))
+                    }
+                };
+                match packed.err().filter(|_| image.packed.is_some()) {
+                    Some(why) => format!("{room} It is sent as it is: {why}."),
+                    None => room,
                 }
             });
             Ok(Encoding::Plain)

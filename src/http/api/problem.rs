@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::v1::report::ReportView;
 use crate::app::{Error, ReportCard};
-use crate::domain::image::Unusable;
+use crate::domain::image::{Partition, Unusable};
 use crate::domain::release::Question;
 use crate::store::StoreError;
 
@@ -35,6 +35,22 @@ struct Document {
     code: &'static str,
     #[serde(flatten)]
     more: Map<String, Value>,
+}
+
+/// A part of a factory image, as its partition table describes it.
+#[derive(Debug, Serialize)]
+struct PartView {
+    label: String,
+    purpose: String,
+    offset: u32,
+    size: u32,
+}
+
+impl From<&Partition> for PartView {
+    fn from(partition: &Partition) -> Self {
+        let Partition { label, purpose, offset, size } = partition.clone();
+        Self { label, purpose, offset, size }
+    }
 }
 
 impl Problem {
@@ -77,6 +93,11 @@ impl Problem {
                 problem.with("mac", mac.to_string()).with("platform", platform)
             }
             Error::TooLarge { limit } => problem.with("limit", limit),
+            Error::Unusable(cause, None) => problem.with("kind", cause.code()),
+            Error::Unusable(cause, Some(merged)) => {
+                let parts: Vec<_> = merged.table.partitions.iter().map(PartView::from).collect();
+                problem.with("kind", cause.code()).with("parts", parts)
+            }
             Error::NotFound(_)
             | Error::Name(_)
             | Error::Mac(_)
@@ -84,7 +105,6 @@ impl Problem {
             | Error::NoPlatformChosen
             | Error::Value { .. }
             | Error::NotBin(_)
-            | Error::Unusable(..)
             | Error::Cut
             | Error::NoFile
             | Error::State(_)

@@ -172,7 +172,7 @@ pub(super) fn read(request: &Request) -> Option<Report> {
 
 /// The chip that the sketch names in `chip=`, which no header tells (`protocol.md` §3.1).
 pub(super) fn chip(request: &Request) -> Option<Chip> {
-    query::value(request.uri().query()?, "chip")?.parse().ok()
+    Chip::from_model(&query::value(request.uri().query()?, "chip")?)
 }
 
 /// At most so many characters, control characters made visible.

@@ -6,6 +6,7 @@ use askama::filters::HtmlSafe;
 
 use crate::domain::device::{Approval, AttemptState, Device};
 use crate::domain::event::{Kind, Severity};
+use crate::domain::platform::GzipPolicy;
 use crate::domain::release::{Question, ReleaseState};
 use crate::domain::update::{Decision, NoUpdate, Refusal};
 use crate::http::assets;
@@ -135,6 +136,16 @@ pub const fn event_icon(kind: &Kind) -> Icon {
 pub const OPEN: Badge = Badge { tone: "warn", icon: "connect", word: "any device" };
 /// Which devices of a platform get its releases.
 pub const LISTED: Badge = Badge { tone: "", icon: "check", word: "approved only" };
+
+/// Whether ESP8266 devices of a platform get compressed images.
+#[must_use]
+pub const fn gzip(policy: &GzipPolicy) -> &'static str {
+    match policy {
+        GzipPolicy::Auto => "where it is safe",
+        GzipPolicy::Off => "never",
+        GzipPolicy::Always => "always",
+    }
+}
 
 /// A decision, in a word or two.
 #[must_use]

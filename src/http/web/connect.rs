@@ -10,6 +10,7 @@ use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
 use super::platforms::names;
+use super::snippets::{Snippet, snippets};
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::names::PlatformName;
@@ -19,68 +20,6 @@ use crate::store::{DeviceFilter, DeviceSort};
 const JUST_NOW: i64 = 120;
 /// Stands in the snippets until a platform is chosen.
 const PLACEHOLDER: &str = "your-platform";
-
-/// Some lines to copy.
-#[derive(Debug)]
-struct Snippet {
-    id: &'static str,
-    title: &'static str,
-    file: &'static str,
-    text: &'static str,
-    code: String,
-}
-
-fn snippets(address: &Address, platform: &str) -> Vec<Snippet> {
-    let Address { base, host, port, .. } = address;
-    let fill = |template: &str| {
-        template
-            .replace("{base}", base)
-            .replace("{host}", host)
-            .replace("{port}", &port.to_string())
-            .replace("{platform}", platform)
-    };
-    vec![
-        Snippet {
-            id: "esp8266",
-            title: "ESP8266",
-            file: "in the sketch",
-            text: "Asks once after every start. Raise VERSION with every build: it is what \
-                   Espalier reads out of the file, and what the device reports.",
-            code: fill(include_str!("snippets/esp8266.txt")),
-        },
-        Snippet {
-            id: "esp32",
-            title: "ESP32",
-            file: "in the sketch",
-            text: "The same for the ESP32 and its relatives (S2, S3, C3, C6 …).",
-            code: fill(include_str!("snippets/esp32.txt")),
-        },
-        Snippet {
-            id: "autoconnect",
-            title: "AutoConnect",
-            file: "in the sketch",
-            text: "Adds an Update page to the portal of AutoConnect that lists this platform’s \
-                   releases. The device must be approved before it may download.",
-            code: fill(include_str!("snippets/autoconnect.txt")),
-        },
-        Snippet {
-            id: "platformio",
-            title: "PlatformIO",
-            file: "platformio.ini",
-            text: "Uploads every build here; “pio run -t upload” then publishes it. Leave out \
-                   publish=true to look at the report card first.",
-            code: fill(include_str!("snippets/platformio.txt")),
-        },
-        Snippet {
-            id: "curl",
-            title: "curl",
-            file: "a shell, or CI",
-            text: "Uploads and publishes, or says what is in the way and ends with an error. The \
-                   second line plays a device that asks.",
-            code: fill(include_str!("snippets/curl.txt")),
-        },
-    ]
-}
 
 #[derive(Debug, Template)]
 #[template(path = "connect.html", blocks = ["live"])]
@@ -154,20 +93,4 @@ async fn latest(app: &App) -> Result<Option<Device>, PageError> {
     let filter = DeviceFilter { sort: DeviceSort::Seen, limit: 1, ..DeviceFilter::default() };
     let latest = app.store().devices(&filter).await?.into_iter().next();
     Ok(latest.filter(|device| device.last_seen.is_some()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn snippets_hold_the_address_and_the_platform() {
-        let address = Address::read("http://pi.lan:8000", false);
-        for snippet in snippets(&address, "chase") {
-            for gap in ["{base}", "{host}", "{port}", "{platform}"] {
-                assert!(!snippet.code.contains(gap), "{}", snippet.id);
-            }
-            assert!(snippet.code.contains("pi.lan"), "{}", snippet.id);
-        }
-    }
 }

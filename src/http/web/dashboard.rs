@@ -25,8 +25,18 @@ const SHOWN: u32 = 5;
 const COUNTED: u32 = 500;
 
 /// Decisions that a person should look at, worst first.
-const TROUBLES: [&str; 5] =
-    ["stopped", "identical_but_reports", "no_slot", "wrong_family", "too_big"];
+const TROUBLES: [&str; 10] = [
+    "stopped",
+    "chip_unknown",
+    "identical_but_reports",
+    "no_slot",
+    "wrong_family",
+    "wrong_chip",
+    "too_big",
+    "flash_too_small",
+    "unsigned",
+    "signed_gzip",
+];
 
 #[derive(Debug, Template)]
 #[template(path = "dashboard.html", blocks = ["live"])]
@@ -154,7 +164,8 @@ fn first_steps(app: &App, totals: &Totals, pending: u64) -> Option<FirstSteps> {
 /// What failed first, then who asks, then what waits.
 async fn attention(app: &App, page: &Page) -> Result<Vec<Attention>, PageError> {
     let mut items = Vec::new();
-    for outcome in TROUBLES {
+    let outcomes = app.store().outcomes().await?;
+    for outcome in TROUBLES.into_iter().filter(|code| outcomes.contains(*code)) {
         items.append(&mut troubled(app, outcome).await?);
     }
     items.append(&mut faults(app, page.now - DAY).await?);
@@ -179,7 +190,7 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         title: device.title(),
         href: format!("/devices/{}", device.mac.hex()),
         text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
-        label: "See why",
+        label: if outcome == "chip_unknown" { "Choose its chip" } else { "See why" },
         count: 1,
     };
     let mut devices = app.store().devices(&filter).await?;

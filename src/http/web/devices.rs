@@ -11,10 +11,10 @@ use super::error::{PageError, sentence};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
 use super::query::QueryString;
-use crate::app::{App, Error, NewApproval};
+use super::runs::{RunsView, chip_of};
+use crate::app::{App, Error, NewApproval, Runs, Shelf};
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
-
 use crate::http::view::{filters, words};
 use crate::store::{DeviceFilter, DeviceSort};
 
@@ -92,16 +92,31 @@ struct List {
     query: Wish,
     platforms: Vec<String>,
     total: u64,
-    devices: Vec<Device>,
+    devices: Vec<Row>,
     first: u32,
     earlier: String,
     later: String,
     address: Address,
 }
 
-/// The platform that a device without one named.
-fn asked_for(device: &Device) -> Option<&str> {
-    device.report.as_ref()?.dev.as_deref()
+/// A device with what it runs.
+#[derive(Debug)]
+struct Row {
+    device: Device,
+    runs: RunsView,
+    chip: String,
+}
+
+impl Row {
+    fn new(device: Device, shelf: &Shelf, page: &Page) -> Self {
+        let runs = RunsView::new(&Runs::of(&device, shelf), page.now, &page.zone);
+        Self { chip: chip_of(&device), runs, device }
+    }
+
+    /// The platform that a device without one named.
+    fn asked_for(&self) -> Option<&str> {
+        self.device.report.as_ref()?.dev.as_deref()
+    }
 }
 
 /// `GET /devices`
@@ -115,6 +130,9 @@ pub(super) async fn list(
     devices.truncate(SHOWN as usize);
     let counts = app.store().count_devices().await?;
     let before = query.offset > 0;
+    let shelf = app.shelf();
+    let row = |device: Device| Row::new(device, &shelf, &page);
+    let devices = devices.into_iter().map(row).collect();
     let list = List {
         platforms: names(&app),
         total: counts.iter().map(|(_, count)| count).sum(),

@@ -62,7 +62,7 @@ impl Draft {
         Self {
             other_chosen: card.platform_id.is_some() && others.contains(&chosen),
             new_chosen: is_new || (platforms.is_empty() && others.is_empty()),
-            new_platform: if is_new { chosen.clone() } else { String::new() },
+            new_platform: if is_new { chosen.clone() } else { proposed(card) },
             chosen_platform: chosen,
             typed_chosen: !listed && (versions.is_empty() || !version.is_empty()),
             typed: if listed { String::new() } else { version },
@@ -99,6 +99,14 @@ impl Draft {
     fn is_accepted(&self, question: &Question) -> bool {
         self.accepted.iter().any(|code| code == question.code())
     }
+}
+
+/// A name for a new platform, as the file or its name proposes it.
+fn proposed(card: &ReportCard) -> String {
+    let file = &card.file;
+    let names = file.info().map(|info| info.proposed_names(Some(&file.image.file_name)));
+    let best = names.unwrap_or_default().into_iter().next();
+    best.map(|proposal| proposal.name).unwrap_or_default()
 }
 
 /// The report card of a draft.

@@ -5,10 +5,11 @@ use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Response};
 
 use super::confirm::Part;
-use super::device;
+use super::device_forms;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
+use super::runs::chip_of;
 use crate::app::{App, DeviceChange, Shelf};
 use crate::domain::device::{Approval, Device};
 use crate::domain::names::PlatformName;
@@ -81,7 +82,7 @@ impl Waiting {
         let Some(report) = &self.device.report else {
             return "It has not said anything yet".to_owned();
         };
-        let mut parts = vec![report.family.to_string()];
+        let mut parts = vec![chip_of(&self.device)];
         match report.dev.as_deref() {
             Some(dev) => parts.push(format!("asked for {dev}")),
             None => parts.push("named no platform".to_owned()),
@@ -164,7 +165,7 @@ pub(super) async fn several(
                     continue;
                 }
             };
-            device::approve_for(&app, mac, &name, false, &actor).await?;
+            device_forms::approve_for(&app, mac, &name, false, &actor).await?;
         } else {
             let approval = Some(Approval::Ignored);
             let change = DeviceChange { approval, ..DeviceChange::default() };

@@ -5,23 +5,29 @@
 //! `frame`, which knows the visitor's colours.
 
 mod address;
+mod attempts;
 mod card;
 mod confirm;
 mod connect;
 mod dashboard;
 mod device;
+mod device_forms;
 mod devices;
 mod drafts;
 mod error;
 mod events;
+mod images;
 pub mod inbox;
+mod known;
 pub mod page;
 mod parts;
 mod platform_forms;
 mod platforms;
 mod query;
 mod releases;
+pub mod runs;
 mod settings;
+mod snippets;
 mod upload;
 
 use axum::Router;
@@ -71,7 +77,11 @@ fn release_routes() -> Router<App> {
         .route("/releases", upload.get(releases::list))
         .route("/releases/new", get(upload::form))
         .route("/releases/{id}", get(releases::show).post(drafts::decide))
-        .route("/releases/{id}/download", get(releases::download))
+        .route("/releases/{id}/download", get(images::download))
+        .route(
+            "/releases/{id}/images/{image}/delete",
+            get(images::confirm_delete).post(images::delete),
+        )
         .route("/releases/{id}/publish", post(releases::publish))
         .route("/releases/{id}/withdraw", post(releases::withdraw))
         .route("/releases/{id}/notes", post(releases::note))
@@ -83,13 +93,18 @@ fn device_routes() -> Router<App> {
         .route("/devices", get(devices::list))
         .route("/devices/add", get(devices::add_form).post(devices::add))
         .route("/devices/{mac}", get(device::show))
-        .route("/devices/{mac}/approve", post(device::approve))
-        .route("/devices/{mac}/ignore", post(device::ignore))
-        .route("/devices/{mac}/block", post(device::block))
-        .route("/devices/{mac}/move", post(device::move_to))
-        .route("/devices/{mac}/rename", post(device::rename))
-        .route("/devices/{mac}/retry", post(device::retry))
-        .route("/devices/{mac}/delete", get(device::confirm_delete).post(device::delete))
+        .route("/devices/{mac}/approve", post(device_forms::approve))
+        .route("/devices/{mac}/ignore", post(device_forms::ignore))
+        .route("/devices/{mac}/block", post(device_forms::block))
+        .route("/devices/{mac}/move", post(device_forms::move_to))
+        .route("/devices/{mac}/rename", post(device_forms::rename))
+        .route("/devices/{mac}/retry", post(device_forms::retry))
+        .route("/devices/{mac}/chip", post(device_forms::chip))
+        .route("/devices/{mac}/verifies", post(device_forms::verifies))
+        .route(
+            "/devices/{mac}/delete",
+            get(device_forms::confirm_delete).post(device_forms::delete),
+        )
 }
 
 /// Draws errors in the visitor's colours, and forgets the message that a page has shown.

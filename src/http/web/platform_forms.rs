@@ -10,8 +10,11 @@ use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::find;
 use crate::app::{App, Error, PlatformChange};
-use crate::domain::platform::Admission;
+use crate::domain::platform::{Admission, GzipPolicy};
 use crate::http::view::filters;
+
+/// How a sentence about the lowest version begins.
+const FLOOR: &str = "The lowest version";
 
 #[derive(Debug, Template)]
 #[template(path = "platforms/form.html")]
@@ -22,7 +25,16 @@ struct FormPage {
     name: String,
     description: String,
     open: bool,
+    gzip: GzipPolicy,
+    floor: String,
     error: String,
+}
+
+impl FormPage {
+    /// Whether the mistake is in the lowest version.
+    fn is_about_floor(&self) -> bool {
+        self.error.starts_with(FLOOR)
+    }
 }
 
 /// What the form sends.
@@ -33,6 +45,9 @@ pub(super) struct Sent {
     description: String,
     #[serde(default)]
     admission: String,
+    /// Only on the form of a platform that exists.
+    gzip: Option<String>,
+    floor: Option<String>,
 }
 
 impl Sent {
@@ -41,25 +56,35 @@ impl Sent {
             name: Some(self.name.clone()),
             description: Some(self.description.clone()),
             admission: Admission::read(&self.admission),
-            ..PlatformChange::default()
+            gzip: self.gzip.as_deref().and_then(GzipPolicy::read),
+            floor: self.floor.clone(),
         }
     }
 
     /// The form again, with what was typed and what is wrong.
     fn again(self, page: Page, original: String, error: &Error) -> Response {
-        let Self { name, description, admission } = self;
+        let Self { name, description, admission, gzip, floor } = self;
         let open = admission == Admission::Any.word();
-        let text = sentence(&error.to_string());
-        let form = FormPage { page, original, name, description, open, error: text };
+        let gzip = gzip.as_deref().and_then(GzipPolicy::read).unwrap_or_default();
+        let (floor, text) = (floor.unwrap_or_default(), sentence(&error.to_string()));
+        let form = FormPage { page, original, name, description, open, gzip, floor, error: text };
         (status(error), View(form)).into_response()
     }
 }
 
 /// `GET /platforms/new`
 pub(super) async fn new(page: Page, Query(wish): Query<Wish>) -> Response {
-    let (original, description, error) = Default::default();
-    let name = wish.name.unwrap_or_default();
-    View(FormPage { page, original, name, description, open: false, error }).into_response()
+    let form = FormPage {
+        page,
+        original: String::new(),
+        name: wish.name.unwrap_or_default(),
+        description: String::new(),
+        open: false,
+        gzip: GzipPolicy::default(),
+        floor: String::new(),
+        error: String::new(),
+    };
+    View(form).into_response()
 }
 
 /// A name that a link proposes.
@@ -81,6 +106,8 @@ pub(super) async fn edit(
         name: platform.name.to_string(),
         description: platform.description,
         open: platform.admission == Admission::Any,
+        gzip: platform.gzip,
+        floor: platform.floor.map(|floor| floor.to_string()).unwrap_or_default(),
         error: String::new(),
     };
     Ok(View(form).into_response())

@@ -7,11 +7,12 @@ use axum::response::{IntoResponse, Response};
 use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
-use crate::app::App;
+use super::runs::RunsView;
+use crate::app::{App, Runs};
 use crate::domain::device::Device;
 use crate::domain::event::Event;
 use crate::domain::platform::{Admission, Platform};
-use crate::domain::release::{Release, ReleaseState};
+use crate::domain::release::{Image, Release, ReleaseState};
 use crate::domain::update::Decision;
 use crate::domain::version::FirmwareVersion;
 use crate::http::view::charts::{Bars, Stack, per_hour, stack};
@@ -143,10 +144,21 @@ impl Show {
     }
 }
 
+/// What the images of a release are for: "ESP8266, ESP32-C3, file system".
+fn chips(release: &Release) -> String {
+    release.images().map(Image::label).collect::<Vec<_>>().join(", ")
+}
+
+/// The size of all its images.
+fn size(release: &Release) -> String {
+    filters::bytes(&release.images().map(|image| image.size).sum())
+}
+
 /// A device and what it would get now.
 #[derive(Debug)]
 struct Gets {
     device: Device,
+    runs: RunsView,
     tone: &'static str,
     icon: &'static str,
     word: String,
@@ -154,10 +166,11 @@ struct Gets {
 }
 
 impl Gets {
-    fn new(app: &App, device: Device) -> Self {
+    fn new(app: &App, device: Device, page: &Page) -> Self {
+        let runs = RunsView::new(&Runs::of(&device, &app.shelf()), page.now, &page.zone);
         let Some(explanation) = app.explain(device.mac) else {
             let word = "not asked yet".to_owned();
-            return Self { device, tone: "", icon: "clock", word, why: String::new() };
+            return Self { device, runs, tone: "", icon: "clock", word, why: String::new() };
         };
         let verdict = words::verdict(&explanation.decision);
         let release =
@@ -167,7 +180,8 @@ impl Gets {
             None => verdict.word.to_owned(),
         };
         let why = explanation.decision.is_withheld().then(|| explanation.decision.text());
-        Self { device, tone: verdict.tone, icon: verdict.icon, word, why: why.unwrap_or_default() }
+        let why = why.unwrap_or_default();
+        Self { device, runs, tone: verdict.tone, icon: verdict.icon, word, why }
     }
 
     fn version(&self) -> &str {
@@ -196,7 +210,7 @@ pub(super) async fn show(
     let counts = app.store().versions_in_field().await?;
     let newest = app.shelf().platform_by_id(id).and_then(|entry| entry.newest().cloned());
     let show = Show {
-        devices: devices.into_iter().map(|device| Gets::new(&app, device)).collect(),
+        devices: devices.into_iter().map(|device| Gets::new(&app, device, &page)).collect(),
         more_devices,
         releases: releases_of(&app, id).await?,
         stack: stack_of(&counts, id, newest.as_ref().map(|newest| &newest.version)),

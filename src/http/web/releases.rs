@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::confirm::{Confirm, Part};
 use super::drafts;
 use super::error::PageError;
+use super::images::{self, ImageRow};
 use super::page::{Actor, Flash, Page, View};
 use crate::app::{App, ReleaseChange, Wishes};
 use crate::domain::event::Event;
-use crate::domain::release::{Published, Release, ReleaseState, file_name};
+use crate::domain::release::{Published, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
 use crate::http::view::{filters, words};
 use crate::store::EventFilter;
@@ -31,6 +31,11 @@ struct Show {
     is_newest: bool,
     /// How many devices report its version.
     running: u64,
+    images: Vec<ImageRow>,
+    /// Devices that get nothing until their chip is known.
+    undecided: u64,
+    /// Where another image of this version is uploaded.
+    another: String,
     events: Vec<Event>,
 }
 
@@ -81,7 +86,13 @@ pub(super) async fn show(
     let newest = newest(&app, &release);
     let is_newest = newest.as_ref().is_some_and(|newest| newest.id == id);
     let platform = release.platform.clone().unwrap_or_default();
+    let published = release.state == ReleaseState::Published;
+    let reach = release.platform_id.filter(|_| published).map(|id| app.reach(id));
+    let waiting = images::waiting(&app).await?;
     let show = Show {
+        images: ImageRow::all(&release, &waiting, reach.as_ref()),
+        undecided: reach.filter(|_| is_newest).map_or(0, |reach| reach.undecided),
+        another: images::another(&release),
         newest: newest
             .filter(|_| !is_newest)
             .map(|newest| (newest.id, format!("{platform} {}", newest.version))),
@@ -103,22 +114,6 @@ async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
         reported.is_some() && reported == release.version
     });
     Ok(same.map(|count| count.devices).sum())
-}
-
-/// `GET /releases/{id}/download`
-pub(super) async fn download(
-    State(app): State<App>,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
-    let (release, bytes) = app.release_file(id).await?;
-    let name = match (&release.platform, &release.version) {
-        (Some(platform), Some(version)) => file_name(platform, version),
-        _ => format!("draft_{id}.bin"),
-    };
-    let disposition = format!("attachment; filename=\"{name}\"");
-    let headers =
-        [(CONTENT_TYPE, "application/octet-stream".to_owned()), (CONTENT_DISPOSITION, disposition)];
-    Ok((headers, bytes).into_response())
 }
 
 /// `POST /releases/{id}/publish`
@@ -181,8 +176,7 @@ pub(super) async fn confirm_delete(
     let release = find(&app, id).await?;
     let draft = release.state == ReleaseState::Draft;
     let title = release.title();
-    let mut consequences =
-        vec![format!("The image ({}) and its notes", filters::bytes(&release.image.size))];
+    let mut consequences = vec![format!("{} and its notes", its_images(&release))];
     if !draft {
         let downloads = release.counters.downloads;
         let downloads = filters::count(&downloads, "completed download", "completed downloads");
@@ -209,6 +203,15 @@ pub(super) async fn confirm_delete(
         back: format!("/releases/{id}"),
     };
     Ok(confirm.show(&part))
+}
+
+/// The images in words: "The image (412 KB)", "3 images (1.2 MB)".
+fn its_images(release: &Release) -> String {
+    let bytes = filters::bytes(&release.images().map(|image| image.size).sum());
+    match release.others.len() as u64 {
+        0 => format!("The image ({bytes})"),
+        others => format!("{} ({bytes})", filters::count(&(others + 1), "image", "images")),
+    }
 }
 
 /// `POST /releases/{id}/delete`

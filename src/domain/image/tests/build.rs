@@ -120,3 +120,12 @@ pub fn strings(texts: &[&str]) -> Vec<u8> {
     }
     data
 }
+
+/// A gzip file of one member.
+pub fn packed(content: &[u8]) -> Vec<u8> {
+    let mut file = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3];
+    file.extend(miniz_oxide::deflate::compress_to_vec(content, 6));
+    file.extend(crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(content).to_le_bytes());
+    file.extend(u32::try_from(content.len()).unwrap().to_le_bytes());
+    file
+}

@@ -45,8 +45,12 @@ fn corpus() -> Vec<Vec<u8>> {
     packed.extend([0; 8]);
     let mut littlefs = vec![0xFF; 0x2000];
     littlefs[8..16].copy_from_slice(b"littlefs");
+    // All other kinds, so that every reader is reached.
+    let others = formats::all().into_iter().map(|(_, file, ..)| file);
+    let others = others.filter(|file| file.len() < 0x8000);
     let stub = [&[0xE9, 1, 2, 0x40][..], &[0xFF; 28], &texts].concat();
-    vec![stub, texts, app, Esp32::arduino(&data).build(), esp8266(&data), merged, packed, littlefs]
+    let own = [stub, texts, app, Esp32::arduino(&data).build(), esp8266(&data), merged, packed];
+    own.into_iter().chain([littlefs]).chain(others).collect()
 }
 
 /// One mutation.
@@ -91,7 +95,7 @@ fn run(inputs: usize, seed: u64) {
     let mut dice = Dice(seed);
     for _ in 0..inputs {
         // Long files are slow to copy and seldom more telling.
-        let nth = if dice.roll(16) == 0 { dice.roll(corpus.len()) } else { dice.roll(2) };
+        let nth = if dice.roll(4) == 0 { dice.roll(corpus.len()) } else { dice.roll(2) };
         let mut file = corpus[nth].clone();
         for _ in 0..=dice.roll(6) {
             mutate(&mut file, &mut dice);
@@ -100,6 +104,7 @@ fn run(inputs: usize, seed: u64) {
         if let Some(info) = contents.application() {
             assert!(info.versions.len() <= ImageInfo::VERSIONS_SHOWN);
             let _ = (info.platform(), info.version(Some("chase"), Some("x-1.2.3.bin")));
+            let _ = (info.proposed_names(Some("x-1.2.3.bin")), digests(&file, info));
         }
         let _ = contents.verdict();
     }
@@ -119,13 +124,27 @@ fn a_million_mutations_are_read() {
 
 #[test]
 fn the_worst_texts_end() {
-    // Anything but linear work on half a megabyte would be noticed by whoever waits for it.
+    // Anything but linear work on a quarter of a megabyte would be noticed by whoever waits for it.
     let known = KnownNames::new(["a", "aa", "aaa", "1.1", "v1", "test"]);
-    let texts: [&[u8]; 8] =
-        [b"1.1.", b"v1.2.3 ", b"a", b"test v1 ", b"1.2-", b"1.2.3-1-1-1", b"ESPALIER\x1F", b"\x1F"];
+    let texts: [&[u8]; 14] = [
+        b"1.1.",
+        b"v1.2.3 ",
+        b"a",
+        b"test v1 ",
+        b"1.2-",
+        b"1.2.3-1-1-1",
+        b"ESPALIER\x1F",
+        b"\x1F",
+        b"?dev=a&dev=",
+        b"1.2\0",
+        b"test\0v1.2.3\0",
+        b"<<version >%s%s\x001.2.3\0",
+        b"test v1.2.3 function(){ 4.5.6",
+        b"zmux a\x003.2.1\0zmux b\0",
+    ];
     for text in texts {
         let file: Vec<u8> =
-            b"\xE9".iter().chain(text.iter().cycle()).take(1 << 19).copied().collect();
+            b"\xE9".iter().chain(text.iter().cycle()).take(1 << 18).copied().collect();
         let _ = inspect(&file, &known);
     }
 }

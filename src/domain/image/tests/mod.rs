@@ -1,8 +1,10 @@
 //! Whole files: what is found in them.
 
 pub(super) mod build;
+mod damage;
 mod files;
 mod firmware;
+mod formats;
 mod fuzz;
 mod structure;
 mod whole;

@@ -1,6 +1,6 @@
 //! What is verified, what is signed, and what any file is.
 
-use super::build::{Esp32, esp8266, noise};
+use super::build::{Esp32, esp8266, noise, packed};
 use super::*;
 
 const LIMIT: usize = 4 << 20;
@@ -79,13 +79,6 @@ fn revision_limits_are_read() {
 
 #[test]
 fn every_file_is_something() {
-    let packed = |content: &[u8]| {
-        let mut file = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3];
-        file.extend(miniz_oxide::deflate::compress_to_vec(content, 6));
-        file.extend(integrity::gzip_crc(content).to_le_bytes());
-        file.extend(u32_of(content.len()));
-        file
-    };
     let esp32 = Esp32::idf("chase", "v1.2.3", b"x").build();
     let mut merged = vec![0xFF; 0x1_0000];
     merged[..2].copy_from_slice(&[0xE9, 0]);

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::app::{App, Explanation};
+use crate::app::{App, Explanation, Runs};
 use crate::domain::chip::Family;
 use crate::domain::device::{Attempt, Device, Outcome};
+use crate::domain::learnt::GzipTried;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
 use crate::domain::update::{Decision, NoUpdate};
@@ -19,7 +20,13 @@ pub(super) struct DeviceView {
     platform: Option<String>,
     approval: &'static str,
     version: Option<String>,
-    running: Option<ReleaseRef>,
+    running: Option<RunningView>,
+    running_since: Option<String>,
+    mismatch: bool,
+    chip: Option<ChipView>,
+    verifies: bool,
+    ran_signed: bool,
+    gzip: Option<&'static str>,
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
@@ -36,6 +43,22 @@ struct ReleaseRef {
     id: i64,
     platform: Option<String>,
     version: String,
+}
+
+/// What it runs: the release whose image that is, else what it says.
+#[derive(Debug, Serialize)]
+struct RunningView {
+    release: Option<i64>,
+    platform: Option<String>,
+    version: Option<String>,
+    recognised: bool,
+}
+
+/// Its chip, and where that is known from.
+#[derive(Debug, Serialize)]
+struct ChipView {
+    name: &'static str,
+    from: &'static str,
 }
 
 /// What the last check-in came to.
@@ -58,6 +81,8 @@ struct AttemptView {
     bytes: u64,
     size: u64,
     milliseconds: Option<u64>,
+    part: &'static str,
+    compressed: bool,
 }
 
 /// Why a release is not offered to it any more, until a person says "try again".
@@ -104,14 +129,21 @@ impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let explanation = app.explain(device.mac);
-        let running = explanation.as_ref().and_then(|explained| explained.running.as_ref());
+        let runs = Runs::of(&device, &app.shelf());
+        let learnt = device.learnt;
         let report = device.report.as_ref();
         Ok(Self {
             mac: device.mac.to_string(),
             platform: device.platform,
             approval: device.approval.word(),
             version: report.and_then(|report| report.version.as_deref()).map(str::to_owned),
-            running: running.map(|running| ReleaseRef::of(app, &running.release)),
+            mismatch: runs.mismatch,
+            running_since: runs.since.map(time::text),
+            running: RunningView::of(runs),
+            chip: learnt.chip.map(|(chip, from)| ChipView { name: chip.name(), from: from.word() }),
+            verifies: learnt.verifies,
+            ran_signed: learnt.ran_signed,
+            gzip: learnt.gzip.map(GzipTried::word),
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
@@ -122,6 +154,23 @@ impl DeviceView {
             report: report.map(SaidView::from),
             name: device.name,
         })
+    }
+}
+
+impl RunningView {
+    fn of(runs: Runs) -> Option<Self> {
+        match (runs.release, runs.reported) {
+            (Some(release), _) => Some(Self {
+                release: Some(release.id),
+                platform: Some(release.platform),
+                version: Some(release.version.to_string()),
+                recognised: true,
+            }),
+            (None, None) if !runs.tells_image => None,
+            (None, version) => {
+                Some(Self { release: None, platform: None, version, recognised: false })
+            }
+        }
     }
 }
 
@@ -178,6 +227,8 @@ impl From<Attempt> for AttemptView {
             bytes: attempt.bytes,
             size: attempt.size,
             milliseconds: attempt.millis,
+            part: attempt.part.word(),
+            compressed: attempt.packed,
         }
     }
 }

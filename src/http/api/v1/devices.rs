@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::device::{DecisionView, DeviceView};
 use crate::app::{App, DeviceChange, Error, NewApproval, Whitelisted};
+use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
 use crate::http::api::extract::{Actor, Body, Segment, present};
@@ -114,6 +115,11 @@ fn read_mac(text: &str) -> Result<MacAddr, Problem> {
     Ok(text.parse().map_err(Error::Mac)?)
 }
 
+fn read_chip(word: &str) -> Result<Chip, Problem> {
+    let expected = "a chip like “ESP32-C3”, or null";
+    word.parse().map_err(|_| Problem::value("chip", word, expected))
+}
+
 /// `GET /api/v1/devices/{mac}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -122,6 +128,10 @@ pub(super) async fn show(
     let device = find(&app, read_mac(&mac)?).await?;
     Ok(Json(DeviceView::of(&app, device).await?))
 }
+
+/// A chip by its name; null: unknown again.
+#[derive(Debug, Deserialize)]
+struct ChipWord(Option<String>);
 
 /// What is to be different about a device.
 #[derive(Debug, Deserialize)]
@@ -133,6 +143,10 @@ pub(super) struct Change {
     approval: Option<String>,
     #[serde(default, deserialize_with = "present")]
     platform: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    chip: Option<ChipWord>,
+    #[serde(default, deserialize_with = "present")]
+    verifies: Option<bool>,
     #[serde(default)]
     try_again: bool,
 }
@@ -145,12 +159,13 @@ pub(super) async fn change(
     Body(change): Body<Change>,
 ) -> Result<Json<DeviceView>, Problem> {
     let mac = read_mac(&mac)?;
-    let Change { name, approval, platform, try_again } = change;
+    let Change { name, approval, platform, chip, verifies, try_again } = change;
     let approval = approval.map(|word| {
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
     let approval = approval.transpose()?;
-    let change = DeviceChange { name, approval, platform, ..DeviceChange::default() };
+    let chip = chip.map(|ChipWord(word)| word.as_deref().map(read_chip).transpose()).transpose()?;
+    let change = DeviceChange { name, approval, platform, chip, verifies };
     let device = app.change_device(mac, &change, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;

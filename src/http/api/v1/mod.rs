@@ -3,6 +3,7 @@
 mod device;
 mod devices;
 mod events;
+mod images;
 mod openapi;
 mod platforms;
 mod releases;
@@ -10,12 +11,12 @@ pub(super) mod report;
 mod upload;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, delete, get};
 
 use crate::app::App;
 
 /// All routes by their paths; `openapi.json` describes exactly these.
-pub(super) fn routes() -> [(&'static str, MethodRouter<App>); 11] {
+pub(super) fn routes() -> [(&'static str, MethodRouter<App>); 12] {
     // The upload counts its bytes itself.
     let releases = get(releases::list).post(upload::create).layer(DefaultBodyLimit::disable());
     let platform = get(platforms::show).patch(platforms::change).delete(platforms::delete);
@@ -32,6 +33,7 @@ pub(super) fn routes() -> [(&'static str, MethodRouter<App>); 11] {
         ("/api/v1/releases", releases),
         ("/api/v1/releases/{id}", release),
         ("/api/v1/releases/{id}/report", get(releases::report)),
+        ("/api/v1/releases/{id}/images/{image}", delete(images::delete)),
         ("/api/v1/events", get(events::list)),
     ]
 }

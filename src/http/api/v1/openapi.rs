@@ -29,6 +29,7 @@ mod tests {
     use crate::clock::FakeClock;
     use crate::domain::chip::Chip;
     use crate::domain::event::Kind;
+    use crate::domain::release::Question;
     use crate::http::api;
     use crate::store::Store;
 
@@ -80,7 +81,15 @@ mod tests {
         let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.word()).collect();
         assert_eq!(words("Event/properties/kind"), kinds);
         let chips: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
-        assert_eq!(words("Image/properties/chip"), chips);
-        assert_eq!(words("ReportCard/properties/chip"), chips);
+        assert_eq!(words("Chip"), chips);
+        assert_eq!(words("KnownChip/properties/name"), chips);
+        let acceptable: Vec<_> = Question::acceptable_codes().collect();
+        assert_eq!(words("AcceptCode"), acceptable);
+        let asked = words("Question/properties/code");
+        let problems = words("Problem/properties/code");
+        for code in &asked {
+            assert!(problems.contains(code), "{code}");
+        }
+        assert!(acceptable.iter().all(|code| asked.iter().any(|asked| asked == code)));
     }
 }

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, PlatformChange};
-use crate::domain::platform::Admission;
+use crate::domain::platform::{Admission, GzipPolicy};
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{Everything, List, Page};
 use crate::http::api::problem::Problem;
@@ -21,6 +21,8 @@ pub(super) struct PlatformView {
     name: String,
     description: String,
     admission: &'static str,
+    gzip: &'static str,
+    floor: Option<String>,
     created_at: String,
     devices: u64,
     pending: u64,
@@ -45,6 +47,8 @@ impl PlatformView {
             name: platform.name.to_string(),
             description: platform.description,
             admission: platform.admission.word(),
+            gzip: platform.gzip.word(),
+            floor: platform.floor.map(|floor| floor.to_string()),
             created_at: time::text(platform.created_at),
             devices,
             pending,
@@ -103,6 +107,10 @@ fn read_admission(word: &str) -> Result<Admission, Problem> {
     Admission::read(word).ok_or_else(|| Problem::value("admission", word, "“approved” or “any”"))
 }
 
+fn read_gzip(word: &str) -> Result<GzipPolicy, Problem> {
+    GzipPolicy::read(word).ok_or_else(|| Problem::value("gzip", word, "“auto”, “off” or “always”"))
+}
+
 /// `GET /api/v1/platforms/{name}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -121,6 +129,10 @@ pub(super) struct Change {
     description: Option<String>,
     #[serde(default, deserialize_with = "present")]
     admission: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    gzip: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    floor: Option<String>,
 }
 
 /// `PATCH /api/v1/platforms/{name}`
@@ -130,10 +142,10 @@ pub(super) async fn change(
     Segment(name): Segment<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<PlatformView>, Problem> {
-    let Change { name: new_name, description, admission } = change;
+    let Change { name: new_name, description, admission, gzip, floor } = change;
     let admission = admission.as_deref().map(read_admission).transpose()?;
-    let change =
-        PlatformChange { name: new_name, description, admission, ..PlatformChange::default() };
+    let gzip = gzip.as_deref().map(read_gzip).transpose()?;
+    let change = PlatformChange { name: new_name, description, admission, gzip, floor };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }

@@ -6,9 +6,11 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::report::ReportView;
-use super::upload::check_code;
+use super::upload::{check_code, chip as read_chip};
 use crate::app::{App, Error, ReleaseChange, Wishes};
-use crate::domain::release::{Counters, Image, Question, Release, ReleaseState};
+use crate::domain::release::{
+    Counters, Image, Packed, PackedSize, Question, Release, ReleaseState,
+};
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{List, Page};
 use crate::http::api::problem::Problem;
@@ -36,12 +38,27 @@ pub(super) struct ReleaseView {
 
 #[derive(Debug, Serialize)]
 pub(super) struct ImageView {
-    chip: &'static str,
+    id: Option<i64>,
+    part: &'static str,
+    chip: Option<&'static str>,
     chip_certain: bool,
     size: u64,
     md5: String,
     sha256: String,
+    flash_size: Option<u64>,
+    signed: bool,
+    packed: Option<PackedView>,
     file_name: String,
+}
+
+/// The compressed form of an image.
+#[derive(Debug, Serialize)]
+struct PackedView {
+    size: u64,
+    md5: String,
+    sha256: String,
+    signed: bool,
+    made_by: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -73,13 +90,32 @@ impl From<Release> for ReleaseView {
 
 impl From<Image> for ImageView {
     fn from(image: Image) -> Self {
+        let any_chip = image.is_for_any_chip();
         Self {
-            chip: image.chip.name(),
+            // An image that was only looked at has no number.
+            id: Some(image.id).filter(|id| *id > 0),
+            part: image.part.word(),
+            chip: (!any_chip).then_some(image.chip.name()),
             chip_certain: image.chip_certain,
             size: image.size,
             md5: image.md5.to_string(),
             sha256: image.sha256.to_string(),
+            flash_size: image.flash_size,
+            signed: image.signed,
+            packed: image.packed.as_ref().map(PackedView::from),
             file_name: image.file_name,
+        }
+    }
+}
+
+impl From<&Packed> for PackedView {
+    fn from(packed: &Packed) -> Self {
+        Self {
+            size: packed.size,
+            md5: packed.md5.to_string(),
+            sha256: packed.sha256.to_string(),
+            signed: packed.signed,
+            made_by: PackedSize::of(packed).from.word(),
         }
     }
 }
@@ -149,6 +185,8 @@ pub(super) struct Change {
     platform: Option<String>,
     #[serde(default, deserialize_with = "present")]
     version: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    chip: Option<String>,
     #[serde(default)]
     accept: Vec<String>,
 }
@@ -167,24 +205,25 @@ pub(super) async fn change(
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, accept } = self;
+        let Self { state, notes, platform, version, chip, accept } = self;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });
         accept.iter().try_for_each(|code| check_code(code))?;
-        let wishes = Wishes { platform, version, notes, accept, ..Wishes::default() };
+        let chip = chip.as_deref().map(read_chip).transpose()?;
+        let wishes = Wishes { platform, version, chip, notes, accept, ..Wishes::default() };
         Ok(ReleaseChange { state: state.transpose()?, wishes })
     }
 }
 
 /// Refuses what would be silently without effect.
 fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Problem> {
-    let Wishes { platform, version, accept, .. } = &change.wishes;
+    let Wishes { platform, version, chip, accept, .. } = &change.wishes;
     if release.state != ReleaseState::Draft {
-        if platform.is_none() && version.is_none() && accept.is_empty() {
+        if platform.is_none() && version.is_none() && chip.is_none() && accept.is_empty() {
             return Ok(());
         }
-        let text = "platform and version of a release cannot be changed any more; delete it and \
+        let text = "platform, version and chip of a release cannot be changed any more; delete it and \
                     upload the file again";
         return Err(Error::State(text).into());
     }

@@ -1,6 +1,8 @@
 //! A file is uploaded: it is streamed to disk while it arrives, and what is to be done with it is
 //! decided after the last field, because fields may come after the file.
 
+use std::sync::LazyLock;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
@@ -12,13 +14,16 @@ use serde::Serialize;
 use super::releases::{ImageView, ReleaseView};
 use super::report::ReportView;
 use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
-use crate::domain::release::Release;
+use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
 use crate::http::api::problem::Problem;
 
-/// The questions that a person may answer with "do it anyway".
-const ACCEPTABLE: &[&str] =
-    &["platform_unknown", "version_unreadable", "version_not_higher", "other_family", "identical"];
+/// The codes of the questions that a person may answer with "do it anyway", in words.
+static ACCEPTABLE: LazyLock<String> = LazyLock::new(|| {
+    let codes: Vec<&str> = Question::acceptable_codes().collect();
+    let (last, others) = codes.split_last().unwrap_or((&"", &[]));
+    format!("{} or {last}", others.join(", "))
+});
 /// Characters of an unknown field's name that are repeated.
 const NAME_SHOWN: usize = 40;
 
@@ -141,6 +146,10 @@ impl Upload {
                 "file" => self.take(app, field).await?,
                 "platform" => self.wishes.platform = text("platform", field).await?,
                 "version" => self.wishes.version = text("version", field).await?,
+                "chip" => {
+                    let text = text("chip", field).await?;
+                    self.wishes.chip = text.as_deref().map(chip).transpose()?;
+                }
                 "notes" => self.wishes.notes = text("notes", field).await?,
                 "channel" => check_channel(text("channel", field).await?)?,
                 "publish" => self.wishes.publish = flag("publish", field).await?,
@@ -189,13 +198,20 @@ impl Upload {
 
 /// Whether a question of this code can be answered with "do it anyway".
 pub(super) fn check_code(code: &str) -> Result<(), Error> {
-    if ACCEPTABLE.contains(&code) {
+    if Question::acceptable_codes().any(|known| known == code) {
         return Ok(());
     }
-    let expected =
-        "platform_unknown, version_unreadable, version_not_higher, other_family or identical";
     let value = code.chars().take(NAME_SHOWN).collect();
-    Err(Error::Value { field: "accept", value, expected })
+    Err(Error::Value { field: "accept", value, expected: &ACCEPTABLE })
+}
+
+/// Reads a person's word on the chip.
+pub(super) fn chip(text: &str) -> Result<ChipChoice, Error> {
+    text.parse().map_err(|_| {
+        let value = text.chars().take(NAME_SHOWN).collect();
+        let expected = "“any” or the name of a chip, such as “ESP8266” or “ESP32-C3”";
+        Error::Value { field: "chip", value, expected }
+    })
 }
 
 fn check_channel(channel: Option<String>) -> Result<(), Error> {
@@ -210,7 +226,7 @@ fn check_channel(channel: Option<String>) -> Result<(), Error> {
 
 fn unknown(name: &str) -> Refused {
     let name: String = name.chars().take(NAME_SHOWN).collect();
-    let expected = "file, platform, version, channel, notes, publish, dry_run or accept";
+    let expected = "file, platform, version, chip, channel, notes, publish, dry_run or accept";
     let detail = format!("The form has a field “{name}”; expected {expected}.");
     let error = Error::Value { field: "the name of a form field", value: name, expected };
     Refused::request(error, "unknown_field", detail)
@@ -255,25 +271,21 @@ async fn flag(field: &'static str, part: Field<'_>) -> Result<bool, Refused> {
 mod tests {
     use super::*;
     use crate::domain::chip::Chip;
-    use crate::domain::release::Question;
 
     #[test]
-    fn exactly_the_questions_that_can_be_accepted_have_a_code() {
-        let text = String::new;
-        let questions = [
-            Question::PlatformMissing,
-            Question::PlatformUnknown(text()),
-            Question::PlatformAmbiguous(Vec::new()),
-            Question::VersionMissing,
-            Question::VersionAmbiguous(Vec::new()),
-            Question::VersionUnreadable(text()),
-            Question::VersionExists(text()),
-            Question::VersionNotHigher { offered: text(), newest: text() },
-            Question::OtherFamily { offered: Chip::Esp32, newest: Chip::Esp8266 },
-            Question::Identical { release_id: 1, title: text() },
-        ];
-        for question in questions {
-            assert_eq!(check_code(question.code()).is_ok(), question.can_be_accepted());
+    fn every_code_that_can_be_accepted_is_named() {
+        for code in Question::acceptable_codes() {
+            assert!(check_code(code).is_ok() && ACCEPTABLE.contains(code), "{code}");
         }
+        for code in ["damaged", "version_missing", "no_such_code", ""] {
+            assert!(check_code(code).is_err(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_chip_is_named_in_any_spelling() {
+        assert_eq!(chip("esp32c3").unwrap(), ChipChoice::One(Chip::Esp32C3));
+        assert_eq!(chip(" Any ").unwrap(), ChipChoice::Any);
+        assert!(chip("ESP31").unwrap_err().to_string().contains("“ESP31”"));
     }
 }
