@@ -3,7 +3,7 @@
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 
-use crate::support::{CHASE, FakeDevice, Firmware, Released, TestApp, mac};
+use crate::support::{CHASE, FakeDevice, Firmware, Released, TestApp};
 
 const OLD: &str = "/update?dev=chase&ver=v1.0.1";
 const NEW: &str = "/update?dev=chase&ver=v1.0.2";

@@ -173,8 +173,7 @@ pub const fn verdict(decision: &Decision) -> Badge {
 pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
         (_, "stopped" | "rolled_back" | "reports_other" | "held") => "bad",
-        (_, "downloading") => "wait",
-        (_, "not_approved") => "wait",
+        (_, "not_approved" | "downloading") => "wait",
         (_, "up_to_date" | "identical" | "offer" | "describe") => "good",
         (_, "ignored") | (304, "nothing_published") => "",
         (200 | 304, _) => "warn",

@@ -84,6 +84,7 @@ fn release_routes() -> Router<App> {
         )
         .route("/releases/{id}/publish", post(releases::publish))
         .route("/releases/{id}/withdraw", post(releases::withdraw))
+        .route("/releases/{id}/lift", post(releases::lift))
         .route("/releases/{id}/notes", post(releases::note))
         .route("/releases/{id}/delete", get(releases::confirm_delete).post(releases::delete))
 }
@@ -99,6 +100,7 @@ fn device_routes() -> Router<App> {
         .route("/devices/{mac}/move", post(device_forms::move_to))
         .route("/devices/{mac}/rename", post(device_forms::rename))
         .route("/devices/{mac}/retry", post(device_forms::retry))
+        .route("/devices/{mac}/hold", post(device_forms::hold))
         .route("/devices/{mac}/chip", post(device_forms::chip))
         .route("/devices/{mac}/verifies", post(device_forms::verifies))
         .route(

@@ -189,6 +189,8 @@ pub(super) struct Change {
     chip: Option<String>,
     #[serde(default)]
     accept: Vec<String>,
+    #[serde(default)]
+    lift_holds: bool,
 }
 
 /// `PATCH /api/v1/releases/{id}`
@@ -198,14 +200,19 @@ pub(super) async fn change(
     Segment(id): Segment<i64>,
     Body(change): Body<Change>,
 ) -> Result<Json<ReleaseView>, Problem> {
+    let lift_holds = change.lift_holds;
     let change = change.read()?;
     check(&app, &find(&app, id).await?, &change)?;
-    Ok(Json(app.change_release(id, &change, &actor).await?.into()))
+    let release = app.change_release(id, &change, &actor).await?;
+    if lift_holds {
+        app.lift_holds(id, &actor).await?;
+    }
+    Ok(Json(release.into()))
 }
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, chip, accept } = self;
+        let Self { state, notes, platform, version, chip, accept, lift_holds: _ } = self;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });
