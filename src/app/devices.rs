@@ -5,7 +5,7 @@ use super::{App, Error};
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
-use crate::domain::learnt::{ChipFrom, GzipTried};
+use crate::domain::learnt::ChipFrom;
 use crate::domain::mac::MacAddr;
 use crate::domain::names::DeviceName;
 use crate::domain::platform::Platform;
@@ -278,24 +278,6 @@ impl App {
         let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await?;
         Ok(device)
-    }
-
-    /// Lifts the loop stop: the release is offered again.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
-        let _changing = self.0.changing.lock().await;
-        let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
-        let now = self.now();
-        self.0.store.lift(device.id).await?;
-        self.0.fleet.with(mac, |live| {
-            live.deliveries.clear();
-            live.learnt.gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
-        });
-        let text = "The release is offered again at the next check-in.";
-        let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
     }
 }
 

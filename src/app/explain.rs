@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::poll::{View, Wanted, status};
+use super::poll::{Known, View, Wanted, status};
 use super::shelf::Recognised;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
@@ -34,7 +34,7 @@ impl App {
     #[must_use]
     pub fn explain(&self, mac: MacAddr) -> Option<Explanation> {
         let shelf = self.shelf();
-        let quiet = self.is_quiet();
+        let (quiet, settings, now) = (self.is_quiet(), self.settings(), self.now());
         self.0.fleet.with(mac, |live| {
             let mut report = live.report.as_deref()?.clone();
             if report.mode != crate::domain::report::Mode::FileSystem {
@@ -44,8 +44,9 @@ impl App {
             if report.version.is_none() && *live.outcome != *INVALID {
                 report.dev = report.dev.filter(|_| live.platform_id.is_none());
             }
-            let view = View::new(&report, &Wanted::Newest, live, live.learnt, false, &shelf);
-            let situation = view.situation();
+            let known = Known { live, learnt: live.learnt, settlement: None };
+            let view = View::new(&report, &Wanted::Newest, &known, &shelf);
+            let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();
             let decision = decide(&situation, &mut reasons);
             Some(Explanation {

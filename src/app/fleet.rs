@@ -4,18 +4,20 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Error;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
+use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
 use crate::domain::report::Report;
-use crate::store::{Batch, Deliveries, DeviceFilter, LastAttempt, News, Seen, Store};
+use crate::domain::tally::Tally;
+use crate::store::{Batch, DeviceFilter, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
@@ -55,11 +57,12 @@ pub(super) struct Live {
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
     pub(super) attempt: Option<Box<LastAttempt>>,
-    /// How often it took all bytes of what without any change since.
-    pub(super) deliveries: Vec<Deliveries>,
+    /// What it did with which image so far.
+    pub(super) tallies: Vec<Tally>,
     /// What is known of it beyond what it says.
     pub(super) learnt: Learnt,
-    pub(super) in_flight: Option<Arc<InFlight>>,
+    /// Downloads under way; whoever follows one holds it.
+    flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
     pub(super) news: Option<Box<News>>,
     /// The hour, and how many events the device made in it.
@@ -79,9 +82,9 @@ impl Live {
             checkins: 0,
             outcome: Box::default(),
             attempt: None,
-            deliveries: Vec::new(),
+            tallies: Vec::new(),
             learnt: Learnt::default(),
-            in_flight: None,
+            flights: Vec::new(),
             news: None,
             events: (0, 0),
             dirty: false,
@@ -99,20 +102,30 @@ impl Live {
         self.events.1 <= EVENTS_AN_HOUR
     }
 
-    /// Counts a delivery of a release's image.
-    pub(super) fn delivered(&mut self, release_id: i64, part: Part) {
-        let same = |own: &&mut Deliveries| own.release_id == release_id && own.part == part;
-        match self.deliveries.iter_mut().find(same) {
-            Some(own) => own.count += 1,
-            None => self.deliveries.push(Deliveries { release_id, part, count: 1 }),
-        }
+    /// What it did with an image of a release so far.
+    pub(super) fn tally(&self, release_id: i64, part: Part) -> Option<&Tally> {
+        self.tallies.iter().find(|own| own.release_id == release_id && own.part == part)
     }
 
-    /// How often it took all bytes of a release's image.
-    pub(super) fn deliveries_of(&self, release_id: i64, part: Part) -> u32 {
-        let own = self.deliveries.iter();
-        let own = own.filter(|own| own.release_id == release_id && own.part == part);
-        own.map(|own| own.count).sum()
+    /// The same to be changed.
+    pub(super) fn tally_mut(&mut self, release_id: i64, part: Part) -> &mut Tally {
+        let same = |own: &Tally| own.release_id == release_id && own.part == part;
+        let index = self.tallies.iter().position(same).unwrap_or_else(|| {
+            self.tallies.push(Tally::new(release_id, part));
+            self.tallies.len() - 1
+        });
+        &mut self.tallies[index]
+    }
+
+    /// Downloads under way.
+    pub(super) fn flights(&self) -> impl Iterator<Item = Arc<InFlight>> {
+        self.flights.iter().filter_map(Weak::upgrade).filter(|flight| !flight.is_settled())
+    }
+
+    /// Remembers a download that begins.
+    pub(super) fn take_off(&mut self, flight: &Arc<InFlight>) {
+        self.flights.retain(|flight| flight.strong_count() > 0);
+        self.flights.push(Arc::downgrade(flight));
     }
 
     fn from_device(device: Device, attempt: Option<LastAttempt>) -> Self {
@@ -159,7 +172,7 @@ impl Fleet {
             events: Mutex::default(),
         };
         let mut attempts = store.last_attempts().await?;
-        let mut deliveries = store.deliveries().await?;
+        let mut tallies = store.tallies().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
@@ -168,7 +181,7 @@ impl Fleet {
             for device in devices {
                 let (mac, id) = (device.mac, device.id);
                 let mut live = Live::from_device(device, attempts.remove(&id));
-                live.deliveries = deliveries.remove(&id).unwrap_or_default();
+                live.tallies = tallies.remove(&id).unwrap_or_default();
                 fleet.insert(mac, live);
             }
         }

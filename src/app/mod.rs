@@ -13,6 +13,7 @@ mod explain;
 mod first_contact;
 mod fleet;
 mod folder;
+mod holds;
 mod offers;
 mod packing;
 mod platforms;
@@ -46,7 +47,7 @@ pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::{FileWish, ReleaseChange};
 pub use runs::{Reach, RunningRelease, Runs};
-pub use settings::{PendingAnswer, Settings};
+pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use transfer::{InFlight, TransferEnd};
 pub use upload::{

@@ -4,15 +4,18 @@ use std::sync::{Arc, OnceLock};
 
 use tokio_util::sync::CancellationToken;
 
-use super::App;
+use super::fleet::Live;
 use super::poll::{Answer, Finding, Firmware, Poll};
 use super::transfer::InFlight;
+use super::{App, Error};
 use crate::domain::Timestamp;
+use crate::domain::attempt::LastAttempt;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
 use crate::domain::release::{Part, Published};
 use crate::domain::update::Encoding;
-use crate::store::{LastAttempt, NewOffer};
+use crate::store::NewOffer;
 
 impl App {
     /// The image of a release, and the attempt that goes with it.
@@ -53,12 +56,14 @@ impl App {
             image_id: image.id,
             part: image.part,
             packed: packed.is_some(),
+            from_version: poll.report.version.as_deref(),
+            from_md5: poll.report.sketch_md5,
             size,
             now,
         };
-        let attempt_id = match self.0.store.record_offer(offer).await {
+        let attempt_id = match self.attempt(mac, offer).await {
             Ok(id) => id,
-            Err(error) => return self.fault(&error.into(), mac),
+            Err(error) => return self.fault(&error, mac),
         };
         let flight = Arc::new(InFlight {
             attempt_id,
@@ -67,6 +72,7 @@ impl App {
             title: format!("{platform} {}", release.version),
             platform: platform.to_owned(),
             part: image.part,
+            packed: packed.is_some(),
             size,
             counted: !poll.range,
             progress: OnceLock::new(),
@@ -75,6 +81,18 @@ impl App {
         self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);
         Answer::Firmware(firmware)
+    }
+
+    /// The attempt that an offer belongs to: a new one, or the one whose bytes are still flowing.
+    async fn attempt(&self, mac: MacAddr, offer: NewOffer<'_>) -> Result<i64, Error> {
+        let like = |live: &mut Live| {
+            let mut flights = live.flights();
+            flights.find(|flight| flight.is_like(offer.release_id, offer.part, offer.packed))
+        };
+        match self.0.fleet.with(mac, like).flatten() {
+            Some(flight) => Ok(flight.attempt_id),
+            None => Ok(self.0.store.record_offer(offer).await?),
+        }
     }
 
     /// Remembers a download that begins, and tells of it.
@@ -93,6 +111,8 @@ impl App {
             version: release.version.to_string(),
             image_id: Some(release.image.id),
             packed,
+            from_version: poll.report.version.as_deref().map(ToOwned::to_owned),
+            from_md5: poll.report.sketch_md5,
             state: AttemptState::Offered,
         };
         self.0.fleet.with(flight.mac, |live| {
@@ -100,7 +120,7 @@ impl App {
             if part == Part::Application {
                 live.attempt = Some(Box::new(attempt));
             }
-            live.in_flight = Some(Arc::clone(flight));
+            live.take_off(flight);
         });
         let from = poll.report.version.as_deref().unwrap_or("an unknown version");
         let what = match (part, packed) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{App, Error, Limits};
 use crate::config::{PublicUrl, TimeZone};
 use crate::domain::event::{Event, Kind};
+use crate::domain::tally::Patience;
 use crate::store::Store;
 
 /// What a pending device is answered.
@@ -47,6 +48,8 @@ pub struct Settings {
     pub pending_answer: PendingAnswer,
     /// How many pending devices are kept; beyond, the one silent for longest is forgotten.
     pub pending_limit: u32,
+    /// How much is tried before a person is asked.
+    pub patience: Patience,
 }
 
 impl Default for Settings {
@@ -57,6 +60,7 @@ impl Default for Settings {
             time_zone: TimeZone::utc(),
             pending_answer: PendingAnswer::default(),
             pending_limit: 500,
+            patience: Patience::default(),
         }
     }
 }
@@ -83,8 +87,38 @@ impl Settings {
                 .and_then(PendingAnswer::read)
                 .unwrap_or(default.pending_answer),
             pending_limit: number("pending_limit").unwrap_or(default.pending_limit),
+            patience: Patience {
+                limit: number("attempt_limit").unwrap_or(default.patience.limit),
+                spacing: read("retry_minutes")
+                    .and_then(|text| read_spacing(text).ok())
+                    .unwrap_or(default.patience.spacing),
+                aborted: number("aborted_limit").unwrap_or(default.patience.aborted),
+            },
         })
     }
+}
+
+/// The waits between tries, in seconds, from minutes separated by commas.
+///
+/// # Errors
+/// [`Error::Value`] where it is no list of at most ten numbers of minutes.
+pub fn read_spacing(text: &str) -> Result<Vec<i64>, Error> {
+    let minutes = text.split(',').map(|part| part.trim().parse::<u32>());
+    let minutes: Option<Vec<u32>> = minutes.collect::<Result<_, _>>().ok();
+    let fits = |minutes: &Vec<u32>| minutes.len() <= 10 && minutes.iter().all(|m| *m <= 525_600);
+    let minutes = minutes.filter(fits).ok_or_else(|| Error::Value {
+        field: "the waits between tries",
+        value: text.chars().take(80).collect(),
+        expected: "minutes separated by commas, like 0, 15, 120, 720",
+    })?;
+    Ok(minutes.into_iter().map(|minutes| i64::from(minutes) * 60).collect())
+}
+
+/// The same as text.
+#[must_use]
+pub fn spacing_text(spacing: &[i64]) -> String {
+    let minutes = spacing.iter().map(|seconds| (seconds / 60).to_string());
+    minutes.collect::<Vec<_>>().join(", ")
 }
 
 impl App {
@@ -96,6 +130,8 @@ impl App {
         let bounds = [
             ("retention in days", new.retention_days, 1..=3650, "a number from 1 to 3650"),
             ("pending devices", new.pending_limit, 1..=100_000, "a number from 1 to 100000"),
+            ("downloads before a hold", new.patience.limit, 1..=20, "a number from 1 to 20"),
+            ("broken downloads a day", new.patience.aborted, 1..=1000, "a number from 1 to 1000"),
         ];
         for (field, value, range, expected) in bounds {
             if !range.contains(&value) {
@@ -108,6 +144,9 @@ impl App {
             ("retention_days", new.retention_days.to_string()),
             ("pending_answer", new.pending_answer.word().to_owned()),
             ("pending_limit", new.pending_limit.to_string()),
+            ("attempt_limit", new.patience.limit.to_string()),
+            ("aborted_limit", new.patience.aborted.to_string()),
+            ("retry_minutes", spacing_text(&new.patience.spacing)),
         ];
         if self.0.limits.public_url.is_none() {
             values.push(("public_url", url));

@@ -26,6 +26,7 @@ pub struct InFlight {
     pub(super) title: String,
     pub(super) platform: String,
     pub(super) part: Part,
+    pub(super) packed: bool,
     pub(super) size: u64,
     /// Whether it counts as a download of the release.
     pub(super) counted: bool,
@@ -56,6 +57,22 @@ impl InFlight {
         self.bytes() >= self.size && !self.settled.is_cancelled()
     }
 
+    /// Whether its end is recorded.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.is_cancelled()
+    }
+
+    /// Whether it is one of this image.
+    pub(super) fn is_of(&self, release_id: i64, part: Part) -> bool {
+        (self.release_id, self.part) == (release_id, part)
+    }
+
+    /// Whether it is the same as one that would begin now, so that both are one attempt.
+    pub(super) fn is_like(&self, release_id: i64, part: Part, packed: bool) -> bool {
+        let same = (self.release_id, self.part, self.packed) == (release_id, part, packed);
+        same && !self.is_settled() && self.bytes() < self.size
+    }
+
     /// Waits until the end is recorded, but not for long.
     pub(super) async fn ended(&self) {
         let _ = tokio::time::timeout(PATIENCE, self.settled.cancelled()).await;
@@ -82,20 +99,23 @@ impl App {
     async fn transfer_ended(&self, flight: &InFlight, end: TransferEnd) {
         let now = self.now();
         let state = if end.completed { AttemptState::Delivered } else { AttemptState::Aborted };
-        self.0.fleet.with(flight.mac, |live| {
+        let tally = self.0.fleet.with(flight.mac, |live| {
+            let tally = live.tally_mut(flight.release_id, flight.part);
             // A device that restarts without closing took the bytes all the same.
             if end.completed || end.bytes >= flight.size {
-                live.delivered(flight.release_id, flight.part);
+                tally.delivered();
+            } else {
+                tally.aborted(now);
             }
+            let tally = *tally;
             if let Some(attempt) = &mut live.attempt
                 && attempt.id == flight.attempt_id
-                && attempt.state == AttemptState::Offered
+                && (attempt.state == AttemptState::Offered
+                    || (attempt.state == AttemptState::Aborted && end.completed))
             {
                 attempt.state = state;
             }
-            if live.in_flight.as_ref().is_some_and(|own| own.attempt_id == flight.attempt_id) {
-                live.in_flight = None;
-            }
+            (live.id, tally)
         });
         let seconds = end.elapsed.as_secs_f64();
         let (kind, text) = if end.completed {
@@ -119,6 +139,7 @@ impl App {
             bytes: end.bytes,
             millis,
             now,
+            tally,
         };
         self.write(LateWrite::Transfer(ended)).await;
     }

@@ -1,8 +1,8 @@
 //! What is written behind the answers.
 
+use super::poll::Settlement;
 use super::{App, Error};
 use crate::domain::Timestamp;
-use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::store::{EndedAttempt, StoreError};
 
@@ -15,14 +15,10 @@ const EVENTS_KEPT: usize = 10_000;
 pub(super) enum LateWrite {
     /// A transfer ended.
     Transfer(EndedAttempt),
-    /// A check-in settled an attempt, or showed that the device changed.
+    /// A check-in settled an attempt.
     Settled {
-        /// The device.
-        device_id: i64,
-        /// The attempt and what became of it.
-        settled: Option<(i64, AttemptState)>,
-        /// Whether the device runs something else now.
-        changed: bool,
+        /// What became of it.
+        settlement: Settlement,
         /// When.
         at: Timestamp,
     },
@@ -39,22 +35,12 @@ impl App {
         self.0.late.lock().await.push(write);
     }
 
-    /// Records what a check-in showed of an attempt, now or later.
-    pub(super) async fn settle(
-        &self,
-        device_id: i64,
-        settled: Option<(i64, AttemptState)>,
-        changed: bool,
-        at: Timestamp,
-    ) {
-        self.write(LateWrite::Settled { device_id, settled, changed, at }).await;
-    }
-
     async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
         match write {
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
-            LateWrite::Settled { device_id, settled, changed, at } => {
-                self.0.store.settle_attempt(device_id, settled, changed, at).await
+            LateWrite::Settled { settlement: Settlement { attempt_id, settled, tally }, at } => {
+                let state = settled.state();
+                self.0.store.settle_attempt(attempt_id, state, tally.as_ref(), at).await
             }
         }
     }

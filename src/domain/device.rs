@@ -110,17 +110,20 @@ pub enum AttemptState {
     NotTaken,
     /// The device came back with something else.
     Overtaken,
+    /// The device came back with the new version, and then with the old one again.
+    RolledBack,
 }
 
 impl AttemptState {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Offered,
         Self::Aborted,
         Self::Delivered,
         Self::Confirmed,
         Self::NotTaken,
         Self::Overtaken,
+        Self::RolledBack,
     ];
 
     /// The word in JSON and the database.
@@ -133,6 +136,7 @@ impl AttemptState {
             Self::Confirmed => "confirmed",
             Self::NotTaken => "not_taken",
             Self::Overtaken => "overtaken",
+            Self::RolledBack => "rolled_back",
         }
     }
 
@@ -147,6 +151,7 @@ impl AttemptState {
     pub const fn label(self) -> &'static str {
         match self {
             Self::NotTaken => "not taken",
+            Self::RolledBack => "rolled back",
             other => other.word(),
         }
     }

@@ -72,8 +72,12 @@ kinds! {
     Confirmed, "confirmed", "confirmed", Good;
     /// The device came back unchanged.
     NotTaken, "not_taken", "not taken", Warning;
+    /// The device came back with the new version, and then with the old one again.
+    RolledBack, "rolled_back", "rolled back", Problem;
     /// The loop stop ended the offers of a release to a device.
     Stopped, "stopped", "stopped", Problem;
+    /// A person held a release back from a device.
+    Held, "held", "held", Info;
     /// The loop stop was lifted by a person.
     Lifted, "lifted", "tried again", Info;
     /// A device was approved.

@@ -4,6 +4,7 @@
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
 pub mod access;
+pub mod attempt;
 pub mod chip;
 pub mod device;
 pub mod digest;
@@ -17,6 +18,7 @@ pub mod platform;
 pub mod release;
 pub mod report;
 pub mod secret;
+pub mod tally;
 pub mod totp;
 pub mod update;
 pub mod version;

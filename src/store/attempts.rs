@@ -4,10 +4,14 @@ use std::collections::HashMap;
 
 use sqlx::FromRow;
 
+use super::tallies::write_tally;
 use super::{Store, StoreError, signed, unsigned};
 use crate::domain::Timestamp;
+use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Attempt, AttemptState};
+use crate::domain::digest::Md5;
 use crate::domain::release::Part;
+use crate::domain::tally::Tally;
 
 /// An offer that is about to be made.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +28,10 @@ pub struct NewOffer<'a> {
     pub part: Part,
     /// Whether it is sent compressed.
     pub packed: bool,
+    /// The version that the device reports.
+    pub from_version: Option<&'a str>,
+    /// The image that it runs.
+    pub from_md5: Option<Md5>,
     /// Bytes that are sent.
     pub size: u64,
     /// Now.
@@ -47,34 +55,8 @@ pub struct EndedAttempt {
     pub millis: u64,
     /// Now.
     pub now: Timestamp,
-}
-
-/// A device's latest attempt to take an application.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAttempt {
-    /// The attempt.
-    pub id: i64,
-    /// The release; `None` once it was deleted.
-    pub release_id: Option<i64>,
-    /// The version that was offered.
-    pub version: String,
-    /// The image that was offered.
-    pub image_id: Option<i64>,
-    /// Whether it was sent compressed.
-    pub packed: bool,
-    /// How it stands.
-    pub state: AttemptState,
-}
-
-/// How often a device took all bytes of a release's image without any change since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deliveries {
-    /// The release.
-    pub release_id: i64,
-    /// What the image is for.
-    pub part: Part,
-    /// How often.
-    pub count: u32,
+    /// The device, and its tally after that; `None` where the device is gone.
+    pub tally: Option<(i64, Tally)>,
 }
 
 #[derive(FromRow)]
@@ -102,6 +84,8 @@ struct LastRow {
     version: String,
     image_id: Option<i64>,
     packed: bool,
+    from_version: Option<String>,
+    from_md5: Option<String>,
     state: String,
 }
 
@@ -144,8 +128,8 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
-                                   image_id, part, packed)
-             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8)
+                                   image_id, part, packed, from_version, from_md5)
+             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10)
              RETURNING id",
         )
         .bind(offer.device_id)
@@ -156,6 +140,8 @@ impl Store {
         .bind(offer.image_id)
         .bind(offer.part.word())
         .bind(offer.packed)
+        .bind(offer.from_version)
+        .bind(offer.from_md5.map(|md5| md5.to_string()))
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")
@@ -175,7 +161,9 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "UPDATE attempts
-                SET state = CASE WHEN state = 'offered' THEN $2 ELSE state END,
+                SET state = CASE WHEN state = 'offered'
+                                   OR (state = 'aborted' AND $2 = 'delivered')
+                                 THEN $2 ELSE state END,
                     ended_at = $3, bytes = $4, millis = $5
               WHERE id = $1",
         )
@@ -194,59 +182,34 @@ impl Store {
         .bind(signed(ended.bytes))
         .execute(&mut *transaction)
         .await?;
+        if let Some((device_id, tally)) = &ended.tally {
+            write_tally(&mut transaction, *device_id, tally).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
 
-    /// Records what the next check-in showed. `changed`: the device runs something else now, so
-    /// its earlier deliveries no longer count towards the loop stop.
+    /// Records what the next check-in showed of an attempt, with the device's tally after that.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn settle_attempt(
         &self,
-        device_id: i64,
-        settled: Option<(i64, AttemptState)>,
-        changed: bool,
+        id: i64,
+        state: AttemptState,
+        tally: Option<&(i64, Tally)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
-        if let Some((id, state)) = settled {
-            sqlx::query("UPDATE attempts SET state = $2, settled_at = $3 WHERE id = $1")
-                .bind(id)
-                .bind(state.word())
-                .bind(now)
-                .execute(&mut *transaction)
-                .await?;
+        sqlx::query("UPDATE attempts SET state = $2, settled_at = $3 WHERE id = $1")
+            .bind(id)
+            .bind(state.word())
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        if let Some((device_id, tally)) = tally {
+            write_tally(&mut transaction, *device_id, tally).await?;
         }
-        if changed {
-            // Nothing tells whether a device still has its files.
-            sqlx::query(
-                "UPDATE attempts SET counts = 0
-                  WHERE device_id = $1 AND counts = 1 AND part = 'application'",
-            )
-            .bind(device_id)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
-    /// Lets all deliveries to a device count no longer, and forgets that it did not take gzip.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn lift(&self, device_id: i64) -> Result<(), StoreError> {
-        let mut transaction = self.write.begin().await?;
-        sqlx::query("UPDATE attempts SET counts = 0 WHERE device_id = $1 AND counts = 1")
-            .bind(device_id)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE devices SET gzip = NULL WHERE id = $1 AND gzip = 'failed'")
-            .bind(device_id)
-            .execute(&mut *transaction)
-            .await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -271,7 +234,8 @@ impl Store {
     /// Where the database fails.
     pub async fn last_attempts(&self) -> Result<HashMap<i64, LastAttempt>, StoreError> {
         let rows: Vec<LastRow> = sqlx::query_as(
-            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id, a.packed, a.state
+            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id, a.packed,
+                    a.from_version, a.from_md5, a.state
                FROM attempts a
                JOIN (SELECT device_id, max(id) AS id FROM attempts
                       WHERE part = 'application' GROUP BY device_id) l
@@ -280,35 +244,19 @@ impl Store {
         .fetch_all(&self.read)
         .await?;
         let last = |row: LastRow| {
-            let state = state(&row.state)?;
-            let LastRow { id, device_id, release_id, version, image_id, packed, .. } = row;
-            Ok((device_id, LastAttempt { id, release_id, version, image_id, packed, state }))
+            let attempt = LastAttempt {
+                id: row.id,
+                release_id: row.release_id,
+                state: state(&row.state)?,
+                version: row.version,
+                image_id: row.image_id,
+                packed: row.packed,
+                from_version: row.from_version,
+                from_md5: row.from_md5.and_then(|text| text.parse().ok()),
+            };
+            Ok((row.device_id, attempt))
         };
         rows.into_iter().map(last).collect()
-    }
-
-    /// How often each device took all bytes of which release without any change since: the counts
-    /// of the loop stop. A transfer that broke after the last byte counts too.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn deliveries(&self) -> Result<HashMap<i64, Vec<Deliveries>>, StoreError> {
-        let rows: Vec<(i64, i64, String, i64)> = sqlx::query_as(
-            "SELECT device_id, release_id, part, count(*)
-               FROM attempts
-              WHERE counts = 1 AND release_id IS NOT NULL
-                AND (state IN ('delivered', 'not_taken')
-                     OR (state = 'aborted' AND bytes >= size))
-              GROUP BY device_id, release_id, part",
-        )
-        .fetch_all(&self.read)
-        .await?;
-        let mut deliveries: HashMap<i64, Vec<Deliveries>> = HashMap::new();
-        for (device_id, release_id, word, count) in rows {
-            let (part, count) = (part(&word)?, u32::try_from(count).unwrap_or(u32::MAX));
-            deliveries.entry(device_id).or_default().push(Deliveries { release_id, part, count });
-        }
-        Ok(deliveries)
     }
 
     /// The latest attempts of a device, newest first.

@@ -116,8 +116,8 @@ impl Store {
         sqlx::query(
             "DELETE FROM attempts
               WHERE offered_at < $1
-                AND (counts = 0
-                     OR (state NOT IN ('delivered', 'not_taken') AND bytes < size))",
+                AND id NOT IN (SELECT max(id) FROM attempts
+                                WHERE part = 'application' GROUP BY device_id)",
         )
         .bind(before)
         .execute(&mut *transaction)

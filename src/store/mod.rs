@@ -15,6 +15,7 @@ mod platforms;
 mod releases;
 mod sessions;
 mod settings;
+mod tallies;
 mod tokens;
 mod users;
 
@@ -25,7 +26,7 @@ use sqlx::ConnectOptions;
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use attempts::{Deliveries, EndedAttempt, LastAttempt, NewOffer};
+pub use attempts::{EndedAttempt, NewOffer};
 pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
 pub use devices::{DeviceFilter, DeviceSort, NewDevice};
 pub use error::StoreError;

@@ -1,9 +1,9 @@
-//! What counts as a download, what an attempt comes to, and the loop stop.
+//! What counts as a download, and what an attempt comes to.
 
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 
-use crate::support::{CHASE, FakeDevice, Firmware, Released, TestApp, mac};
+use crate::support::{CHASE, FakeDevice, Firmware, Released, TestApp};
 
 const OLD: &str = "/update?dev=chase&ver=v1.0.1";
 const NEW: &str = "/update?dev=chase&ver=v1.0.2";
@@ -69,106 +69,6 @@ async fn a_reset_after_the_last_byte_is_no_completed_download() {
 }
 
 #[tokio::test]
-async fn after_two_completed_downloads_without_change_the_release_is_stopped() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for _ in 0..2 {
-        device.asks(&app, OLD).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    for _ in 0..3 {
-        device.asks(&app, OLD).await.is_not_modified();
-    }
-    let told = app.told(Kind::Stopped).await;
-    assert!(told.len() == 1 && told[0].contains("2 times"), "{told:?}");
-    assert_eq!(app.told(Kind::NotTaken).await.len(), 2);
-    assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::NotTaken);
-    let explained = app.app.explain(mac(CHASE)).unwrap();
-    assert_eq!((explained.decision.code(), explained.status), ("stopped", 304));
-    assert_eq!(app.device(CHASE).await.unwrap().outcome.unwrap().code, "stopped");
-}
-
-#[tokio::test]
-async fn the_stop_holds_over_a_restart_and_is_lifted_by_a_person() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for _ in 0..2 {
-        device.asks(&app, OLD).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    let app = app.restarted().await;
-    device.asks(&app, OLD).await.is_not_modified();
-    let app = app.restarted().await;
-    device.asks(&app, OLD).await.is_not_modified();
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
-    assert_eq!(app.told(Kind::Lifted).await.len(), 1);
-    let app = app.restarted().await;
-    for _ in 0..2 {
-        device.asks(&app, OLD).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    device.asks(&app, OLD).await.is_not_modified();
-}
-
-#[tokio::test]
-async fn a_new_release_is_offered_in_spite_of_the_stop_of_the_old_one() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for _ in 0..2 {
-        device.asks(&app, OLD).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    device.asks(&app, OLD).await.is_not_modified();
-    let newer = app.release("chase", "v1.0.3", Firmware::esp8266().of("chase", "v1.0.3")).await;
-    device.asks(&app, OLD).await.is_firmware(&newer.bytes);
-}
-
-#[tokio::test]
-async fn a_device_that_changed_in_between_is_not_going_round_in_circles() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for version in ["v1.0.0", "v1.0.1", "v0.9.0", "v0.9.1"] {
-        let answer = device.polls(&app, "chase", version).await;
-        answer.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    assert_eq!(app.told(Kind::Stopped).await, <[&str; 0]>::default());
-}
-
-// T31: a release whose sketch reports another version than it was published as.
-#[tokio::test]
-async fn a_release_that_never_reports_its_version_ends_in_the_stop() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE).with_md5("00000000000000000000000000000001");
-    device.asks(&app, OLD).await.is_firmware(&released.bytes);
-    app.until_attempt(CHASE, AttemptState::Delivered).await;
-    let flashed = FakeDevice::esp8266(CHASE).with_md5("00000000000000000000000000000002");
-    let mut offers = 1;
-    for _ in 0..6 {
-        if flashed.asks(&app, OLD).await.status == 304 {
-            break;
-        }
-        offers += 1;
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    assert!(offers <= 3, "{offers} offers");
-    flashed.asks(&app, OLD).await.is_not_modified();
-}
-
-#[tokio::test]
-async fn files_by_their_address_are_attempts_too() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for target in ["/chase_1_0_2.bin", "/chase/chase_1_0_2.bin"] {
-        device.asks(&app, target).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    assert_eq!(app.counters(&released).await.downloads, 2);
-    device.asks(&app, "/chase_1_0_2.bin").await.is_not_modified();
-    assert_eq!(app.told(Kind::Stopped).await.len(), 1);
-}
-
-#[tokio::test]
 async fn an_unchanged_304_makes_no_event_but_is_seen() {
     let (app, _) = stocked(0).await;
     let device = FakeDevice::esp8266(CHASE);
@@ -186,50 +86,6 @@ async fn an_unchanged_304_makes_no_event_but_is_seen() {
     let app = app.restarted().await;
     let seen = app.device(CHASE).await.unwrap();
     assert_eq!((seen.checkins, seen.last_seen), (6, Some(app.app.now())));
-}
-
-#[tokio::test]
-async fn a_device_that_takes_all_and_resets_is_stopped_too() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for attempts in 1..=2 {
-        let (_, mut client) = device.begins(&app, OLD).await;
-        client.read_exactly(released.size()).await;
-        client.reset();
-        app.until_attempt(CHASE, AttemptState::Aborted).await;
-        assert_eq!(app.attempts(CHASE).await.len(), attempts);
-    }
-    device.asks(&app, OLD).await.is_not_modified();
-    assert_eq!(app.counters(&released).await.downloads, 0, "none was completed");
-    let app = app.restarted().await;
-    device.asks(&app, OLD).await.is_not_modified();
-}
-
-#[tokio::test]
-async fn a_digest_that_is_missing_now_and_then_does_not_lift_the_stop() {
-    let (app, released) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for md5 in ["a56f8ef78a0bebd812f62067daf1408a", ""] {
-        let device = device.clone().with_md5(md5);
-        device.asks(&app, OLD).await.is_firmware(&released.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    device.asks(&app, OLD).await.is_not_modified();
-}
-
-#[tokio::test]
-async fn the_release_that_replaces_a_deleted_one_is_offered() {
-    let (app, broken) = stocked(0).await;
-    let device = FakeDevice::esp8266(CHASE);
-    for _ in 0..2 {
-        device.asks(&app, OLD).await.is_firmware(&broken.bytes);
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-    }
-    device.asks(&app, OLD).await.is_not_modified();
-    app.app.delete_release(broken.id(), "test").await.unwrap();
-    let sketch = Firmware::esp8266().of("chase", "v1.0.3");
-    let mended = app.release("chase", "v1.0.3", sketch).await;
-    device.asks(&app, OLD).await.is_firmware(&mended.bytes);
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ mod hardening;
 mod http_layer;
 mod interrupted;
 mod kstobbe;
+mod loops;
 mod nginx;
 mod proxied;
 mod store;

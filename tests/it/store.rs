@@ -8,10 +8,11 @@ use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
 use espalier::domain::release::{Image, Part, ReleaseState};
 use espalier::domain::report::{Mode, Report};
+use espalier::domain::tally::{Hold, Tally};
 use espalier::domain::version::FirmwareVersion;
 use espalier::store::{
-    Batch, Deliveries, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice,
-    NewDraft, NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
+    Batch, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice, NewDraft,
+    NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
 };
 
 use crate::support::{CHASE, MARSHALL, SKYE, mac};
@@ -45,10 +46,6 @@ fn image(number: u8) -> Image {
         appended_sha256: Some(Sha256([number + 100; 32])),
         file_name: format!("{number} “grün”.bin"),
     }
-}
-
-fn delivered(release_id: i64, count: u32) -> Deliveries {
-    Deliveries { release_id, part: Part::Application, count }
 }
 
 async fn draft(store: &Store, number: u8) -> i64 {
@@ -454,6 +451,8 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         image_id: 1,
         part: Part::Application,
         packed: false,
+        from_version: Some("v0"),
+        from_md5: Some(Md5([3; 16])),
         size: 1001,
         now: NOW,
     };
@@ -462,7 +461,8 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
 
 async fn transfer(store: &Store, id: i64, release_id: i64, completed: bool, bytes: u64) {
     let (millis, now, counted) = (12, NOW + 5, true);
-    let ended = EndedAttempt { id, release_id, completed, counted, bytes, millis, now };
+    let tally = None;
+    let ended = EndedAttempt { id, release_id, completed, counted, bytes, millis, now, tally };
     store.record_transfer(ended).await.unwrap();
 }
 
@@ -488,27 +488,41 @@ async fn offers_and_transfers_are_counted() {
 }
 
 #[tokio::test]
-async fn deliveries_without_change_add_up_until_the_device_changes() {
+async fn tallies_are_kept_until_they_are_lifted() {
     let (store, device, release) = with_attempts().await;
-    let counts = async || store.deliveries().await.unwrap().remove(&device).unwrap_or_default();
-    assert_eq!(counts().await, []);
-    for deliveries in 1..=2 {
-        let id = offer(&store, device, release).await;
-        end(&store, id, release, true).await;
-        let not_taken = Some((id, AttemptState::NotTaken));
-        store.settle_attempt(device, not_taken, false, NOW).await.unwrap();
-        assert_eq!(counts().await, [delivered(release, deliveries)]);
-        let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
-        assert_eq!((last.id, last.state), (id, AttemptState::NotTaken));
-    }
+    let own = async || store.tallies().await.unwrap().remove(&device).unwrap_or_default();
+    assert_eq!(own().await, []);
+    let mut tally = Tally { delivered: 2, ..Tally::new(release, Part::Application) };
+    store.save_tally(device, &tally).await.unwrap();
+    let files = Tally { retry_at: Some(NOW), ..Tally::new(release, Part::FileSystem) };
+    store.save_tally(device, &files).await.unwrap();
+    let id = offer(&store, device, release).await;
+    tally.hold(Hold::RolledBack);
+    let settled = Some((device, tally));
+    store.settle_attempt(id, AttemptState::RolledBack, settled.as_ref(), NOW).await.unwrap();
+    assert_eq!(own().await, [tally, files]);
+    assert_eq!(store.held(release).await.unwrap(), 1);
+    let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+    assert_eq!((last.id, last.state), (id, AttemptState::RolledBack));
+    assert_eq!((last.from_version.as_deref(), last.from_md5), (Some("v0"), Some(Md5([3; 16]))));
+    assert_eq!(store.lift_release(release).await.unwrap(), [mac(CHASE)]);
+    assert_eq!(own().await, []);
+    store.save_tally(device, &files).await.unwrap();
+    store.lift(device).await.unwrap();
+    assert_eq!(own().await, []);
+    store.save_tally(device, &Tally::new(999, Part::Application)).await.unwrap();
+    assert_eq!(own().await, [], "a release that is gone needs no tally");
+}
+
+#[tokio::test]
+async fn a_transfer_that_ends_well_after_all_is_delivered() {
+    let (store, device, release) = with_attempts().await;
     let id = offer(&store, device, release).await;
     end(&store, id, release, false).await;
-    assert_eq!(counts().await, [delivered(release, 2)], "an aborted one does not count");
-    let id = offer(&store, device, release).await;
-    transfer(&store, id, release, false, 1001).await;
-    assert_eq!(counts().await, [delivered(release, 3)], "one that broke after the last byte does");
-    store.settle_attempt(device, None, true, NOW).await.unwrap();
-    assert_eq!(counts().await, []);
+    end(&store, id, release, true).await;
+    assert_eq!(store.attempts(device, 1).await.unwrap()[0].state, AttemptState::Delivered);
+    end(&store, id, release, false).await;
+    assert_eq!(store.attempts(device, 1).await.unwrap()[0].state, AttemptState::Delivered);
 }
 
 #[tokio::test]
@@ -525,8 +539,7 @@ async fn a_number_is_never_given_twice() {
 async fn a_check_in_that_came_first_is_not_overwritten_by_the_end_of_the_transfer() {
     let (store, device, release) = with_attempts().await;
     let id = offer(&store, device, release).await;
-    let confirmed = Some((id, AttemptState::Confirmed));
-    store.settle_attempt(device, confirmed, true, NOW).await.unwrap();
+    store.settle_attempt(id, AttemptState::Confirmed, None, NOW).await.unwrap();
     end(&store, id, release, true).await;
     assert_eq!(store.attempts(device, 1).await.unwrap()[0].state, AttemptState::Confirmed);
 }
@@ -583,11 +596,10 @@ async fn events_are_filtered_and_paged() {
 }
 
 #[tokio::test]
-async fn what_is_old_is_purged_but_not_what_the_loop_stop_needs() {
+async fn what_is_old_is_purged_but_not_a_devices_last_attempt() {
     let (store, device, release) = with_attempts().await;
     let first = offer(&store, device, release).await;
     end(&store, first, release, true).await;
-    store.settle_attempt(device, None, true, NOW).await.unwrap();
     let second = offer(&store, device, release).await;
     end(&store, second, release, true).await;
     let batch = Batch {

@@ -185,7 +185,7 @@ async fn a_device_that_runs_in_circles_is_held_until_a_person_says_try_again() {
     assert_eq!(server.poll(MAC, "chase", "v1.0.0").await, 304);
     let path = format!("/api/v1/devices/{MAC}");
     let device = server.get(&path).await.is(200).json();
-    assert_eq!(device["hold"]["code"], "stopped");
+    assert_eq!(device["hold"]["code"], "retry_later");
     let attempt = &device["last_attempt"];
     assert_eq!((&attempt["release"], &attempt["version"]), (&json!(id), &json!("v1.2.0")));
     assert_eq!(attempt["state"], "not_taken");

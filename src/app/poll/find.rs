@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Finding, Poll, Wanted};
+use super::{Finding, Poll, Settlement, Wanted};
 use crate::app::fleet::Live;
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
+use crate::domain::attempt::{Settled, Shown, settle};
 use crate::domain::device::AttemptState;
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
+use crate::domain::tally::{Hold, Patience, Tally};
 use crate::domain::update::{
     Ask, Asked, Choice, NoTrace, Running, Situation, Standing, admits_anyone, decide,
 };
@@ -26,21 +28,45 @@ pub(in crate::app) struct View<'a> {
     standing: Standing<'a>,
     on_offer: Option<&'a OnOffer>,
     choice: Choice<'a>,
-    deliveries: u32,
+    tally: Option<Tally>,
+    flights: u32,
     updated_here: bool,
 }
 
+/// What is known of a device at this moment.
+pub(in crate::app) struct Known<'a> {
+    pub(in crate::app) live: &'a Live,
+    /// Beyond what it says.
+    pub(in crate::app) learnt: Learnt,
+    /// What this check-in shows of its last attempt.
+    pub(in crate::app) settlement: Option<Settlement>,
+}
+
+impl Known<'_> {
+    /// The tally of an image.
+    fn tally(&self, release_id: i64, part: Part) -> Option<Tally> {
+        let shown = self.settlement.and_then(|settlement| settlement.tally);
+        let shown = shown.map(|(_, tally)| tally);
+        let same = |tally: &Tally| tally.release_id == release_id && tally.part == part;
+        shown.filter(same).or_else(|| self.live.tally(release_id, part).copied())
+    }
+
+    /// Downloads of an image that are under way.
+    fn flights(&self, release_id: i64, part: Part) -> u32 {
+        let own = self.live.flights().filter(|flight| flight.is_of(release_id, part));
+        u32::try_from(own.count()).unwrap_or(u32::MAX)
+    }
+}
+
 impl<'a> View<'a> {
-    /// What a device that says this is judged by. `learnt`: what is known of it now; `changed`:
-    /// it runs something else than before.
+    /// What a device that says this is judged by.
     pub(in crate::app) fn new(
         report: &'a Report,
         wanted: &'a Wanted,
-        live: &Live,
-        learnt: Learnt,
-        changed: bool,
+        known: &Known<'_>,
         shelf: &'a Shelf,
     ) -> Self {
+        let Known { live, learnt, .. } = *known;
         let own = live.platform_id.and_then(|id| shelf.platform_by_id(id));
         let (ask, platform, on_offer) = match (wanted, report.dev.as_deref()) {
             (Wanted::File(files), _) => {
@@ -60,8 +86,6 @@ impl<'a> View<'a> {
             on_offer.choose(part, report.family, learnt.known_chip())
         });
         let release_id = if let Choice::One(release) = choice { Some(release.id) } else { None };
-        let counts = part == Part::FileSystem || !changed;
-        let deliveries = release_id.filter(|_| counts).map(|id| live.deliveries_of(id, part));
         let attempt = live.attempt.as_deref();
         let confirmed = attempt.filter(|attempt| attempt.state == AttemptState::Confirmed);
         Self {
@@ -78,14 +102,19 @@ impl<'a> View<'a> {
             },
             on_offer,
             choice,
-            deliveries: deliveries.unwrap_or(0),
+            tally: release_id.and_then(|id| known.tally(id, part)),
+            flights: release_id.map_or(0, |id| known.flights(id, part)),
             updated_here: release_id.is_some()
                 && confirmed.is_some_and(|attempt| attempt.release_id == release_id),
         }
     }
 
     /// The situation for the decision.
-    pub(in crate::app) fn situation(&self) -> Situation<'_> {
+    pub(in crate::app) fn situation<'s>(
+        &'s self,
+        patience: &'s Patience,
+        now: Timestamp,
+    ) -> Situation<'s> {
         Situation {
             ask: self.ask,
             report: self.report,
@@ -98,7 +127,10 @@ impl<'a> View<'a> {
                 flash_mode: running.flash_mode,
             }),
             choice: self.choice,
-            deliveries: self.deliveries,
+            tally: self.tally.as_ref(),
+            flights: self.flights,
+            patience,
+            now,
             updated_here: self.updated_here,
         }
     }
@@ -133,6 +165,7 @@ pub(super) fn find<'a>(
     poll: &'a Poll,
     live: &Live,
     shelf: &'a Shelf,
+    patience: &Patience,
     now: Timestamp,
 ) -> Finding<'a> {
     let report = &poll.report;
@@ -141,10 +174,12 @@ pub(super) fn find<'a>(
     let earlier = live.report.as_ref().filter(|_| comparable);
     let changed = earlier.is_some_and(|earlier| report.runs_other_than(earlier));
     let running = shelf.running(report);
-    let settled = settle(poll, live, running.map(|running| &running.release), changed);
-    let taken = settled.filter(|(_, state)| *state == AttemptState::Confirmed);
+    let own = running.map(|running| &running.release);
+    let settlement = settlement(poll, live, own, changed, patience, now);
+    let settled = settlement.map(|settlement| settlement.settled);
+    let taken = settled.filter(|settled| *settled == Settled::Confirmed);
     let taken = taken.and(live.attempt.as_ref()).and_then(|attempt| attempt.image_id);
-    let image = running.map(|running| &running.release).or_else(|| shelf.image(taken?));
+    let image = own.or_else(|| shelf.image(taken?));
     let first = live.learnt.running_since.is_none() && comparable;
     let evidence = Evidence {
         image: image.map(|release| &release.image),
@@ -153,60 +188,64 @@ pub(super) fn find<'a>(
         changed: (changed || first).then_some(now),
     };
     let learnt = live.learnt.after(report.family, &evidence);
-    let view = View::new(report, &poll.wanted, live, learnt, changed, shelf);
-    let situation = view.situation();
+    let known = Known { live, learnt, settlement };
+    let view = View::new(report, &poll.wanted, &known, shelf);
+    let situation = view.situation(patience, now);
     Finding {
         decision: decide(&situation, &mut NoTrace),
         admit: admits_anyone(&situation),
         device_id: live.id,
         platform: view.platform,
         release: view.release(),
-        settled,
-        changed: changed && live.deliveries.iter().any(|own| own.part == Part::Application),
+        settled: settlement,
         learnt,
         unrecognised: running.is_none() && report.sketch_md5.is_some(),
     }
 }
 
-/// What this check-in says about the last attempt, if that is still open.
-fn settle(
+/// What this check-in says about the last attempt, with the tally after that.
+fn settlement(
     poll: &Poll,
     live: &Live,
     running: Option<&Arc<Published>>,
     changed: bool,
-) -> Option<(i64, AttemptState)> {
-    let attempt = live.attempt.as_ref()?;
-    let open = matches!(
-        attempt.state,
-        AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted
-    );
-    if !open || poll.only_looks || poll.report.mode != Mode::Sketch {
+    patience: &Patience,
+    now: Timestamp,
+) -> Option<Settlement> {
+    let attempt = live.attempt.as_deref()?;
+    let report = &poll.report;
+    if poll.only_looks || report.mode != Mode::Sketch {
         return None;
     }
-    let confirmed = match poll.report.version.as_deref() {
+    let shown = Shown {
+        version: report.version.as_deref(),
+        md5: report.sketch_md5,
+        running: running.map(|release| (release.id, release.image.id)),
         // What it ran before is unknown where a crash lost it.
-        Some(reported) => {
-            let other = changed || live.report.is_none();
-            other && FirmwareVersion::read(reported) == FirmwareVersion::read(&attempt.version)
+        changed: changed || live.report.is_none(),
+    };
+    let settled = settle(attempt, &shown)?;
+    let tally = attempt.release_id.map(|release_id| {
+        let own = live.tally(release_id, Part::Application).copied();
+        let mut tally = own.unwrap_or(Tally::new(release_id, Part::Application));
+        match settled {
+            Settled::NotTaken => tally.not_taken(patience, now),
+            Settled::RolledBack => tally.hold(Hold::RolledBack),
+            Settled::ReportsOther => tally.hold(Hold::ReportsOther),
+            Settled::Confirmed | Settled::Overtaken => {}
         }
-        None => attempt.release_id.is_some() && running.map(|r| r.id) == attempt.release_id,
-    };
-    let state = match attempt.state {
-        _ if confirmed => AttemptState::Confirmed,
-        AttemptState::Delivered if changed => AttemptState::Overtaken,
-        AttemptState::Delivered => AttemptState::NotTaken,
-        _ => return None,
-    };
-    Some((attempt.id, state))
+        (live.id, tally)
+    });
+    Some(Settlement { attempt_id: attempt.id, settled, tally })
 }
 
 /// How the device took a compressed image, if this check-in shows it. An old boot loader ends the
 /// transfer after the first bytes (-106).
-fn gzip_tried(poll: &Poll, live: &Live, settled: Option<(i64, AttemptState)>) -> Option<GzipTried> {
+fn gzip_tried(poll: &Poll, live: &Live, settled: Option<Settled>) -> Option<GzipTried> {
     let attempt = live.attempt.as_ref().filter(|attempt| attempt.packed)?;
     match settled {
-        Some((_, AttemptState::Confirmed)) => Some(GzipTried::Taken),
-        Some((_, AttemptState::NotTaken)) => Some(GzipTried::Failed),
+        Some(Settled::Confirmed | Settled::ReportsOther) => Some(GzipTried::Taken),
+        Some(Settled::NotTaken) => Some(GzipTried::Failed),
         None if attempt.state == AttemptState::Aborted && poll.report.mode == Mode::Sketch => {
             Some(GzipTried::Failed)
         }

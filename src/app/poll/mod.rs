@@ -11,18 +11,21 @@ use bytes::Bytes;
 use super::fleet::Live;
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
+use super::write_behind::LateWrite;
 use super::{App, PendingAnswer};
 use crate::domain::Timestamp;
+use crate::domain::attempt::Settled;
 use crate::domain::chip::Chip;
-use crate::domain::device::{Approval, AttemptState};
+use crate::domain::device::Approval;
 use crate::domain::digest::Md5;
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
+use crate::domain::tally::{Patience, Tally};
 use crate::domain::update::{Decision, Refusal};
-pub(super) use find::View;
 use find::find;
+pub(super) use find::{Known, View};
 use note::note;
 
 /// A check-in.
@@ -101,6 +104,15 @@ pub(super) enum Look<'a> {
     Decided(Finding<'a>),
 }
 
+/// What becomes of an attempt, and of the tally that it belongs to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settlement {
+    pub(super) attempt_id: i64,
+    pub(super) settled: Settled,
+    /// The device with its tally after that; `None` where the release is gone.
+    pub(super) tally: Option<(i64, Tally)>,
+}
+
 /// A decision with what it needs to be carried out.
 pub(super) struct Finding<'a> {
     pub(super) decision: Decision,
@@ -110,9 +122,7 @@ pub(super) struct Finding<'a> {
     /// The platform is open: approve the device.
     pub(super) admit: bool,
     /// What the check-in says about the last attempt.
-    pub(super) settled: Option<(i64, AttemptState)>,
-    /// The device runs something else than before.
-    pub(super) changed: bool,
+    pub(super) settled: Option<Settlement>,
     /// What is known of it after this check-in.
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
@@ -122,8 +132,7 @@ pub(super) struct Finding<'a> {
 impl Finding<'_> {
     /// Whether something must be durable before the answer leaves.
     fn needs_writing(&self) -> bool {
-        let settles = self.settled.is_some() || self.changed;
-        settles || self.admit || matches!(self.decision, Decision::Offer(_))
+        self.settled.is_some() || self.admit || matches!(self.decision, Decision::Offer(_))
     }
 }
 
@@ -152,8 +161,10 @@ impl App {
                         Err(error) => return self.fault(&error, poll.report.mac),
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
+                            let patience = Patience::default();
                             let stranger = Live::new(0, Approval::Pending, None);
-                            return self.answer(&poll, &find(&poll, &stranger, &shelf, now));
+                            return self
+                                .answer(&poll, &find(&poll, &stranger, &shelf, &patience, now));
                         }
                     }
                 }
@@ -168,10 +179,11 @@ impl App {
         let Some(live) = shard.devices.get(&mac) else {
             return Look::Unknown;
         };
-        if let Some(flight) = live.in_flight.as_ref().filter(|f| !waited && f.is_ending()) {
-            return Look::Ending(Arc::clone(flight));
+        if let Some(flight) = live.flights().find(|flight| !waited && flight.is_ending()) {
+            return Look::Ending(flight);
         }
-        let finding = find(poll, live, shelf, now);
+        let settings = self.0.settings.load();
+        let finding = find(poll, live, shelf, &settings.patience, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, self.is_quiet());
         let is_news = live.report.as_deref() != Some(&poll.report);
@@ -196,9 +208,8 @@ impl App {
     /// What must be durable before the answer leaves, and the answer.
     async fn carry_out(&self, poll: &Poll, finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
-        if finding.settled.is_some() || finding.changed {
-            let (id, settled) = (finding.device_id, finding.settled);
-            self.settle(id, settled, finding.changed, now).await;
+        if let Some(settlement) = finding.settled {
+            self.write(LateWrite::Settled { settlement, at: now }).await;
         }
         if finding.admit
             && let Some(platform) = finding.platform

@@ -3,11 +3,11 @@
 use super::{Finding, Poll};
 use crate::app::fleet::{Live, Shard};
 use crate::domain::Timestamp;
-use crate::domain::device::{Approval, AttemptState, Outcome};
+use crate::domain::attempt::Settled;
+use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
-use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
-use crate::domain::update::{Decision, NoUpdate};
+use crate::domain::update::Decision;
 use crate::store::News;
 
 /// Brings what is known of the device up to date; answers the events this makes.
@@ -30,17 +30,19 @@ pub(super) fn note(
     let new_report = !for_files && live.report.as_deref() != Some(&poll.report);
     let new_learnt = live.learnt != finding.learnt;
     let new_address = live.address != Some(poll.address);
-    if let Some((_, state)) = finding.settled {
-        events.extend(tell_settled(poll, finding, live, state, now));
+    if let Some(settlement) = finding.settled {
+        events.extend(tell_settled(poll, finding, live, settlement.settled, now));
     }
     if (new_outcome || new_report) && live.may_tell(now) {
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
-    if finding.changed {
-        live.deliveries.retain(|own| own.part == Part::FileSystem);
-    }
-    if let (Some(attempt), Some((_, state))) = (&mut live.attempt, finding.settled) {
-        attempt.state = state;
+    if let Some(settlement) = finding.settled {
+        if let Some(attempt) = &mut live.attempt {
+            attempt.state = settlement.settled.state();
+        }
+        if let Some((_, tally)) = settlement.tally {
+            *live.tally_mut(tally.release_id, tally.part) = tally;
+        }
     }
     if new_outcome || new_report || new_address || new_learnt {
         let text = finding.decision.text();
@@ -91,7 +93,7 @@ fn tell(
     }
     match &finding.decision {
         Decision::Refuse(_) => events.push(event(Kind::Refused, finding.decision.text())),
-        Decision::NoUpdate(NoUpdate::Stopped { .. }) => {
+        decision if decision.is_held() => {
             events.push(event(Kind::Stopped, finding.decision.text()));
         }
         decision if decision.is_withheld() => {
@@ -107,20 +109,24 @@ fn tell_settled(
     poll: &Poll,
     finding: &Finding<'_>,
     live: &Live,
-    state: AttemptState,
+    settled: Settled,
     now: Timestamp,
 ) -> Option<Event> {
     let attempt = live.attempt.as_ref()?;
     let (version, mac) = (&attempt.version, poll.report.mac);
-    let (kind, text) = match state {
-        AttemptState::Confirmed => (Kind::Confirmed, format!("Came back with {version}.")),
-        AttemptState::NotTaken => {
-            (Kind::NotTaken, format!("Took {version}, but came back unchanged."))
+    let says = poll.report.version.as_deref().unwrap_or("no version");
+    let (kind, text) = match settled {
+        Settled::Confirmed => (Kind::Confirmed, format!("Came back with {version}.")),
+        Settled::NotTaken => (Kind::NotTaken, format!("Took {version}, but came back unchanged.")),
+        Settled::ReportsOther => {
+            (Kind::NotTaken, format!("Runs exactly the file of {version}, but says {says}."))
         }
-        AttemptState::Overtaken => {
+        Settled::Overtaken => {
             (Kind::Changed, format!("Took {version}, but came back with something else."))
         }
-        AttemptState::Offered | AttemptState::Delivered | AttemptState::Aborted => return None,
+        Settled::RolledBack => {
+            (Kind::RolledBack, format!("Had {version}, and runs its old image again: {says}."))
+        }
     };
     let platform = finding.platform.as_ref().map(|platform| platform.platform.name.as_str());
     let event = Event::new(now, kind, text).of(mac).by(poll.address.to_string());

@@ -116,8 +116,7 @@ fn name_platform(
 /// A name for a new platform, where the file names none that exists: the first that can be one.
 /// The name of the file alone says too little.
 fn new_platform(info: &ImageInfo) -> Option<PlatformName> {
-    let named = info.proposed_names(None).into_iter();
-    named.filter_map(|proposal| proposal.name.parse().ok()).next()
+    info.proposed_names(None).into_iter().find_map(|proposal| proposal.name.parse().ok())
 }
 
 /// The version that was wished for, else the one that the file names.

@@ -1,9 +1,11 @@
 //! What a decision can be, with its stable code and its sentence.
 
 use super::packing::Encoding;
+use crate::domain::Timestamp;
 use crate::domain::chip::{Chip, Family};
 use crate::domain::device::Approval;
 use crate::domain::release::Part;
+use crate::domain::tally::{Hold, Wait};
 
 /// What a device gets, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,12 +88,16 @@ pub enum NoUpdate {
     SignedGzip,
     /// It took these files already; nothing can tell whether it still has them.
     FilesTaken,
-    /// It completed this download too often and came back unchanged.
-    Stopped {
-        /// How often.
-        deliveries: u32,
+    /// The loop breaker waits, or asks a person first.
+    OnHold {
+        /// Why, and until when.
+        wait: Wait,
+        /// The version.
+        version: String,
         /// Whether the device reports which image it runs: then that is the old one.
         old_image: bool,
+        /// When this was decided.
+        now: Timestamp,
     },
 }
 
@@ -145,6 +151,12 @@ impl Decision {
         }
     }
 
+    /// Whether the loop breaker asks a person before the release is offered again.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        matches!(self, Self::NoUpdate(NoUpdate::OnHold { wait: Wait::Hold { .. }, .. }))
+    }
+
     /// Whether a release was there and a person may wonder why it is not given.
     #[must_use]
     pub const fn is_withheld(&self) -> bool {
@@ -162,7 +174,7 @@ impl Decision {
                     | NoUpdate::BelowFloor { .. }
                     | NoUpdate::Unsigned
                     | NoUpdate::SignedGzip
-                    | NoUpdate::Stopped { .. }
+                    | NoUpdate::OnHold { .. }
             )
         )
     }
@@ -188,7 +200,15 @@ impl NoUpdate {
             Self::Unsigned => "unsigned",
             Self::SignedGzip => "signed_gzip",
             Self::FilesTaken => "files_taken",
-            Self::Stopped { .. } => "stopped",
+            Self::OnHold { wait, .. } => match wait {
+                Wait::Hold { hold: Hold::NotTaken, .. } => "stopped",
+                Wait::Hold { hold: Hold::RolledBack, .. } => "rolled_back",
+                Wait::Hold { hold: Hold::ReportsOther, .. } => "reports_other",
+                Wait::Hold { hold: Hold::ByHand, .. } => "held",
+                Wait::Retry(_) => "retry_later",
+                Wait::Broken { .. } => "transfers_broke",
+                Wait::Downloading => "downloading",
+            },
         }
     }
 
@@ -241,16 +261,9 @@ impl NoUpdate {
             Self::FilesTaken => "It took these files already. Nothing tells which files a device \
                 has, so they are not sent twice by themselves."
                 .to_owned(),
-            Self::Stopped { deliveries, old_image: true } => format!(
-                "It downloaded this release {deliveries} times and still runs its old image, so it \
-                 is no longer offered. Installing failed, or it did not restart: look at its \
-                 serial monitor."
-            ),
-            Self::Stopped { deliveries, old_image: false } => format!(
-                "It downloaded this release {deliveries} times and came back with its old version, \
-                 so it is no longer offered. Either installing failed, or the new sketch still \
-                 reports its old version."
-            ),
+            Self::OnHold { wait, version, old_image, now } => {
+                on_hold(*wait, version, *old_image, *now)
+            }
         }
     }
 }
@@ -295,6 +308,51 @@ impl Refusal {
                 "It asked which version there is; nothing is published.".to_owned()
             }
         }
+    }
+}
+
+fn on_hold(wait: Wait, version: &str, old_image: bool, now: Timestamp) -> String {
+    match wait {
+        Wait::Hold { hold: Hold::NotTaken, delivered } if old_image => format!(
+            "It downloaded {version} {delivered} times and still runs another image, so it is no \
+             longer offered. Installing failed, or it did not restart: look at its serial monitor."
+        ),
+        Wait::Hold { hold: Hold::NotTaken, delivered } => format!(
+            "It downloaded {version} {delivered} times and did not come back with it for good, so \
+             it is no longer offered. Either installing failed, or the new sketch still reports \
+             its old version."
+        ),
+        Wait::Hold { hold: Hold::RolledBack, .. } => format!(
+            "It came back with {version}, and then with its old image again: {version} does not \
+             run well on it. It is held until you decide."
+        ),
+        Wait::Hold { hold: Hold::ReportsOther, .. } => format!(
+            "It runs exactly the file published as {version}, but reports another version: the \
+             sketch’s VERSION was not raised. Upload a corrected build."
+        ),
+        Wait::Hold { hold: Hold::ByHand, .. } => {
+            format!("{version} is held back from it by a person.")
+        }
+        Wait::Retry(at) => format!(
+            "It downloaded {version} and came back unchanged; it is tried again in {}.",
+            span(at - now)
+        ),
+        Wait::Broken { aborted, until } => format!(
+            "The download of {version} broke {aborted} times in a day, so it rests for {}. Its \
+             Wi-Fi may be weak.",
+            span(until - now)
+        ),
+        Wait::Downloading => format!("It is downloading {version} already."),
+    }
+}
+
+/// Seconds as a person says them, rounded up.
+fn span(seconds: i64) -> String {
+    let minutes = u64::try_from(seconds).unwrap_or(0).div_ceil(60);
+    match minutes {
+        0 | 1 => "a minute".to_owned(),
+        2..=90 => format!("{minutes} minutes"),
+        _ => format!("{} hours", minutes.div_ceil(60)),
     }
 }
 

@@ -4,12 +4,14 @@
 //! the same one, so they cannot disagree. It is generic over a [`Trace`]: a poll passes [`NoTrace`]
 //! and pays nothing, a page passes a [`Reasons`] and gets the chain in sentences.
 
+use super::Timestamp;
 use super::chip::{Chip, Family};
 use super::device::Approval;
 use super::learnt::Learnt;
 use super::platform::{Admission, GzipPolicy};
 use super::release::{Part, Published};
 use super::report::{Mode, Report};
+use super::tally::{Patience, Tally, Wait};
 use super::version::FirmwareVersion;
 
 mod admit;
@@ -28,9 +30,6 @@ pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_see
 pub use packing::Encoding;
 pub use space::{Room, needed_space, room_for, sectors};
 pub use trace::{NoTrace, Reason, Reasons, Trace};
-
-/// After how many completed downloads without any change a release is no longer offered.
-pub const DELIVERIES_BEFORE_STOP: u32 = 2;
 
 /// What the device asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,8 +97,14 @@ pub struct Situation<'a> {
     pub running: Option<Running<'a>>,
     /// What there is for it: the newest for its chip, or the release whose file it asked for.
     pub choice: Choice<'a>,
-    /// Completed downloads of that image since the device last changed.
-    pub deliveries: u32,
+    /// What it did with that image so far; `None`: nothing.
+    pub tally: Option<&'a Tally>,
+    /// Downloads of that image that are under way.
+    pub flights: u32,
+    /// How much is tried before a person is asked.
+    pub patience: &'a Patience,
+    /// Now.
+    pub now: Timestamp,
     /// Whether the device was seen to take the application of that very release over the air.
     pub updated_here: bool,
 }

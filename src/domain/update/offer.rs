@@ -3,7 +3,7 @@
 use super::decision::{wrong_chip, wrong_family};
 use super::packing::{Encoding, packed_for};
 use super::space::{Room, flash_too_small, kib, room_for};
-use super::{Ask, Choice, DELIVERIES_BEFORE_STOP, Family, NoUpdate, Published, Situation, Trace};
+use super::{Ask, Choice, Family, NoUpdate, Published, Situation, Trace, Wait};
 use crate::domain::version::FirmwareVersion;
 
 /// The application for a device.
@@ -29,12 +29,13 @@ pub(super) fn file_system(
 ) -> Result<Encoding, NoUpdate> {
     let release = chosen(situation, trace)?;
     above_floor(situation, release, trace)?;
-    if situation.deliveries > 0 {
+    if situation.tally.is_some_and(|tally| tally.delivered > 0) {
         trace.note("not_stopped", false, || "It took these files already.".into());
         return Err(NoUpdate::FilesTaken);
     }
     newer_files(situation, release, trace)?;
     flash_size(situation, release, trace)?;
+    not_stopped(situation, release, trace)?;
     Ok(Encoding::Plain)
 }
 
@@ -276,14 +277,19 @@ fn not_stopped(
     release: &Published,
     trace: &mut impl Trace,
 ) -> Result<(), NoUpdate> {
-    let deliveries = situation.deliveries;
-    if deliveries >= DELIVERIES_BEFORE_STOP {
-        trace.note("not_stopped", false, || {
-            format!("It downloaded {} {deliveries} times and came back unchanged.", release.version)
-        });
-        let old_image = situation.report.sketch_md5.is_some();
-        return Err(NoUpdate::Stopped { deliveries, old_image });
-    }
-    trace.note("not_stopped", true, || "No download of it was in vain.".into());
-    Ok(())
+    let Situation { patience, now, flights, .. } = *situation;
+    let allowed = match situation.tally {
+        Some(tally) => tally.allows(flights, patience, now),
+        None if flights >= patience.limit => Err(Wait::Downloading),
+        None => Ok(()),
+    };
+    let Err(wait) = allowed else {
+        trace.note("not_stopped", true, || "No download of it was in vain.".into());
+        return Ok(());
+    };
+    let version = release.version.to_string();
+    let old_image = situation.report.sketch_md5.is_some();
+    let held = NoUpdate::OnHold { wait, version, old_image, now };
+    trace.note("not_stopped", false, || held.text());
+    Err(held)
 }

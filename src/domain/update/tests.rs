@@ -5,6 +5,9 @@ use crate::domain::digest::{Md5, Sha256};
 use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::{Image, Packed};
+use crate::domain::tally::Hold;
+
+const NOW: Timestamp = 1_700_000_000;
 
 /// A situation that owns what it is made of: an approved ESP8266 of platform chase that runs
 /// v1.0.1, where v1.0.2 is published.
@@ -21,7 +24,8 @@ struct Case {
     running: Option<Published>,
     running_mode: Option<u8>,
     on_offer: Vec<Published>,
-    deliveries: u32,
+    tally: Option<Tally>,
+    flights: u32,
     updated_here: bool,
 }
 
@@ -72,7 +76,8 @@ fn usual() -> Case {
         running: None,
         running_mode: None,
         on_offer: vec![release(2, "v1.0.2", Chip::Esp8266)],
-        deliveries: 0,
+        tally: None,
+        flights: 0,
         updated_here: false,
     }
 }
@@ -119,7 +124,10 @@ impl Case {
                 self.report.family,
                 self.learnt.known_chip(),
             ),
-            deliveries: self.deliveries,
+            tally: self.tally.as_ref(),
+            flights: self.flights,
+            patience: &Patience::default(),
+            now: NOW,
             updated_here: self.updated_here,
         };
         let mut reasons = Reasons::default();
@@ -353,11 +361,28 @@ fn tasmota_takes_two_steps() {
 }
 
 #[test]
-fn what_was_delivered_twice_without_any_change_is_not_offered_again() {
-    expect("offer", |case| case.deliveries = 1);
-    expect("stopped", |case| case.deliveries = 2);
+fn the_loop_breaker_has_the_last_word() {
+    let tally = Tally::new(2, Part::Application);
+    for (tally, flights, code) in [
+        (Tally { delivered: 2, ..tally }, 0, "offer"),
+        (Tally { delivered: 3, ..tally }, 0, "stopped"),
+        (Tally { delivered: 2, ..tally }, 1, "downloading"),
+        (Tally { retry_at: Some(NOW + 1), ..tally }, 0, "retry_later"),
+        (Tally { retry_at: Some(NOW), ..tally }, 0, "offer"),
+        (Tally { aborted: 10, aborted_since: NOW, ..tally }, 0, "transfers_broke"),
+        (Tally { hold: Some(Hold::RolledBack), ..tally }, 0, "rolled_back"),
+        (Tally { hold: Some(Hold::ReportsOther), ..tally }, 0, "reports_other"),
+        (Tally { hold: Some(Hold::ByHand), ..tally }, 0, "held"),
+    ] {
+        let decision = expect(code, |case| {
+            case.tally = Some(tally);
+            case.flights = flights;
+        });
+        assert_eq!(decision.is_held(), tally.hold.is_some() || tally.delivered == 3, "{code}");
+    }
+    expect("downloading", |case| case.flights = 3);
     expect("up_to_date", |case| {
-        case.deliveries = 2;
+        case.tally = Some(Tally { delivered: 3, ..tally });
         case.report.version = Some("v1.0.2".into());
     });
 }
@@ -561,7 +586,7 @@ fn files_go_to_those_who_ask_for_files() {
     });
     expect("files_taken", |case| {
         files(case);
-        case.deliveries = 1;
+        case.tally = Some(Tally { delivered: 1, ..Tally::new(5, Part::FileSystem) });
     });
     expect("offer", |case| {
         // The room beside the program is not the room for files.

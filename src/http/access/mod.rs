@@ -24,15 +24,13 @@ pub use identify::{Identity, identified, identify, settle_visit};
 
 use crate::app::Caller;
 use crate::domain::secret::Secret;
+use crate::http::wire::Peer;
 
-/// Put into a request's extensions where it came over TLS, to us or to a trusted proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ViaTls;
-
-/// Whether a request came over TLS, so that its cookies may say `Secure`.
+/// Whether a request came over TLS, to us or to a trusted proxy, so that its cookies may say
+/// `Secure`.
 #[must_use]
 pub fn is_secure(extensions: &Extensions) -> bool {
-    extensions.get::<ViaTls>().is_some()
+    extensions.get::<Peer>().is_some_and(|peer| peer.secure)
 }
 
 /// The address that a request comes from.

@@ -78,6 +78,7 @@ pub const fn attempt(state: &AttemptState) -> Badge {
         AttemptState::Delivered => ("wait", "clock"),
         AttemptState::Confirmed => ("good", "check"),
         AttemptState::Aborted | AttemptState::NotTaken => ("bad", "x"),
+        AttemptState::RolledBack => ("bad", "retry"),
         AttemptState::Overtaken => ("", "arrow"),
     };
     Badge { tone, icon, word: state.label() }
@@ -88,7 +89,10 @@ pub const fn attempt(state: &AttemptState) -> Badge {
 pub const fn steps(state: &AttemptState) -> u8 {
     match state {
         AttemptState::Offered | AttemptState::Aborted => 2,
-        AttemptState::Delivered | AttemptState::NotTaken | AttemptState::Overtaken => 3,
+        AttemptState::Delivered
+        | AttemptState::NotTaken
+        | AttemptState::Overtaken
+        | AttemptState::RolledBack => 3,
         AttemptState::Confirmed => 4,
     }
 }
@@ -115,7 +119,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Offered | Kind::Delivered | Kind::Packed => "download",
         Kind::Aborted | Kind::NotTaken => "x",
         Kind::Confirmed | Kind::Approved => "check",
-        Kind::Stopped => "stop",
+        Kind::Stopped | Kind::RolledBack | Kind::Held => "stop",
         Kind::Lifted => "retry",
         Kind::Ignored | Kind::Withdrawn => "eye-off",
         Kind::DeviceEdited | Kind::PlatformEdited | Kind::ReleaseEdited => "edit",
@@ -166,7 +170,10 @@ pub const fn verdict(decision: &Decision) -> Badge {
             ("good", "check", "up to date")
         }
         Decision::NoUpdate(NoUpdate::NothingPublished) => ("", "clock", "nothing published"),
-        Decision::NoUpdate(NoUpdate::Stopped { .. }) => ("bad", "stop", "stopped"),
+        Decision::NoUpdate(NoUpdate::OnHold { .. }) if decision.is_held() => {
+            ("bad", "stop", "on hold")
+        }
+        Decision::NoUpdate(NoUpdate::OnHold { .. }) => ("wait", "clock", "waits"),
         Decision::NoUpdate(_) => ("warn", "alert", "held back"),
         Decision::Refuse(Refusal::NotApproved(state)) => return approval(state),
         Decision::Refuse(_) => ("bad", "ban", "refused"),
@@ -178,8 +185,8 @@ pub const fn verdict(decision: &Decision) -> Badge {
 #[must_use]
 pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
-        (_, "stopped") => "bad",
-        (_, "not_approved") => "wait",
+        (_, "stopped" | "rolled_back" | "reports_other" | "held") => "bad",
+        (_, "not_approved" | "downloading") => "wait",
         (_, "up_to_date" | "identical" | "offer" | "describe") => "good",
         (_, "ignored") | (304, "nothing_published") => "",
         (200 | 304, _) => "warn",

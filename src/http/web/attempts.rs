@@ -76,6 +76,7 @@ fn transfer(attempt: &Attempt) -> String {
         AttemptState::Confirmed => "; it came back with the new version",
         AttemptState::NotTaken => "; it came back unchanged",
         AttemptState::Overtaken => "; it came back with something else",
+        AttemptState::RolledBack => "; it had the new version, and runs its old image again",
     };
     format!("{amount}{}{comment}.", speed.unwrap_or_default())
 }
@@ -103,6 +104,9 @@ pub(super) fn saw(outcome: &Outcome, tries: &[Try]) -> String {
         }
         AttemptState::Overtaken => {
             format!("200 → {version} was sent whole, but it came back with something else")
+        }
+        AttemptState::RolledBack => {
+            format!("200 → HTTP_UPDATE_OK, but after {version} it runs its old image again")
         }
     }
 }

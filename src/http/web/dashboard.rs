@@ -25,8 +25,11 @@ const SHOWN: u32 = 5;
 const COUNTED: u32 = 500;
 
 /// Decisions that a person should look at, worst first.
-const TROUBLES: [&str; 10] = [
+const TROUBLES: [&str; 13] = [
+    "rolled_back",
     "stopped",
+    "reports_other",
+    "transfers_broke",
     "chip_unknown",
     "identical_but_reports",
     "no_slot",
@@ -183,7 +186,8 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         limit: COUNTED,
         ..DeviceFilter::default()
     };
-    let (tone, icon) = if outcome == "stopped" { ("bad", "stop") } else { ("warn", "alert") };
+    let held = matches!(outcome, "stopped" | "rolled_back" | "reports_other");
+    let (tone, icon) = if held { ("bad", "stop") } else { ("warn", "alert") };
     let item = |device: Device| Attention {
         tone,
         icon,

@@ -37,7 +37,7 @@ struct Show {
     others: Vec<String>,
     verdict: Verdict,
     /// Why the loop stop holds it; empty where it does not.
-    stopped: String,
+    hold: HoldNotice,
     reasons: Vec<Reason>,
     attempts: Vec<Try>,
     runs: RunsView,
@@ -130,6 +130,32 @@ pub(super) async fn find(app: &App, mac: &str) -> Result<Device, PageError> {
     app.store().device(mac).await?.ok_or_else(|| PageError::not_found("device"))
 }
 
+/// What the loop breaker does with the device, and what a person may do about it.
+#[derive(Debug, Default)]
+struct HoldNotice {
+    /// Why nothing is offered; empty where the loop breaker has nothing against it.
+    text: String,
+    /// Whether only a person can end it.
+    held: bool,
+    /// The release that may be held back from it.
+    offered: Option<(i64, String)>,
+}
+
+impl HoldNotice {
+    fn of(explanation: Option<&Explanation>) -> Self {
+        let Some(explanation) = explanation else { return Self::default() };
+        let decision = &explanation.decision;
+        let waits = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
+        let may_be_held = matches!(decision, Decision::Offer(_)) || (waits && !decision.is_held());
+        let release = explanation.release.as_ref().filter(|_| may_be_held);
+        Self {
+            text: if waits { decision.text() } else { String::new() },
+            held: decision.is_held(),
+            offered: release.map(|release| (release.id, release.version.to_string())),
+        }
+    }
+}
+
 /// `GET /devices/{mac}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -139,10 +165,6 @@ pub(super) async fn show(
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
     let explanation = app.explain(device.mac);
-    let stopped = explanation.as_ref().and_then(|explanation| match &explanation.decision {
-        Decision::NoUpdate(reason @ NoUpdate::Stopped { .. }) => Some(reason.text()),
-        _ => None,
-    });
     let filter =
         EventFilter { mac: Some(device.mac), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let platforms = names(&app);
@@ -155,7 +177,7 @@ pub(super) async fn show(
         chips: ChipForm::new(&device, explanation.as_ref()),
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),
-        stopped: stopped.unwrap_or_default(),
+        hold: HoldNotice::of(explanation.as_ref()),
         reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: attempts.into_iter().map(|attempt| Try::new(attempt, &shelf)).collect(),
         said: said(&device),

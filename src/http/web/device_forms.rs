@@ -138,6 +138,25 @@ pub(super) async fn retry(
     Ok(Flash::good(text).go(&format!("/devices/{}", device.mac.hex())))
 }
 
+/// A release that is held back from a device.
+#[derive(Debug, Deserialize)]
+pub(super) struct HeldBack {
+    release: i64,
+}
+
+/// `POST /devices/{mac}/hold`
+pub(super) async fn hold(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Path(mac): Path<String>,
+    Form(held): Form<HeldBack>,
+) -> Result<Response, PageError> {
+    let device = find(&app, &mac).await?;
+    app.hold(device.mac, held.release, &actor).await?;
+    let text = "The release is held back from this device until you say “Try again”.";
+    Ok(Flash::good(text).go(&format!("/devices/{}", device.mac.hex())))
+}
+
 /// A chip that is chosen for a device; empty: unknown again.
 #[derive(Debug, Deserialize)]
 pub(super) struct ChosenChip {

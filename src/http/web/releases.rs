@@ -32,6 +32,8 @@ struct Show {
     /// How many devices report its version.
     running: u64,
     images: Vec<ImageRow>,
+    /// Devices that it is held back from.
+    held: u64,
     /// Devices that get nothing until their chip is known.
     undecided: u64,
     /// Where another image of this version is uploaded.
@@ -91,6 +93,7 @@ pub(super) async fn show(
     let waiting = images::waiting(&app).await?;
     let show = Show {
         images: ImageRow::all(&release, &waiting, reach.as_ref()),
+        held: app.store().held(id).await?,
         undecided: reach.filter(|_| is_newest).map_or(0, |reach| reach.undecided),
         another: images::another(&release),
         newest: newest
@@ -134,6 +137,18 @@ pub(super) async fn withdraw(
 ) -> Result<Response, PageError> {
     let text = "is withdrawn; nobody gets it any more.";
     set(app, actor, id, ReleaseState::Withdrawn, text).await
+}
+
+/// `POST /releases/{id}/lift`
+pub(super) async fn lift(
+    State(app): State<App>,
+    Actor(actor): Actor,
+    Path(id): Path<i64>,
+) -> Result<Response, PageError> {
+    let devices = app.lift_holds(id, &actor).await? as u64;
+    let devices = filters::count(&devices, "device gets", "devices get");
+    let text = format!("All holds are lifted: {devices} it at the next check-in.");
+    Ok(Flash::good(text).go(&format!("/releases/{id}")))
 }
 
 async fn set(

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, Theme, View, inside};
-use crate::app::{App, Error, PendingAnswer, Settings};
+use crate::app::{App, Error, PendingAnswer, Settings, read_spacing, spacing_text};
+use crate::domain::tally::Patience;
 use crate::http::Exposure;
 use crate::http::view::filters;
 
@@ -43,6 +44,9 @@ struct SettingsPage {
     time_zone_fixed: bool,
     retention_days: String,
     pending_limit: String,
+    attempt_limit: String,
+    aborted_limit: String,
+    retry_minutes: String,
     quiet: bool,
     facts: Vec<(&'static str, String)>,
 }
@@ -55,6 +59,9 @@ pub(super) struct Sent {
     retention_days: String,
     pending_answer: String,
     pending_limit: String,
+    attempt_limit: String,
+    aborted_limit: String,
+    retry_minutes: String,
 }
 
 impl Sent {
@@ -65,6 +72,9 @@ impl Sent {
             retention_days: settings.retention_days.to_string(),
             pending_answer: settings.pending_answer.word().to_owned(),
             pending_limit: settings.pending_limit.to_string(),
+            attempt_limit: settings.patience.limit.to_string(),
+            aborted_limit: settings.patience.aborted.to_string(),
+            retry_minutes: spacing_text(&settings.patience.spacing),
         }
     }
 
@@ -84,6 +94,12 @@ impl Sent {
                 .parse()
                 .map_err(|error| format!("Time zone: {error}."))?,
             pending_answer: PendingAnswer::read(&self.pending_answer).unwrap_or_default(),
+            patience: Patience {
+                limit: number(&self.attempt_limit, "“Hold after”")?,
+                aborted: number(&self.aborted_limit, "“Rest after”")?,
+                spacing: read_spacing(&self.retry_minutes)
+                    .map_err(|error| sentence(&error.to_string()))?,
+            },
         })
     }
 
@@ -107,6 +123,9 @@ impl Sent {
             time_zone: self.time_zone,
             retention_days: self.retention_days,
             pending_limit: self.pending_limit,
+            attempt_limit: self.attempt_limit,
+            aborted_limit: self.aborted_limit,
+            retry_minutes: self.retry_minutes,
             page,
             error,
             facts,

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
 use super::address::Address;
-use super::snippets::BEARER;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::parts;
 use super::platforms::names;
+use super::snippets::BEARER;
 use crate::app::App;
 use crate::domain::release::{Release, ReleaseState};
 use crate::http::access::CheckedForm;

@@ -175,7 +175,7 @@ impl RunningView {
 }
 
 fn hold(decision: &Decision) -> Option<Hold> {
-    let held = matches!(decision, Decision::NoUpdate(NoUpdate::Stopped { .. }));
+    let held = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
     held.then(|| Hold { code: decision.code(), text: decision.text() })
 }
 

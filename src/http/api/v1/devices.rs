@@ -149,6 +149,8 @@ pub(super) struct Change {
     verifies: Option<bool>,
     #[serde(default)]
     try_again: bool,
+    #[serde(default, deserialize_with = "present")]
+    hold: Option<i64>,
 }
 
 /// `PATCH /api/v1/devices/{mac}`
@@ -159,7 +161,7 @@ pub(super) async fn change(
     Body(change): Body<Change>,
 ) -> Result<Json<DeviceView>, Problem> {
     let mac = read_mac(&mac)?;
-    let Change { name, approval, platform, chip, verifies, try_again } = change;
+    let Change { name, approval, platform, chip, verifies, try_again, hold } = change;
     let approval = approval.map(|word| {
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
@@ -169,6 +171,9 @@ pub(super) async fn change(
     let device = app.change_device(mac, &change, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;
+    }
+    if let Some(release) = hold {
+        app.hold(mac, release, &actor).await?;
     }
     Ok(Json(DeviceView::of(&app, device).await?))
 }

@@ -190,6 +190,8 @@ pub(super) struct Change {
     chip: Option<String>,
     #[serde(default)]
     accept: Vec<String>,
+    #[serde(default)]
+    lift_holds: bool,
 }
 
 /// `PATCH /api/v1/releases/{id}`
@@ -200,15 +202,20 @@ pub(super) async fn change(
     Segment(id): Segment<i64>,
     Body(change): Body<Change>,
 ) -> Result<Json<ReleaseView>, Problem> {
+    let lift_holds = change.lift_holds;
     let (change, release) = (change.read()?, find(&app, id).await?);
     granted.change(&release, &change)?;
     check(&app, &release, &change)?;
-    Ok(Json(app.change_release(id, &change, &actor).await?.into()))
+    let release = app.change_release(id, &change, &actor).await?;
+    if lift_holds {
+        app.lift_holds(id, &actor).await?;
+    }
+    Ok(Json(release.into()))
 }
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, chip, accept } = self;
+        let Self { state, notes, platform, version, chip, accept, lift_holds: _ } = self;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });

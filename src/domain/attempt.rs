@@ -1,0 +1,202 @@
+//! What the next check-in says about an attempt: nothing else proves anything.
+
+use super::device::AttemptState;
+use super::digest::Md5;
+use super::version::FirmwareVersion;
+
+/// A device's latest attempt to take an application.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAttempt {
+    /// Its number in the database.
+    pub id: i64,
+    /// The release; `None` once it was deleted.
+    pub release_id: Option<i64>,
+    /// The version that was offered.
+    pub version: String,
+    /// The image that was offered.
+    pub image_id: Option<i64>,
+    /// Whether it was sent compressed.
+    pub packed: bool,
+    /// The version that the device reported before.
+    pub from_version: Option<String>,
+    /// The image that it ran before.
+    pub from_md5: Option<Md5>,
+    /// How it stands.
+    pub state: AttemptState,
+}
+
+/// What a check-in shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The version that it reports.
+    pub version: Option<&'a str>,
+    /// The MD5 of the image that it runs.
+    pub md5: Option<Md5>,
+    /// The release and the image that it runs, where that is recognised.
+    pub running: Option<(i64, i64)>,
+    /// Whether it runs something else than at its last check-in, or that is not known.
+    pub changed: bool,
+}
+
+/// What becomes of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It came back with the new version.
+    Confirmed,
+    /// It took the file, which reports another version.
+    ReportsOther,
+    /// It came back unchanged.
+    NotTaken,
+    /// It came back with something else.
+    Overtaken,
+    /// It had come back with the new version, and runs the old one again.
+    RolledBack,
+}
+
+impl Settled {
+    /// The state of the attempt.
+    #[must_use]
+    pub const fn state(self) -> AttemptState {
+        match self {
+            Self::Confirmed => AttemptState::Confirmed,
+            Self::ReportsOther | Self::NotTaken => AttemptState::NotTaken,
+            Self::Overtaken => AttemptState::Overtaken,
+            Self::RolledBack => AttemptState::RolledBack,
+        }
+    }
+}
+
+/// What a check-in says about the latest attempt; `None` where it says nothing new.
+///
+/// | before | the device shows | the attempt is |
+/// |---|---|---|
+/// | open | the offered version, and had not before | confirmed |
+/// | delivered | the offered image, but another version | not taken: reports other |
+/// | delivered | the same as before | not taken |
+/// | delivered | anything else | overtaken |
+/// | confirmed | version and image from before the attempt | rolled back |
+#[must_use]
+pub fn settle(attempt: &LastAttempt, shown: &Shown<'_>) -> Option<Settled> {
+    use AttemptState::{Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken, RolledBack};
+    let has_it = has_offered_version(attempt, shown);
+    let runs_image = attempt.image_id.is_some()
+        && shown.running.map(|(_, image_id)| image_id) == attempt.image_id;
+    match attempt.state {
+        Offered | Delivered | Aborted if has_it && shown.changed => Some(Settled::Confirmed),
+        Delivered if runs_image && !has_it => Some(Settled::ReportsOther),
+        Delivered if !shown.changed => Some(Settled::NotTaken),
+        Delivered => Some(Settled::Overtaken),
+        Confirmed if !has_it && is_back(attempt, shown) => Some(Settled::RolledBack),
+        Offered | Aborted | Confirmed | NotTaken | Overtaken | RolledBack => None,
+    }
+}
+
+/// Whether it has what was offered: by the version it reports, else by the image it runs.
+fn has_offered_version(attempt: &LastAttempt, shown: &Shown<'_>) -> bool {
+    match shown.version {
+        Some(version) => {
+            version == attempt.version
+                || FirmwareVersion::read(version) == FirmwareVersion::read(&attempt.version)
+        }
+        None => {
+            attempt.release_id.is_some()
+                && shown.running.map(|(release_id, _)| release_id) == attempt.release_id
+        }
+    }
+}
+
+/// Whether it runs what it ran before the attempt: a developer's cable brings other images.
+fn is_back(attempt: &LastAttempt, shown: &Shown<'_>) -> bool {
+    match (attempt.from_md5, shown.md5) {
+        (Some(before), Some(now)) => before == now,
+        _ => attempt.from_version.is_some() && attempt.from_version.as_deref() == shown.version,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OLD: Md5 = Md5([1; 16]);
+    const NEW: Md5 = Md5([2; 16]);
+    const OTHER: Md5 = Md5([3; 16]);
+
+    fn attempt(state: AttemptState) -> LastAttempt {
+        LastAttempt {
+            id: 1,
+            release_id: Some(7),
+            version: "v1.0.2".to_owned(),
+            image_id: Some(70),
+            packed: false,
+            from_version: Some("v1.0.1".to_owned()),
+            from_md5: Some(OLD),
+            state,
+        }
+    }
+
+    fn shown(version: &str, md5: Md5, changed: bool) -> Shown<'_> {
+        let running = (md5 == NEW).then_some((7, 70));
+        Shown { version: Some(version), md5: Some(md5), running, changed }
+    }
+
+    #[test]
+    fn every_row_of_the_evidence_table() {
+        use AttemptState::{Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken};
+        for (state, version, md5, changed, expected) in [
+            (Delivered, "v1.0.2", NEW, true, Some(Settled::Confirmed)),
+            (Delivered, "1.0.2", NEW, true, Some(Settled::Confirmed)),
+            (Offered, "v1.0.2", NEW, true, Some(Settled::Confirmed)),
+            (Aborted, "v1.0.2", NEW, true, Some(Settled::Confirmed)),
+            (Delivered, "v1.0.1", NEW, true, Some(Settled::ReportsOther)),
+            (Delivered, "v1.0.1", OLD, false, Some(Settled::NotTaken)),
+            (Delivered, "v1.1.0", OTHER, true, Some(Settled::Overtaken)),
+            (Delivered, "nonsense", OLD, true, Some(Settled::Overtaken)),
+            (Offered, "v1.0.1", OLD, false, None),
+            (Aborted, "v1.0.1", OLD, false, None),
+            (Confirmed, "v1.0.2", NEW, false, None),
+            (Confirmed, "v1.0.1", OLD, true, Some(Settled::RolledBack)),
+            (Confirmed, "v1.0.1", OTHER, true, None),
+            (Confirmed, "v1.1.0", OTHER, true, None),
+            (NotTaken, "v1.0.1", OLD, false, None),
+            (Overtaken, "v1.0.2", NEW, true, None),
+        ] {
+            let settled = settle(&attempt(state), &shown(version, md5, changed));
+            assert_eq!(settled, expected, "{state:?}, {version}, {md5}");
+        }
+    }
+
+    #[test]
+    fn without_digests_the_version_tells() {
+        let plain = |version| Shown { version, md5: None, running: None, changed: true };
+        let delivered = attempt(AttemptState::Delivered);
+        assert_eq!(settle(&delivered, &plain(Some("v1.0.2"))), Some(Settled::Confirmed));
+        let confirmed = attempt(AttemptState::Confirmed);
+        assert_eq!(settle(&confirmed, &plain(Some("v1.0.1"))), Some(Settled::RolledBack));
+        assert_eq!(settle(&confirmed, &plain(Some("v1.0.0"))), None);
+        assert_eq!(settle(&confirmed, &plain(None)), None);
+    }
+
+    #[test]
+    fn without_a_version_the_image_tells() {
+        let silent = |md5| Shown { version: None, ..shown("", md5, true) };
+        let delivered = attempt(AttemptState::Delivered);
+        assert_eq!(settle(&delivered, &silent(NEW)), Some(Settled::Confirmed));
+        assert_eq!(settle(&delivered, &silent(OTHER)), Some(Settled::Overtaken));
+        let confirmed = attempt(AttemptState::Confirmed);
+        assert_eq!(settle(&confirmed, &silent(OLD)), Some(Settled::RolledBack));
+    }
+
+    #[test]
+    fn every_outcome_is_reached_and_has_a_state() {
+        let states: Vec<_> = [
+            Settled::Confirmed,
+            Settled::ReportsOther,
+            Settled::NotTaken,
+            Settled::Overtaken,
+            Settled::RolledBack,
+        ]
+        .map(Settled::state)
+        .into();
+        assert!(states.contains(&AttemptState::RolledBack));
+    }
+}
