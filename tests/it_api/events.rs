@@ -57,6 +57,7 @@ async fn every_list_is_walked_to_its_end_by_its_cursors() {
     }
     // Its events come behind the answers.
     server.app.pack_wanted().await.unwrap();
+    server.app.flush().await.unwrap();
     for (path, count) in [
         ("/api/v1/platforms?limit=2", 5),
         ("/api/v1/devices?platform=p0&limit=2", 4),
