@@ -40,11 +40,16 @@ class Row {
       : `${size(total)} sent, the server is reading the image…`;
   }
 
-  end(tone, sentence, link, label) {
+  end(tone, { sentence, parts = [], url: link }, label) {
     this.bar.remove();
     this.cancel.remove();
     this.said.className = `said tone ${tone}`;
     this.said.textContent = sentence;
+    if (parts.length > 0) {
+      const inside = element("ul", "said inside small muted");
+      inside.append(...parts.map((part) => element("li", "", part)));
+      this.item.append(element("p", "said small", "Its partition table lists:"), inside);
+    }
     if (!link) return;
     const anchor = element("a", "button small", label);
     anchor.href = link;
@@ -107,7 +112,7 @@ async function upload(form, files, list, status) {
     const outcome = cancelled.has(file)
       ? { state: "cancelled", sentence: "Cancelled before it began." }
       : await send(form, file, row);
-    row.end(TONES[outcome.state] ?? "", outcome.sentence, outcome.url, LABELS[outcome.state] ?? "Open");
+    row.end(TONES[outcome.state] ?? "", outcome, LABELS[outcome.state] ?? "Open");
     outcomes.push(outcome);
   }
   const [only] = outcomes;

@@ -107,7 +107,7 @@ fn upload_and_publish(browser: &Browser, file: &std::path::Path, script: Script)
     if script == Script::Runs {
         browser.sends_slowly(100_000_000);
     }
-    browser.sees("ready to publish");
+    browser.sees("Nothing speaks against it");
     browser.sees("Platform chase.");
     browser.sees("v1.0.1");
     browser.sees(&md5(&fs::read(file).expect("the file")));
@@ -209,6 +209,47 @@ fn a_refused_file_says_why_and_leaves_nothing() {
         browser.goes_to("/releases/new");
         browser.does_not_see("Drafts that wait for you");
     }
+}
+
+#[test]
+fn what_is_doubtful_is_published_with_a_second_click() {
+    let server = Server::start();
+    server.form("/platforms", "name=chase&description=&admission=approved");
+    for (script, version) in [(Script::Runs, "v1.0.0"), (Script::Blocked, "v1.1.0")] {
+        let Some(browser) = Browser::open(&server, script) else {
+            return;
+        };
+        let odd = [image("chase", version, 5000), vec![1, 2, 3, 4]].concat();
+        server.upload("odd.bin", &odd, false);
+        browser.goes_to("/releases/new");
+        browser.clicks_on("tbody a.button");
+        browser.sees("1 open question");
+        browser.sees("follow 4 bytes that do not belong to it");
+        browser.clicks_on("button[value=publish]");
+        browser.sees("Not published: 1 question is still open");
+        browser.clicks_on("input[name=accept]");
+        browser.clicks_on("button[value=publish]");
+        browser.sees("the newest: this is what devices get");
+        // The first click was answered with 422.
+        assert!(browser.complaints().iter().all(|one| one.contains("422")));
+    }
+}
+
+#[test]
+fn what_is_damaged_cannot_be_published() {
+    let server = Server::start();
+    let mut damaged = image("chase", "v1.0.0", 5000);
+    damaged[0x1800] ^= 1;
+    server.upload("damaged.bin", &damaged, false);
+    let Some(browser) = Browser::open(&server, Script::Blocked) else {
+        return;
+    };
+    browser.goes_to("/releases/new");
+    browser.clicks_on("tbody a.button");
+    browser.sees("It cannot be published");
+    browser.sees("Its CRC-32 at 0x1014 is wrong.");
+    assert_eq!(browser.elements("button[value=publish]").len(), 0);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 
 #[test]

@@ -296,3 +296,23 @@ async fn what_runs_there_is_told_by_the_image() {
         json!({"release": null, "platform": null, "version": "v1.3.0", "recognised": false});
     assert_eq!((&unknown["running"], &unknown["mismatch"]), (&running, &json!(false)));
 }
+
+#[tokio::test]
+async fn the_page_takes_the_same_words_as_the_api() {
+    let server = approved().await;
+    let path = format!("/api/v1/devices/{MAC}");
+    server.send_raw("GET", "/update?dev=chase&ver=v1.0.0", &esp32(MAC, ""), b"").await.is(304);
+    server.app.flush().await.unwrap();
+    let form = async |what: &str, body: &str| {
+        let kind = [("content-type", "application/x-www-form-urlencoded")];
+        let page = format!("/devices/5ccf7f1ca1a5/{what}");
+        server.send_raw("POST", &page, &kind, body.as_bytes()).await.is(303);
+        server.get(&path).await.is(200).json()
+    };
+    let chip = json!({"name": "ESP32-C6", "from": "person"});
+    assert_eq!(form("chip", "chip=esp32c6").await["chip"], chip);
+    assert_eq!(form("chip", "chip=z80").await["chip"], chip);
+    assert_eq!(form("chip", "chip=").await["chip"], json!(null));
+    assert_eq!(form("verifies", "verifies=yes").await["verifies"], true);
+    assert_eq!(form("verifies", "").await["verifies"], false);
+}

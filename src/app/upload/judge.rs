@@ -6,7 +6,9 @@ use super::{Examined, ReportCard, Wishes};
 use crate::app::{App, Error};
 use crate::domain::image::{Found, ImageInfo, Severity, Warning};
 use crate::domain::names::PlatformName;
-use crate::domain::release::{Proposal, Question, Release, ReleaseState, questions_about_release};
+use crate::domain::release::{
+    Image, Proposal, Question, Release, ReleaseState, questions_about_release,
+};
 use crate::domain::version::FirmwareVersion;
 use crate::store::ReleaseFilter;
 
@@ -78,7 +80,15 @@ pub(super) fn existing(twins: &[Release], card: &ReportCard, wishes: &Wishes) ->
     // Whoever names a platform means that one, even where it does not exist yet.
     let named = wishes.platform.as_deref().is_some_and(|name| !name.trim().is_empty());
     let any = card.platform_id.is_none() && !named;
-    let same = |twin: &&Release| any || twin.platform_id == card.platform_id;
+    // A signed form of what is there unsigned is something else.
+    let image = &card.file.image;
+    let signed =
+        |own: &Image| own.signed || own.packed.as_ref().is_some_and(|packed| packed.signed);
+    let same = |twin: &&Release| {
+        let mut images = twin.images().filter(|own| own.sha256 == image.sha256);
+        (any || twin.platform_id == card.platform_id)
+            && images.any(|own| signed(own) == signed(image))
+    };
     if again { None } else { settled.find(same).cloned() }
 }
 

@@ -144,7 +144,7 @@ impl Question {
     #[must_use]
     pub fn text(&self) -> String {
         match self {
-            Self::Damaged(what) => format!("The file is damaged. {what} Build it again."),
+            Self::Damaged(what) => what.clone(),
             Self::PlatformMissing => "No platform's name was found in the file. Choose the \
                 platform it is for, or create it."
                 .to_owned(),

@@ -5,14 +5,17 @@ use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::card::{Line, PlatformChoice, VersionChoice, lines};
+use super::card::{
+    Banner, ChipOption, Fact, Group, Piece, PlatformChoice, VersionChoice, chip_options, facts,
+    groups, pieces,
+};
 use super::error::{PageError, sentence};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
 use super::releases::find;
 use crate::app::{App, Error, ReportCard, Wishes};
-use crate::domain::image::Source;
-use crate::domain::release::{Question, Release, ReleaseState};
+use crate::domain::image::{Source, Verdict};
+use crate::domain::release::{ChipChoice, Question, Release, ReleaseState};
 use crate::http::view::{filters, words};
 
 /// Radio values that point to the field beside them; no platform or version can have a colon first.
@@ -28,7 +31,10 @@ struct Draft {
     error: String,
     /// The field that was chosen and left empty.
     empty: &'static str,
-    lines: Vec<Line>,
+    verdict: Verdict,
+    banner: Banner,
+    groups: Vec<Group>,
+    chips: Vec<ChipOption>,
     questions: Vec<Question>,
     /// The platforms that the file names.
     platforms: Vec<PlatformChoice>,
@@ -42,7 +48,8 @@ struct Draft {
     passed_over: Vec<VersionChoice>,
     typed_chosen: bool,
     typed: String,
-    facts: Vec<(&'static str, String)>,
+    facts: Vec<Fact>,
+    pieces: Vec<Piece>,
     accepted: Vec<String>,
 }
 
@@ -66,9 +73,13 @@ impl Draft {
             chosen_platform: chosen,
             typed_chosen: !listed && (versions.is_empty() || !version.is_empty()),
             typed: if listed { String::new() } else { version },
-            lines: lines(card),
-            questions: card.questions.clone(),
-            facts: info.map(super::card::facts).unwrap_or_default(),
+            banner: Banner::of(card),
+            groups: groups(card),
+            chips: chip_options(&card.file),
+            questions: asked(card),
+            facts: facts(card),
+            pieces: pieces(card),
+            verdict: card.verdict(),
             accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
             error: String::new(),
             empty: "",
@@ -79,6 +90,11 @@ impl Draft {
             versions,
             passed_over,
         }
+    }
+
+    /// Whether it is damaged, so that it can never be published.
+    fn is_unfit(&self) -> bool {
+        self.verdict == Verdict::Unfit
     }
 
     fn is_chosen(&self, name: &str) -> bool {
@@ -109,6 +125,17 @@ fn proposed(card: &ReportCard) -> String {
     best.map(|proposal| proposal.name).unwrap_or_default()
 }
 
+/// What is open, and what was accepted: its box stays ticked, and can be cleared again.
+fn asked(card: &ReportCard) -> Vec<Question> {
+    if card.verdict() == Verdict::Unfit {
+        let damage = card.questions.iter().filter(|one| matches!(one, Question::Damaged(_)));
+        return damage.cloned().collect();
+    }
+    // To name a new platform in the form is its acceptance.
+    let named = |question: &&Question| !matches!(question, Question::PlatformUnknown(_));
+    card.questions.iter().chain(card.accepted.iter().filter(named)).cloned().collect()
+}
+
 /// The report card of a draft.
 pub(super) async fn show(app: &App, page: Page, draft: Release) -> Result<Response, PageError> {
     let card = app.report_card(draft.id, &Wishes::default()).await?;
@@ -121,6 +148,7 @@ struct Decided {
     publish: bool,
     wishes_platform: Option<String>,
     wishes_version: Option<String>,
+    chip: Option<ChipChoice>,
     notes: Option<String>,
     accept: Vec<String>,
     /// The field that was chosen and left empty.
@@ -169,6 +197,7 @@ impl Decided {
                 Some(TYPED) => value("typed"),
                 other => other.map(str::to_owned),
             },
+            chip: value("chip").and_then(|chip| chip.parse().ok()),
             notes: fields.iter().find(|(key, _)| key == "notes").map(|(_, notes)| notes.clone()),
             accept,
         }
@@ -180,7 +209,7 @@ impl Decided {
             version: self.wishes_version.clone(),
             notes: self.notes.clone(),
             accept: self.accept.clone(),
-            chip: None,
+            chip: self.chip,
             publish: self.publish,
             keep_on_questions: true,
             dry_run: false,

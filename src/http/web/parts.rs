@@ -8,6 +8,8 @@ use axum::http::StatusCode;
 use super::error::{sentence, status};
 use super::upload::{Became, Outcome};
 use crate::app::{Accepted, App, Error, Uploaded, Wishes};
+use crate::domain::image::Partition;
+use crate::http::view::filters;
 
 /// Files that are taken in one form; a browser with the script sends each in a form of its own.
 const FILES: usize = 20;
@@ -138,6 +140,7 @@ async fn wish(wishes: &mut Wishes, mut field: Field<'_>) -> Result<(), Error> {
     match name.as_str() {
         "platform" => wishes.platform = some,
         "version" => wishes.version = some,
+        "chip" => wishes.chip = some.and_then(|chip| chip.parse().ok()),
         "notes" => wishes.notes = some,
         "publish" => wishes.publish = matches!(text.as_str(), "true" | "on" | "yes" | "1"),
         "accept" if wishes.accept.len() < ACCEPTS => wishes.accept.extend(some),
@@ -178,8 +181,21 @@ fn refused(app: &App, name: String, error: &Error, actor: &str) -> Outcome {
     } else {
         sentence(&error.to_string())
     };
-    let (state, url) = (Became::Refused, String::new());
-    Outcome { name, state, sentence: text, url, status: status(error) }
+    let (state, url, parts) = (Became::Refused, String::new(), parts_of(error));
+    Outcome { name, state, sentence: text, parts, url, status: status(error) }
+}
+
+/// What is in a factory image: `app0: app ota_0, 1 280 KiB at 0x10000`.
+fn parts_of(error: &Error) -> Vec<String> {
+    let Error::Unusable(_, Some(merged)) = error else {
+        return Vec::new();
+    };
+    let parts = merged.table.partitions.iter().map(|part| {
+        let Partition { label, purpose, offset, size } = part;
+        let size = filters::thousands(&u64::from(size.div_ceil(1024)));
+        format!("{label}: {purpose}, {size} KiB at {offset:#x}")
+    });
+    parts.collect()
 }
 
 fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
@@ -210,8 +226,9 @@ fn kept(name: String, uploaded: Uploaded, publish: bool) -> Outcome {
         Uploaded::Looked(card) => {
             let text = format!("{} was only looked at.", card.file.image.file_name);
             let (state, url) = (Became::Draft, String::new());
-            return Outcome { name, state, sentence: text, url, status };
+            return Outcome { name, state, sentence: text, parts: Vec::new(), url, status };
         }
     };
-    Outcome { name, state, sentence, url: format!("/releases/{}", release.id), status }
+    let (parts, url) = (Vec::new(), format!("/releases/{}", release.id));
+    Outcome { name, state, sentence, parts, url, status }
 }

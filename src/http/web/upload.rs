@@ -67,6 +67,8 @@ pub(super) struct Outcome {
     pub(super) name: String,
     pub(super) state: Became,
     pub(super) sentence: String,
+    /// The parts of a factory image, which is refused.
+    pub(super) parts: Vec<String>,
     /// The page to go on with; empty where nothing was kept.
     pub(super) url: String,
     #[serde(skip)]
