@@ -288,9 +288,14 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
+        // A report that is not written yet would bring back what is forgotten here.
+        self.flush().await?;
         self.0.store.lift(device.id).await?;
         self.0.fleet.with(mac, |live| {
             live.deliveries.clear();
+            if let Some(attempt) = &mut live.attempt {
+                attempt.packed = false;
+            }
             live.learnt.gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
         });
         let text = "The release is offered again at the next check-in.";

@@ -14,7 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
-use crate::domain::report::Report;
+use crate::domain::report::{Mode, Report};
 use crate::store::{Batch, Deliveries, DeviceFilter, LastAttempt, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
@@ -54,6 +54,8 @@ pub(super) struct Live {
     pub(super) checkins: u64,
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
+    /// The same of its last request for files, where it asks for its program too.
+    pub(super) files_outcome: Box<str>,
     pub(super) attempt: Option<Box<LastAttempt>>,
     /// How often it took all bytes of what without any change since.
     pub(super) deliveries: Vec<Deliveries>,
@@ -78,6 +80,7 @@ impl Live {
             last_seen: 0,
             checkins: 0,
             outcome: Box::default(),
+            files_outcome: Box::default(),
             attempt: None,
             deliveries: Vec::new(),
             learnt: Learnt::default(),
@@ -86,6 +89,12 @@ impl Live {
             events: (0, 0),
             dirty: false,
         }
+    }
+
+    /// What it said when it asked for its program: with a request for files it may state their
+    /// version instead.
+    pub(super) fn program(&self) -> Option<&Report> {
+        self.report.as_deref().filter(|report| report.mode != Mode::FileSystem)
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements

@@ -60,7 +60,7 @@ pub struct LastAttempt {
     pub version: String,
     /// The image that was offered.
     pub image_id: Option<i64>,
-    /// Whether it was sent compressed.
+    /// Whether it was sent compressed, and still tells how the device takes that.
     pub packed: bool,
     /// How it stands.
     pub state: AttemptState,
@@ -271,7 +271,8 @@ impl Store {
     /// Where the database fails.
     pub async fn last_attempts(&self) -> Result<HashMap<i64, LastAttempt>, StoreError> {
         let rows: Vec<LastRow> = sqlx::query_as(
-            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id, a.packed, a.state
+            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id,
+                    a.packed AND a.counts AS packed, a.state
                FROM attempts a
                JOIN (SELECT device_id, max(id) AS id FROM attempts
                       WHERE part = 'application' GROUP BY device_id) l

@@ -10,10 +10,16 @@
 )]
 
 mod autoconnect;
+mod chips;
 mod core_protocol;
+mod digests;
 mod downloads;
 mod esp32;
+mod files;
+mod guards;
+mod gzip;
 mod http_layer;
+mod images;
 mod interrupted;
 mod kstobbe;
 mod store;

@@ -67,7 +67,7 @@ impl<'a> View<'a> {
         Self {
             report,
             platform,
-            running: shelf.running(report),
+            running: shelf.running_on(report, live.platform_id),
             ask,
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
@@ -138,9 +138,9 @@ pub(super) fn find<'a>(
     let report = &poll.report;
     // A request for files may name their version instead of the program's.
     let comparable = report.mode != Mode::FileSystem;
-    let earlier = live.report.as_ref().filter(|_| comparable);
+    let earlier = live.program().filter(|_| comparable);
     let changed = earlier.is_some_and(|earlier| report.runs_other_than(earlier));
-    let running = shelf.running(report);
+    let running = shelf.running_on(report, live.platform_id);
     let settled = settle(poll, live, running.map(|running| &running.release), changed);
     let taken = settled.filter(|(_, state)| *state == AttemptState::Confirmed);
     let taken = taken.and(live.attempt.as_ref()).and_then(|attempt| attempt.image_id);
@@ -186,7 +186,7 @@ fn settle(
     let confirmed = match poll.report.version.as_deref() {
         // What it ran before is unknown where a crash lost it.
         Some(reported) => {
-            let other = changed || live.report.is_none();
+            let other = changed || live.program().is_none();
             other && FirmwareVersion::read(reported) == FirmwareVersion::read(&attempt.version)
         }
         None => attempt.release_id.is_some() && running.map(|r| r.id) == attempt.release_id,

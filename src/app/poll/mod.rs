@@ -169,10 +169,9 @@ impl App {
         let finding = find(poll, live, shelf, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, self.is_quiet());
-        let is_news = live.report.as_deref() != Some(&poll.report);
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
-        if finding.unrecognised && is_news {
+        if finding.unrecognised {
             self.look_closer(&poll.report);
         }
         for event in events {

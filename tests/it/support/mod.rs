@@ -1,6 +1,7 @@
 //! What the tests share: a server, devices, images, and HTTP as raw bytes.
 
 pub mod app;
+pub mod board;
 pub mod catalog;
 pub mod device;
 pub mod form;
@@ -8,6 +9,7 @@ pub mod http;
 pub mod image;
 
 pub use app::{Released, TestApp, mac};
+pub use board::{Board, Came};
 pub use device::FakeDevice;
 pub use form::Form;
 pub use http::{Answer, Client, eventually, exchange};
