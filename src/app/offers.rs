@@ -10,6 +10,7 @@ use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
 use crate::domain::release::{Part, Published};
 use crate::domain::update::Encoding;
 use crate::store::{LastAttempt, NewOffer};
@@ -33,7 +34,7 @@ impl App {
         };
         let bytes = match self.0.blobs.read(sha256, size).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.fault(&error.into(), mac),
+            Err(error) => return self.gone_or_fault(&error.into(), finding, release, mac).await,
         };
         let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
         let platform = platform.unwrap_or_default();
@@ -58,7 +59,7 @@ impl App {
         };
         let attempt_id = match self.0.store.record_offer(offer).await {
             Ok(id) => id,
-            Err(error) => return self.fault(&error.into(), mac),
+            Err(error) => return self.gone_or_fault(&error.into(), finding, release, mac).await,
         };
         let flight = Arc::new(InFlight {
             attempt_id,
@@ -75,6 +76,23 @@ impl App {
         self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);
         Answer::Firmware(firmware)
+    }
+
+    /// What was deleted between decision and offer is no failure: there is no update any more.
+    async fn gone_or_fault(
+        &self,
+        error: &super::Error,
+        finding: &Finding<'_>,
+        release: &Published,
+        mac: MacAddr,
+    ) -> Answer {
+        // Whoever deletes it may not be through yet.
+        let _changed = self.0.changing.lock().await;
+        let device = self.0.fleet.with(mac, |live| live.id);
+        if self.shelf().image(release.image.id).is_none() || device != Some(finding.device_id) {
+            return Answer::NotModified;
+        }
+        self.fault(error, mac)
     }
 
     /// Remembers a download that begins, and tells of it.

@@ -3,7 +3,7 @@
 use espalier::domain::chip::Chip;
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
-use espalier::domain::release::Part;
+use espalier::domain::release::{ChipChoice, Part};
 
 use crate::support::{Board, CHASE, Came, FakeDevice, Firmware, Released, SKYE, TestApp, mac};
 
@@ -256,7 +256,7 @@ async fn files_of_one_chip_are_for_that_chip() {
     let wishes = |chip| espalier::app::Wishes {
         platform: Some("door".to_owned()),
         version: Some("v1.1.0".to_owned()),
-        chip: Some(chip),
+        chip: Some(ChipChoice::One(chip)),
         publish: true,
         ..Default::default()
     };

@@ -22,6 +22,8 @@ mod http_layer;
 mod images;
 mod interrupted;
 mod kstobbe;
+mod migration;
+mod packing;
 mod store;
 mod support;
 mod tasmota;

@@ -148,7 +148,9 @@ impl App {
                 Look::Unknown => {
                     let recorded = Box::pin(self.record_first_contact(&poll, &shelf, now)).await;
                     if let Err(error) = recorded {
-                        return self.fault(&error, poll.report.mac);
+                        let dev = poll.report.dev.as_deref();
+                        let platform = dev.and_then(|dev| shelf.platform(dev));
+                        return self.deleted_or_fault(&error, platform, poll.report.mac).await;
                     }
                     look = self.look(&poll, &shelf, now, false);
                 }
@@ -198,7 +200,7 @@ impl App {
             && let Some(platform) = finding.platform
             && let Err(error) = self.admit(mac, finding.device_id, platform, now).await
         {
-            return self.fault(&error, mac);
+            return self.deleted_or_fault(&error, Some(platform), mac).await;
         }
         match (&finding.decision, finding.release) {
             (Decision::Offer(encoding), Some(release)) => {
@@ -222,6 +224,23 @@ impl App {
             }
             _ => Answer::NotModified,
         }
+    }
+
+    /// A platform that was deleted while it let a device in is no failure: it is unknown now.
+    async fn deleted_or_fault(
+        &self,
+        error: &super::Error,
+        platform: Option<&Arc<ShelfPlatform>>,
+        mac: crate::domain::mac::MacAddr,
+    ) -> Answer {
+        // Whoever deletes it may not be through yet.
+        let _changed = self.0.changing.lock().await;
+        let shelf = self.shelf();
+        if platform.is_some_and(|gone| shelf.platform_by_id(gone.platform.id).is_none()) {
+            let text = words(&Refusal::UnknownPlatform(String::new()));
+            return Answer::Error { status: 400, text };
+        }
+        self.fault(error, mac)
     }
 
     /// A failure of the server's own: logged with its cause, answered without it.

@@ -92,6 +92,11 @@ impl Plan {
         self
     }
 
+    /// The data folder that it will have.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
     /// With a `--catalog` folder that holds these files.
     pub fn with_catalog(self, files: &[(&str, &[u8])]) -> Self {
         let catalog = self.folder.path().join("catalog");
