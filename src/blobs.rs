@@ -158,14 +158,23 @@ impl Blobs {
     /// Where the disk is full or fails.
     pub async fn keep(&self, arrived: &Arrived) -> Result<Kept, BlobError> {
         let kept = Kept(Arc::clone(&self.sweeping).read_owned().await);
+        self.keep_too(&kept, arrived).await?;
+        Ok(kept)
+    }
+
+    /// The same for one more file under a promise that holds already: a second promise would wait
+    /// for a sweep that waits for the first.
+    ///
+    /// # Errors
+    /// Where the disk is full or fails.
+    pub async fn keep_too(&self, _: &Kept, arrived: &Arrived) -> Result<(), BlobError> {
         let (from, to) = (arrived.path.0.clone(), self.path(&arrived.sha256));
         let folder = Arc::clone(&self.folder);
         blocking(move || {
             std::fs::rename(from, to)?;
             sync_folder(&folder)
         })
-        .await?;
-        Ok(kept)
+        .await
     }
 
     /// All bytes of a file, from memory where they are there.

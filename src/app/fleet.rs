@@ -15,7 +15,7 @@ use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
-use crate::domain::report::Report;
+use crate::domain::report::{Mode, Report};
 use crate::domain::tally::Tally;
 use crate::store::{Batch, DeviceFilter, News, Seen, Store};
 
@@ -56,6 +56,8 @@ pub(super) struct Live {
     pub(super) checkins: u64,
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
+    /// The same of its last request for files, where it asks for its program too.
+    pub(super) files_outcome: Box<str>,
     pub(super) attempt: Option<Box<LastAttempt>>,
     /// What it did with which image so far.
     pub(super) tallies: Vec<Tally>,
@@ -81,6 +83,7 @@ impl Live {
             last_seen: 0,
             checkins: 0,
             outcome: Box::default(),
+            files_outcome: Box::default(),
             attempt: None,
             tallies: Vec::new(),
             learnt: Learnt::default(),
@@ -89,6 +92,12 @@ impl Live {
             events: (0, 0),
             dirty: false,
         }
+    }
+
+    /// What it said when it asked for its program: with a request for files it may state their
+    /// version instead.
+    pub(super) fn program(&self) -> Option<&Report> {
+        self.report.as_deref().filter(|report| report.mode != Mode::FileSystem)
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements

@@ -16,9 +16,14 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
-        self.0.store.lift(device.id).await?;
+        // A report that is not written yet would bring back what is forgotten here.
+        self.flush().await?;
+        self.0.store.lift(device.id, now).await?;
         self.0.fleet.with(mac, |live| {
             live.tallies.clear();
+            if let Some(attempt) = &mut live.attempt {
+                attempt.packed = false;
+            }
             live.learnt.gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
         });
         let text = "The release is offered again at the next check-in.";

@@ -36,7 +36,7 @@ impl App {
         };
         let bytes = match self.0.blobs.read(sha256, size).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.fault(&error.into(), mac),
+            Err(error) => return self.gone_or_fault(&error.into(), finding, release, mac).await,
         };
         let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
         let platform = platform.unwrap_or_default();
@@ -63,7 +63,7 @@ impl App {
         };
         let attempt_id = match self.attempt(mac, offer).await {
             Ok(id) => id,
-            Err(error) => return self.fault(&error, mac),
+            Err(error) => return self.gone_or_fault(&error, finding, release, mac).await,
         };
         let flight = Arc::new(InFlight {
             attempt_id,
@@ -93,6 +93,23 @@ impl App {
             Some(flight) => Ok(flight.attempt_id),
             None => Ok(self.0.store.record_offer(offer).await?),
         }
+    }
+
+    /// What was deleted between decision and offer is no failure: there is no update any more.
+    async fn gone_or_fault(
+        &self,
+        error: &Error,
+        finding: &Finding<'_>,
+        release: &Published,
+        mac: MacAddr,
+    ) -> Answer {
+        // Whoever deletes it may not be through yet.
+        let _changed = self.0.changing.lock().await;
+        let device = self.0.fleet.with(mac, |live| live.id);
+        if self.shelf().image(release.image.id).is_none() || device != Some(finding.device_id) {
+            return Answer::NotModified;
+        }
+        self.fault(error, mac)
     }
 
     /// Remembers a download that begins, and tells of it.

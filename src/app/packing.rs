@@ -55,10 +55,14 @@ impl App {
     /// Where database or disk fails; what is still wanted is made the next time.
     pub async fn pack_wanted(&self) -> Result<(), Error> {
         let _turn = self.0.packing.lock().await;
+        let mut failed = None;
         for wanted in self.0.store.images_to_pack().await? {
-            self.pack_one(wanted).await?;
+            // One that fails must not keep the others waiting for ever.
+            if let Err(error) = self.pack_one(wanted).await {
+                failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn pack_one(&self, wanted: ToPack) -> Result<(), Error> {
@@ -78,7 +82,8 @@ impl App {
             // It was deleted meanwhile.
             return Ok(());
         }
-        let (arrived, kept) = self.keep_bytes(&packed).await?;
+        let arrived = self.arrive(&packed).await?;
+        let kept = self.0.blobs.keep(&arrived).await?;
         let form = Packed {
             sha256: arrived.sha256,
             md5: arrived.md5,

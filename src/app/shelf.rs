@@ -1,6 +1,7 @@
 //! What is on offer: platforms and published releases, in memory.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Error;
@@ -19,9 +20,10 @@ use crate::store::{ImageDigest, ReleaseFilter, Store};
 pub struct Shelf {
     by_key: HashMap<String, Arc<ShelfPlatform>>,
     by_id: HashMap<i64, Arc<ShelfPlatform>>,
-    by_md5: HashMap<Md5, Recognised>,
-    by_sha256: HashMap<Sha256, Recognised>,
+    by_md5: HashMap<Md5, Vec<Recognised>>,
+    by_sha256: HashMap<Sha256, Vec<Recognised>>,
     by_image: HashMap<i64, Arc<Published>>,
+    latest_image: i64,
     by_file: HashMap<String, OnOffer>,
     known: Arc<KnownNames>,
 }
@@ -171,10 +173,12 @@ impl Shelf {
         }
     }
 
-    /// Makes an image known by its digests; of several releases of one file the latest counts.
+    /// Makes an image known by its digests; of several releases of one file on a platform the
+    /// latest counts.
     fn recognise(&mut self, release: &Arc<Published>, digests: Option<&Vec<ImageDigest>>) {
         let image = &release.image;
         self.by_image.insert(image.id, Arc::clone(release));
+        self.latest_image = self.latest_image.max(image.id);
         if image.part != Part::Application {
             return;
         }
@@ -182,15 +186,15 @@ impl Shelf {
             release: Arc::clone(release),
             flash_mode: flash_mode.or(image.flash_mode),
         };
-        self.by_md5.entry(image.md5).or_insert_with(|| own(None));
+        know(&mut self.by_md5, image.md5, own(None));
         if let Some(appended) = image.appended_sha256 {
-            self.by_sha256.entry(appended).or_insert_with(|| own(None));
+            know(&mut self.by_sha256, appended, own(None));
         }
         for ImageDigest { digest, flash_mode } in digests.into_iter().flatten() {
             if let Ok(md5) = digest.parse::<Md5>() {
-                self.by_md5.entry(md5).or_insert_with(|| own(*flash_mode));
+                know(&mut self.by_md5, md5, own(*flash_mode));
             } else if let Ok(sha256) = digest.parse::<Sha256>() {
-                self.by_sha256.entry(sha256).or_insert_with(|| own(*flash_mode));
+                know(&mut self.by_sha256, sha256, own(*flash_mode));
             }
         }
     }
@@ -255,11 +259,24 @@ impl Shelf {
     /// The image that the device runs, where one of its digests is known.
     #[must_use]
     pub fn running(&self, report: &Report) -> Option<&Recognised> {
+        self.running_on(report, None)
+    }
+
+    /// The same; of several platforms that have it the image of this one.
+    #[must_use]
+    pub fn running_on(&self, report: &Report, platform_id: Option<i64>) -> Option<&Recognised> {
         let by_md5 = report.sketch_md5.and_then(|md5| self.by_md5.get(&md5));
         let found =
             by_md5.or_else(|| report.sketch_sha256.and_then(|sha256| self.by_sha256.get(&sha256)));
+        let own = |found: &&Recognised| Some(found.release.platform_id) == platform_id;
+        let found = found.and_then(|all| all.iter().find(own).or(all.first()));
         // A digest of the other family's image is no digest of what it runs.
         found.filter(|found| found.release.image.is_for(report.family))
+    }
+
+    /// What changes whenever there is an image that was not there before.
+    pub(super) fn images_mark(&self) -> (usize, i64) {
+        (self.by_image.len(), self.latest_image)
     }
 
     /// The release with the image of this number.
@@ -277,6 +294,14 @@ impl Shelf {
     #[must_use]
     pub fn known_names(&self) -> Arc<KnownNames> {
         Arc::clone(&self.known)
+    }
+}
+
+/// Adds what a digest tells, once per platform.
+fn know<D: Eq + Hash>(all: &mut HashMap<D, Vec<Recognised>>, digest: D, found: Recognised) {
+    let known = all.entry(digest).or_default();
+    if !known.iter().any(|other| other.release.platform_id == found.release.platform_id) {
+        known.push(found);
     }
 }
 

@@ -15,7 +15,7 @@ pub struct LastAttempt {
     pub version: String,
     /// The image that was offered.
     pub image_id: Option<i64>,
-    /// Whether it was sent compressed.
+    /// Whether it was sent compressed, and still tells how the device takes that.
     pub packed: bool,
     /// The version that the device reported before.
     pub from_version: Option<String>,

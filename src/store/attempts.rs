@@ -234,8 +234,9 @@ impl Store {
     /// Where the database fails.
     pub async fn last_attempts(&self) -> Result<HashMap<i64, LastAttempt>, StoreError> {
         let rows: Vec<LastRow> = sqlx::query_as(
-            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id, a.packed,
-                    a.from_version, a.from_md5, a.state
+            "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id,
+                    a.packed AND a.settled_at IS NULL AS packed, a.from_version, a.from_md5,
+                    a.state
                FROM attempts a
                JOIN (SELECT device_id, max(id) AS id FROM attempts
                       WHERE part = 'application' GROUP BY device_id) l

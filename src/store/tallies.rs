@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::{FromRow, SqliteConnection};
 
 use super::{Store, StoreError};
+use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
 use crate::domain::tally::{Hold, Tally};
@@ -116,12 +117,21 @@ impl Store {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn lift(&self, device_id: i64) -> Result<(), StoreError> {
+    pub async fn lift(&self, device_id: i64, now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
         sqlx::query("DELETE FROM tallies WHERE device_id = $1")
             .bind(device_id)
             .execute(&mut *transaction)
             .await?;
+        // Nor does a broken transfer of a compressed image tell anything any more.
+        sqlx::query(
+            "UPDATE attempts SET settled_at = $2
+              WHERE device_id = $1 AND state = 'aborted' AND settled_at IS NULL",
+        )
+        .bind(device_id)
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query("UPDATE devices SET gzip = NULL WHERE id = $1 AND gzip = 'failed'")
             .bind(device_id)
             .execute(&mut *transaction)

@@ -10,15 +10,23 @@
 )]
 
 mod autoconnect;
+mod chips;
 mod core_protocol;
+mod digests;
 mod downloads;
 mod esp32;
+mod files;
+mod guards;
+mod gzip;
 mod hardening;
 mod http_layer;
+mod images;
 mod interrupted;
 mod kstobbe;
 mod loops;
+mod migration;
 mod nginx;
+mod packing;
 mod proxied;
 mod store;
 mod support;

@@ -508,7 +508,7 @@ async fn tallies_are_kept_until_they_are_lifted() {
     assert_eq!(store.lift_release(release).await.unwrap(), [mac(CHASE)]);
     assert_eq!(own().await, []);
     store.save_tally(device, &files).await.unwrap();
-    store.lift(device).await.unwrap();
+    store.lift(device, NOW).await.unwrap();
     assert_eq!(own().await, []);
     store.save_tally(device, &Tally::new(999, Part::Application)).await.unwrap();
     assert_eq!(own().await, [], "a release that is gone needs no tally");

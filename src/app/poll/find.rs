@@ -91,7 +91,7 @@ impl<'a> View<'a> {
         Self {
             report,
             platform,
-            running: shelf.running(report),
+            running: shelf.running_on(report, live.platform_id),
             ask,
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
@@ -171,9 +171,9 @@ pub(super) fn find<'a>(
     let report = &poll.report;
     // A request for files may name their version instead of the program's.
     let comparable = report.mode != Mode::FileSystem;
-    let earlier = live.report.as_ref().filter(|_| comparable);
+    let earlier = live.program().filter(|_| comparable);
     let changed = earlier.is_some_and(|earlier| report.runs_other_than(earlier));
-    let running = shelf.running(report);
+    let running = shelf.running_on(report, live.platform_id);
     let own = running.map(|running| &running.release);
     let settlement = settlement(poll, live, own, changed, patience, now);
     let settled = settlement.map(|settlement| settlement.settled);
@@ -222,7 +222,7 @@ fn settlement(
         md5: report.sketch_md5,
         running: running.map(|release| (release.id, release.image.id)),
         // What it ran before is unknown where a crash lost it.
-        changed: changed || live.report.is_none(),
+        changed: changed || live.program().is_none(),
     };
     let settled = settle(attempt, &shown)?;
     let tally = attempt.release_id.map(|release_id| {

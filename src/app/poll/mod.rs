@@ -158,7 +158,11 @@ impl App {
                 Look::Unknown => {
                     let recorded = Box::pin(self.record_first_contact(&poll, &shelf, now)).await;
                     match recorded {
-                        Err(error) => return self.fault(&error, poll.report.mac),
+                        Err(error) => {
+                            let dev = poll.report.dev.as_deref();
+                            let platform = dev.and_then(|dev| shelf.platform(dev));
+                            return self.deleted_or_fault(&error, platform, poll.report.mac).await;
+                        }
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
                             let patience = Patience::default();
@@ -186,10 +190,9 @@ impl App {
         let finding = find(poll, live, shelf, &settings.patience, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, self.is_quiet());
-        let is_news = live.report.as_deref() != Some(&poll.report);
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
-        if finding.unrecognised && is_news {
+        if finding.unrecognised {
             self.look_closer(&poll.report);
         }
         for event in events {
@@ -215,7 +218,7 @@ impl App {
             && let Some(platform) = finding.platform
             && let Err(error) = self.admit(mac, finding.device_id, platform, now).await
         {
-            return self.fault(&error, mac);
+            return self.deleted_or_fault(&error, Some(platform), mac).await;
         }
         match (&finding.decision, finding.release) {
             (Decision::Offer(encoding), Some(release)) => {
@@ -239,6 +242,23 @@ impl App {
             }
             _ => Answer::NotModified,
         }
+    }
+
+    /// A platform that was deleted while it let a device in is no failure: it is unknown now.
+    async fn deleted_or_fault(
+        &self,
+        error: &super::Error,
+        platform: Option<&Arc<ShelfPlatform>>,
+        mac: crate::domain::mac::MacAddr,
+    ) -> Answer {
+        // Whoever deletes it may not be through yet.
+        let _changed = self.0.changing.lock().await;
+        let shelf = self.shelf();
+        if platform.is_some_and(|gone| shelf.platform_by_id(gone.platform.id).is_none()) {
+            let text = words(&Refusal::UnknownPlatform(String::new()));
+            return Answer::Error { status: 400, text };
+        }
+        self.fault(error, mac)
     }
 
     /// A failure of the server's own: logged with its cause, answered without it.

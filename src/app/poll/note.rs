@@ -24,9 +24,10 @@ pub(super) fn note(
         return events;
     };
     let code = finding.decision.code();
-    let new_outcome = *live.outcome != *code;
-    // What it said of its program stays where it asks for files.
-    let for_files = poll.report.mode == Mode::FileSystem && live.report.is_some();
+    // What it said of its program, and what came of that, stays where it asks for files.
+    let for_files = poll.report.mode == Mode::FileSystem && live.program().is_some();
+    let known = if for_files { &live.files_outcome } else { &live.outcome };
+    let new_outcome = **known != *code;
     let new_report = !for_files && live.report.as_deref() != Some(&poll.report);
     let new_learnt = live.learnt != finding.learnt;
     let new_address = live.address != Some(poll.address);
@@ -44,14 +45,16 @@ pub(super) fn note(
             *live.tally_mut(tally.release_id, tally.part) = tally;
         }
     }
-    if new_outcome || new_report || new_address || new_learnt {
+    if for_files {
+        live.files_outcome = code.into();
+    } else if new_outcome || new_report || new_address || new_learnt {
         let text = finding.decision.text();
         let outcome = Outcome { status, code: code.to_owned(), text };
-        let said = live.report.as_deref().filter(|_| for_files).unwrap_or(&poll.report).clone();
-        live.report = Some(Box::new(said.clone()));
+        let report = poll.report.clone();
+        live.report = Some(Box::new(report.clone()));
         live.learnt = finding.learnt;
         let (address, host, learnt) = (Some(poll.address), poll.host.clone(), finding.learnt);
-        live.news = Some(Box::new(News { report: said, address, host, outcome, learnt }));
+        live.news = Some(Box::new(News { report, address, host, outcome, learnt }));
         live.outcome = code.into();
         live.address = address;
     }
@@ -76,7 +79,7 @@ fn tell(
     };
     if live.approval == Approval::Approved
         && poll.report.mode != Mode::FileSystem
-        && let Some(earlier) = &live.report
+        && let Some(earlier) = live.program()
         && poll.report.runs_other_than(earlier)
     {
         let version = |report: &Report| report.version.as_deref().map(ToOwned::to_owned);

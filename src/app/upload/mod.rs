@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 
 use super::{App, Error};
-use crate::blobs::{Arrived, Incoming, Kept};
+use crate::blobs::{Arrived, Incoming};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
@@ -188,10 +188,10 @@ impl App {
     ) -> Result<i64, Error> {
         let now = self.now();
         let kept = self.0.blobs.keep(arrived).await?;
-        let also_kept = match inflated {
-            Some(inflated) => Some(self.keep_bytes(&inflated).await?),
-            None => None,
-        };
+        if let Some(inflated) = inflated {
+            let inflated = self.arrive(&inflated).await?;
+            self.0.blobs.keep_too(&kept, &inflated).await?;
+        }
         let draft = NewDraft {
             platform_id: card.platform_id,
             version: card.version.as_ref(),
@@ -203,7 +203,7 @@ impl App {
             expires_at: now + DRAFT_LIFE,
         };
         let id = self.0.store.insert_draft(&draft).await;
-        drop((kept, also_kept));
+        drop(kept);
         let id = id?;
         self.pack_later();
         let (name, size) = (&card.file.image.file_name, arrived.bytes.len());
@@ -235,13 +235,11 @@ impl App {
         if images.is_empty() { Ok(()) } else { self.restock().await }
     }
 
-    /// Puts bytes of the server's own making in place.
-    pub(super) async fn keep_bytes(&self, bytes: &[u8]) -> Result<(Arrived, Kept), Error> {
+    /// Bytes of the server's own making as a file that is not in place yet.
+    pub(super) async fn arrive(&self, bytes: &[u8]) -> Result<Arrived, Error> {
         let mut incoming = self.incoming().await?;
         incoming.write(bytes).await?;
-        let arrived = incoming.finish().await?;
-        let kept = self.0.blobs.keep(&arrived).await?;
-        Ok((arrived, kept))
+        Ok(incoming.finish().await?)
     }
 
     /// All releases and drafts of exactly this file.

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use clap::Parser;
 use espalier::app::{
-    Accepted, App, DeviceChange, Error, NewApproval, ReleaseChange, Uploaded, Wishes,
+    Accepted, App, DeviceChange, Error, NewApproval, PlatformChange, ReleaseChange, Uploaded,
+    Wishes,
 };
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
 use espalier::domain::device::{Approval, Attempt, AttemptState, Device};
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::mac::MacAddr;
-use espalier::domain::platform::Admission;
+use espalier::domain::platform::{Admission, GzipPolicy};
 use espalier::domain::release::{Counters, Release, ReleaseState};
 use espalier::server::Server;
 use espalier::store::EventFilter;
@@ -28,6 +29,18 @@ use super::image::Firmware;
 
 /// Where the clock stands at first: a Tuesday in November 2023.
 pub const NOON: i64 = 1_700_000_000;
+
+/// What a release of the tests may be.
+const ACCEPTED: [&str; 8] = [
+    "version_not_higher",
+    "version_unreadable",
+    "other_family",
+    "other_chip",
+    "unsigned",
+    "flash_size",
+    "fits_none",
+    "gzip_signed",
+];
 
 /// A running server.
 #[derive(Debug)]
@@ -81,6 +94,11 @@ impl Plan {
     pub fn with(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
+    }
+
+    /// The data folder that it will have.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// With a `--catalog` folder that holds these files.
@@ -173,6 +191,7 @@ impl TestApp {
             app: self,
             name,
             admission: Admission::Approved,
+            gzip: GzipPolicy::Auto,
             releases: Vec::new(),
             devices: Vec::new(),
         }
@@ -180,17 +199,21 @@ impl TestApp {
 
     /// Publishes a firmware as this version of this platform, whatever else is there.
     pub async fn release(&self, platform: &str, version: &str, firmware: Firmware) -> Released {
-        let bytes = firmware.build();
+        self.release_bytes(platform, version, firmware.build()).await
+    }
+
+    /// The same with a file as it is.
+    pub async fn release_bytes(&self, platform: &str, version: &str, bytes: Vec<u8>) -> Released {
+        let name =
+            if bytes.starts_with(&[0x1F, 0x8B]) { "firmware.bin.gz" } else { "firmware.bin" };
         let wishes = Wishes {
             platform: Some(platform.to_owned()),
             version: Some(version.to_owned()),
-            accept: ["version_not_higher", "version_unreadable", "other_family"]
-                .map(str::to_owned)
-                .to_vec(),
+            accept: ACCEPTED.map(str::to_owned).to_vec(),
             publish: true,
             ..Wishes::default()
         };
-        match self.upload("firmware.bin", &bytes, &wishes).await {
+        match self.upload(name, &bytes, &wishes).await {
             Ok(Uploaded::Published(release, _)) => Released { release: *release, bytes },
             other => panic!("{platform} {version} was not published: {other:?}"),
         }
@@ -257,6 +280,30 @@ impl TestApp {
         .await;
     }
 
+    /// Waits until the latest transfer to a device has ended, whole or not.
+    pub async fn until_downloaded(&self, device: &str) {
+        eventually("the transfer has ended", async || {
+            let attempts = self.attempts(device).await;
+            attempts.first().filter(|attempt| attempt.ended_at.is_some()).map(|_| ())
+        })
+        .await;
+    }
+
+    /// The decision about a device, by its code.
+    pub fn decision(&self, device: &str) -> &'static str {
+        self.app.explain(mac(device)).expect("it asked").decision.code()
+    }
+
+    /// Changes a device as a person.
+    pub async fn teach(&self, device: &str, change: DeviceChange) {
+        self.app.change_device(mac(device), &change, "a test").await.unwrap();
+    }
+
+    /// Changes a platform as a person.
+    pub async fn change_platform(&self, name: &str, change: PlatformChange) {
+        self.app.change_platform(name, &change, "a test").await.unwrap();
+    }
+
     /// The counters of a release.
     pub async fn counters(&self, released: &Released) -> Counters {
         self.app.store().release(released.id()).await.unwrap().unwrap().counters
@@ -290,6 +337,7 @@ pub struct PlatformPlan<'a> {
     app: &'a TestApp,
     name: &'a str,
     admission: Admission,
+    gzip: GzipPolicy,
     releases: Vec<(String, Firmware)>,
     devices: Vec<String>,
 }
@@ -298,6 +346,12 @@ impl PlatformPlan<'_> {
     /// Open to any device.
     pub fn open(mut self) -> Self {
         self.admission = Admission::Any;
+        self
+    }
+
+    /// Without compressed images, which come as soon as they are ready.
+    pub fn without_gzip(mut self) -> Self {
+        self.gzip = GzipPolicy::Off;
         self
     }
 
@@ -321,6 +375,8 @@ impl PlatformPlan<'_> {
 
     async fn create(self) -> Vec<Released> {
         self.app.app.create_platform(self.name, "", self.admission, "a test").await.unwrap();
+        let change = PlatformChange { gzip: Some(self.gzip), ..PlatformChange::default() };
+        self.app.change_platform(self.name, change).await;
         let mut released = Vec::new();
         for (version, firmware) in self.releases {
             released.push(self.app.release(self.name, &version, firmware).await);

@@ -32,6 +32,7 @@ pub struct FakeDevice {
     sketch_sha256: Option<String>,
     free_space: u64,
     sketch_size: u64,
+    chip_size: u64,
     host: bool,
     lower_case: bool,
     extra: String,
@@ -49,6 +50,7 @@ impl FakeDevice {
             sketch_sha256: None,
             free_space: 2_490_368,
             sketch_size: 373_940,
+            chip_size: 4 << 20,
             host: true,
             lower_case: false,
             extra: String::new(),
@@ -103,6 +105,11 @@ impl FakeDevice {
     /// With this sketch size; 0 where it could not check itself.
     pub fn with_sketch_size(self, sketch_size: u64) -> Self {
         Self { sketch_size, ..self }
+    }
+
+    /// With this much flash memory.
+    pub fn with_chip_size(self, chip_size: u64) -> Self {
+        Self { chip_size, ..self }
     }
 
     /// With this digest of what it runs.
@@ -174,7 +181,7 @@ impl FakeDevice {
         if let Some(md5) = &self.sketch_md5 {
             line("x-ESP8266-sketch-md5", md5);
         }
-        line("x-ESP8266-chip-size", "4194304");
+        line("x-ESP8266-chip-size", &self.chip_size.to_string());
         line("x-ESP8266-sdk-version", "2.2.2-dev(38a443e)");
         if let Some(mode) = &self.mode {
             line("x-ESP8266-mode", mode);
@@ -206,7 +213,7 @@ impl FakeDevice {
         if let Some(sha256) = &self.sketch_sha256 {
             line("x-ESP32-sketch-sha256", sha256);
         }
-        line("x-ESP32-chip-size", "4194304");
+        line("x-ESP32-chip-size", &self.chip_size.to_string());
         line("x-ESP32-sdk-version", "v4.4.7");
         if let Some(mode) = &self.mode {
             line("x-ESP32-mode", mode);

@@ -3,6 +3,7 @@
 use std::process::Stdio;
 
 pub mod app;
+pub mod board;
 pub mod catalog;
 pub mod device;
 pub mod form;
@@ -11,6 +12,7 @@ pub mod image;
 pub mod tls;
 
 pub use app::{Released, TestApp, mac};
+pub use board::{Board, Came};
 pub use device::FakeDevice;
 pub use form::Form;
 pub use http::{Answer, Client, eventually, exchange};
