@@ -267,9 +267,13 @@ async fn a_version_that_is_not_higher_is_asked_about() {
 async fn a_file_without_a_known_platform_is_asked_about() {
     let app = TestApp::start().await;
     app.platform("chase").await;
+    let nameless = Firmware::esp8266().text("v1.0.1").build();
+    let refused = app.upload("rubble.bin", &nameless, &publish()).await;
+    assert!(codes(&refused).contains(&"platform_missing"), "{:?}", codes(&refused));
+    // What it calls itself in its update address is proposed, and asked about.
     let stranger = Firmware::esp8266().of("rubble", "v1.0.1").build();
     let refused = app.upload("rubble.bin", &stranger, &publish()).await;
-    assert_eq!(codes(&refused), ["platform_missing"]);
+    assert_eq!(codes(&refused), ["platform_unknown"]);
     assert!(releases(&app).await.is_empty());
     let platform = Some("rubble".to_owned());
     let named = Wishes { platform, ..publish() };
