@@ -139,7 +139,7 @@ async fn an_image_that_it_refused_does_not_tell_the_chip() {
         assert_eq!(board.updates(&app).await, Came::Refused(9));
     }
     assert_eq!(board.updates(&app).await, Came::NoUpdate);
-    assert_eq!((known(&app).await, app.decision(SKYE)), (None, "stopped"));
+    assert_eq!((known(&app).await, app.decision(SKYE)), (None, "retry_later"));
     let attempts = app.attempts(SKYE).await;
     assert!(attempts.iter().all(|attempt| attempt.state == AttemptState::NotTaken));
 }

@@ -82,6 +82,9 @@ async fn a_signed_upload_is_known_by_its_payload() {
         assert!(board.program()[3..] == plain[3..] && board.program().len() < new.size());
         assert_eq!(board.updates(&app).await, Came::NoUpdate);
         assert_identical(&app, CHASE);
+        // Back to the old one by cable, which looks like a rollback until a person speaks.
+        Board::esp8266(CHASE, &old.bytes).silent().updates(&app).await;
+        app.app.try_again(mac(CHASE), "a test").await.unwrap();
     }
 }
 

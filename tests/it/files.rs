@@ -128,7 +128,8 @@ async fn files_are_taken_whatever_the_program_does() {
     assert_eq!(board.updates(&app).await, Came::NoUpdate);
     assert_eq!(board.updates_files(&app).await, Came::Installed);
     // By cable, and over the air again.
-    let mut board = Board::esp8266(CHASE, &old.bytes);
+    let flashed = Firmware::esp8266().of("door", "v0.9.0").build();
+    let mut board = Board::esp8266(CHASE, &flashed);
     assert_eq!(board.updates_files(&app).await, Came::NoUpdate);
     assert_eq!(board.updates(&app).await, Came::Installed);
     assert_eq!(board.updates(&app).await, Came::NoUpdate);
@@ -178,7 +179,7 @@ async fn a_version_of_files_disturbs_neither_loop_stop_nor_confirmation() {
         assert_eq!(latest.state, AttemptState::Delivered, "a request for files settles nothing");
     }
     assert_eq!(board.updates(&app).await, Came::NoUpdate);
-    assert_eq!(app.decision(CHASE), "stopped");
+    assert_eq!(app.decision(CHASE), "retry_later");
     for kind in [Kind::Changed, Kind::Confirmed] {
         assert_eq!(app.told(kind).await, <[&str; 0]>::default(), "{kind:?}");
     }

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::tls::records;
 use crate::support::{
-    CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, TlsClient, exchange, is_installed,
+    CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, TlsClient, exchange, is_installed,
 };
 
 const UPDATE: &str = "/update?dev=chase&ver=v1.0.1";
@@ -40,17 +40,16 @@ async fn devices_and_people_are_served_in_both_versions() {
         .platform("chase")
         .releasing("v1.0.2", Firmware::esp8266().size(300_000))
         .approving(CHASE)
+        .approving(MARSHALL)
         .await;
-    let device = FakeDevice::esp8266(CHASE);
-    for version in [&TLS12, &TLS13] {
+    for (version, mac) in [(&TLS12, CHASE), (&TLS13, MARSHALL)] {
+        let device = FakeDevice::esp8266(mac);
         let mut client = connect(&app, version).await;
         client.send(&device.request("GET", UPDATE)).await;
         client.answer().await.is_firmware(&released[0].bytes);
         assert!(client.is_ended().await, "the connection ends with the image");
         client.close().await;
-        app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
-
+        app.until_attempt(mac, AttemptState::Delivered).await;
         let mut client = connect(&app, version).await;
         client.send(&device.request("GET", "/update?dev=chase&ver=v1.0.2")).await;
         client.answer().await.is_not_modified();

@@ -207,8 +207,10 @@ impl<'a> Reader<'a> {
             (_, Some(schema)) => line.push(format!("--json '{}'", self.example(schema, 0))),
             (_, None) => {}
         }
+        let examples =
+            [("{name}", "chase"), ("{mac}", "5ccf7f1ca1a5"), ("{id}", "1"), ("{image}", "1")];
         let path =
-            path.replace("{name}", "chase").replace("{mac}", "5ccf7f1ca1a5").replace("{id}", "1");
+            examples.iter().fold(path.to_owned(), |path, (gap, word)| path.replace(gap, word));
         line.push(format!("{}{path}", self.base));
         line.join(" ")
     }
