@@ -166,8 +166,9 @@ fn by_cable(file: &[u8]) -> Vec<u8> {
 }
 
 async fn is_known_soon(app: &TestApp, device: &FakeDevice) {
-    device.asks(app, "/update").await.is_not_modified();
     eventually("the image is recognised", async || {
+        // Where a look is under way already, the next check-in starts one.
+        device.asks(app, "/update").await.is_not_modified();
         app.app.explain(mac(CHASE)).unwrap().running.map(|_| ())
     })
     .await;
