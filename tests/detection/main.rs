@@ -16,6 +16,7 @@
 #[expect(dead_code, reason = "shared with the unit tests, which use all of it")]
 mod build;
 mod later;
+mod made;
 mod programs;
 mod surroundings;
 

@@ -15,6 +15,10 @@ use crate::domain::release::{ChipChoice, Image, Packed, Part};
 use crate::domain::version::FirmwareVersion;
 use crate::store::ImageDigest;
 
+/// Bytes of the largest image that is compressed. An ESP8266 maps 1 MiB of program at most
+/// (`protocol.md` §2.2), so that a larger file is none that one could unpack.
+const LARGEST_SKETCH: usize = 2 << 20;
+
 /// What is in a file that can be published.
 #[derive(Debug, Clone)]
 pub enum Inside {
@@ -209,6 +213,7 @@ fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
     });
     let packable = info.chip.family() == Family::Esp8266
         && info.form == Form::Esp8266Arduino
+        && file.bytes.len() <= LARGEST_SKETCH
         && info.signature.is_none()
         && !info.is_fatal()
         && !matches!(info.integrity.crc32, Check::Wrong { .. });
