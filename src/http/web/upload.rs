@@ -25,7 +25,8 @@ use crate::store::ReleaseFilter;
 struct New {
     page: Page,
     platforms: Vec<String>,
-    platform: String,
+    /// What the form is filled with.
+    wish: For,
     limit: u64,
     curl: String,
     address: Address,
@@ -37,7 +38,7 @@ impl New {
     async fn of(
         app: &App,
         page: Page,
-        platform: String,
+        wish: For,
         outcomes: Vec<Outcome>,
     ) -> Result<Self, PageError> {
         let state = Some(ReleaseState::Draft);
@@ -51,13 +52,13 @@ impl New {
             address,
             drafts: app.store().releases(&drafts).await?,
             page,
-            platform,
+            wish,
             outcomes,
         })
     }
 
     fn is_platform(&self, name: &str) -> bool {
-        self.platform.eq_ignore_ascii_case(name)
+        self.wish.platform.eq_ignore_ascii_case(name)
     }
 }
 
@@ -117,11 +118,12 @@ impl Outcome {
     }
 }
 
-/// Which platform a link proposes.
-#[derive(Debug, Deserialize)]
+/// Which platform and version a link proposes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct For {
-    #[serde(default)]
     platform: String,
+    version: String,
 }
 
 /// `GET /releases/new`
@@ -130,7 +132,7 @@ pub(super) async fn form(
     page: Page,
     Query(wish): Query<For>,
 ) -> Result<Response, PageError> {
-    Ok(View(New::of(&app, page, wish.platform, Vec::new()).await?).into_response())
+    Ok(View(New::of(&app, page, wish, Vec::new()).await?).into_response())
 }
 
 /// `POST /releases`
@@ -155,7 +157,7 @@ pub(super) async fn receive(
             Ok(Flash::good(text).go("/releases/new"))
         }
         (_, Some(_)) => {
-            let page = New::of(&app, page, String::new(), outcomes).await?;
+            let page = New::of(&app, page, For::default(), outcomes).await?;
             Ok((status, View(page)).into_response())
         }
     }
