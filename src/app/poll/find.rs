@@ -180,7 +180,8 @@ pub(super) fn find<'a>(
     let taken = settled.filter(|settled| *settled == Settled::Confirmed);
     let taken = taken.and(live.attempt.as_ref()).and_then(|attempt| attempt.image_id);
     let image = own.or_else(|| shelf.image(taken?));
-    let first = live.learnt.running_since.is_none() && comparable;
+    // Since when it runs what it runs is known from its first check-in on, or from its next change.
+    let first = comparable && live.program().is_none();
     let evidence = Evidence {
         image: image.map(|release| &release.image),
         told: poll.chip,

@@ -202,7 +202,7 @@ fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
         appended_sha256: info.appended_sha256.map(Sha256),
         ..file.image(Part::Application)
     };
-    let digests = image::digests(&file.bytes, &info);
+    let digests = image::digests(&file.bytes, &info, Some((file.md5, file.sha256)));
     let md5 = digests.md5.into_iter().map(|(md5, variant)| ImageDigest {
         digest: md5.to_string(),
         flash_mode: variant.flash_mode(),

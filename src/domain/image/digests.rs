@@ -17,6 +17,9 @@ use crate::domain::digest::{Md5, Sha256};
 const MODES: std::ops::RangeInclusive<u8> = 0..=3;
 /// The flash sizes that an ESP8266's header can name (`protocol.md` §8.1).
 const SIZES: [u8; 9] = [0, 1, 2, 3, 4, 5, 6, 8, 9];
+/// Bytes of the largest file that an ESP8266 may run: it maps 1 MiB of program at most
+/// (`protocol.md` §2.2), and the rest is left to layouts that nobody knows yet.
+const LARGEST_SKETCH: usize = 4 << 20;
 /// The clocks that it can name: 40, 26, 20 and 80 MHz.
 const CLOCKS: [u8; 4] = [0, 1, 2, 15];
 
@@ -72,20 +75,27 @@ pub struct Digests {
     pub sha256: Vec<(Sha256, Variant)>,
 }
 
-/// The digests of an image; `bytes` are the unpacked ones of a compressed file.
+/// The digests of an image; `bytes` are the unpacked ones of a compressed file. `whole`: those of
+/// the whole file, where they are known already.
 #[must_use]
-pub fn digests(bytes: &[u8], info: &ImageInfo) -> Digests {
+pub fn digests(bytes: &[u8], info: &ImageInfo, whole: Option<(Md5, Sha256)>) -> Digests {
     let mut digests = Digests::default();
     let esp32 = info.chip.family() == Family::Esp32;
     if let (true, Some(held)) = (esp32, info.appended_sha256) {
         digests.sha256.push((Sha256(held), Variant::Appended));
     }
     for (part, variant) in parts(bytes, info) {
-        push(&mut digests.md5, Md5(md5::Md5::digest(part).into()), variant);
+        let known = whole.filter(|_| part.len() == bytes.len());
+        let md5 = known.map_or_else(|| Md5::of(part), |(md5, _)| md5);
+        push(&mut digests.md5, md5, variant);
         let wanted = variant == Variant::File || (esp32 && info.appended_sha256.is_none());
         if wanted {
-            push(&mut digests.sha256, Sha256(sha2::Sha256::digest(part).into()), variant);
+            let sha256 = || Sha256(sha2::Sha256::digest(part).into());
+            push(&mut digests.sha256, known.map_or_else(sha256, |(_, sha256)| sha256), variant);
         }
+    }
+    if bytes.len() > LARGEST_SKETCH {
+        return digests;
     }
     for mode in MODES {
         if let Some(md5) = with_header(bytes, info, mode, None) {
@@ -178,7 +188,7 @@ mod tests {
 
     fn of(file: &[u8]) -> (ImageInfo, Digests) {
         let info = inspect(file, &KnownNames::default()).unwrap();
-        let digests = digests(file, &info);
+        let digests = digests(file, &info, None);
         (info, digests)
     }
 

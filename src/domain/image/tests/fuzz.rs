@@ -104,7 +104,7 @@ fn run(inputs: usize, seed: u64) {
         if let Some(info) = contents.application() {
             assert!(info.versions.len() <= ImageInfo::VERSIONS_SHOWN);
             let _ = (info.platform(), info.version(Some("chase"), Some("x-1.2.3.bin")));
-            let _ = (info.proposed_names(Some("x-1.2.3.bin")), digests(&file, info));
+            let _ = (info.proposed_names(Some("x-1.2.3.bin")), digests(&file, info, None));
         }
         let _ = contents.verdict();
     }
