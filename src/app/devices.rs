@@ -227,7 +227,7 @@ impl App {
             return Ok(());
         }
         self.0.store.save_learnt(device.id, &learnt).await?;
-        self.0.fleet.with(device.mac, |live| live.learnt = learnt);
+        self.0.fleet.with(device.mac, |live| live.learn(learnt));
         let event = Event::new(self.now(), Kind::DeviceEdited, said.join(" ")).of(device.mac);
         self.record(event.by(actor).on(device.platform.as_deref())).await
     }

@@ -111,6 +111,14 @@ impl Live {
         self.events.1 <= EVENTS_AN_HOUR
     }
 
+    /// Takes a person's word, also into what is not written yet.
+    pub(super) fn learn(&mut self, learnt: Learnt) {
+        self.learnt = learnt;
+        if let Some(news) = &mut self.news {
+            news.learnt = learnt;
+        }
+    }
+
     /// What it did with an image of a release so far.
     pub(super) fn tally(&self, release_id: i64, part: Part) -> Option<&Tally> {
         self.tallies.iter().find(|own| own.release_id == release_id && own.part == part)

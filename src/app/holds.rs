@@ -2,7 +2,7 @@
 
 use super::{App, Error};
 use crate::domain::event::{Event, Kind};
-use crate::domain::learnt::GzipTried;
+use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
 use crate::domain::tally::Hold;
@@ -24,7 +24,8 @@ impl App {
             if let Some(attempt) = &mut live.attempt {
                 attempt.packed = false;
             }
-            live.learnt.gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
+            let gzip = live.learnt.gzip.filter(|tried| *tried != GzipTried::Failed);
+            live.learn(Learnt { gzip, ..live.learnt });
         });
         let text = "The release is offered again at the next check-in.";
         let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
