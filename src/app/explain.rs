@@ -34,7 +34,7 @@ impl App {
     #[must_use]
     pub fn explain(&self, mac: MacAddr) -> Option<Explanation> {
         let shelf = self.shelf();
-        let (quiet, settings, now) = (self.is_quiet(), self.settings(), self.now());
+        let (settings, now) = (self.settings(), self.now());
         self.0.fleet.with(mac, |live| {
             let mut report = live.report.as_deref()?.clone();
             if report.mode != crate::domain::report::Mode::FileSystem {
@@ -44,13 +44,14 @@ impl App {
             if report.version.is_none() && *live.outcome != *INVALID {
                 report.dev = report.dev.filter(|_| live.platform_id.is_none());
             }
-            let known = Known { live, learnt: live.learnt, settlement: None };
+            let running = shelf.running_on(&report, live.platform_id);
+            let known = Known { live, learnt: live.learnt, running, settlement: None };
             let view = View::new(&report, &Wanted::Newest, &known, &shelf);
             let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();
             let decision = decide(&situation, &mut reasons);
             Some(Explanation {
-                status: status(&decision, &Wanted::Newest, quiet),
+                status: status(&decision, &Wanted::Newest, settings.is_quiet()),
                 reasons: reasons.0,
                 decision,
                 release: view.release().cloned(),

@@ -66,6 +66,12 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether pending devices get a quiet 304.
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.pending_answer == PendingAnswer::Quiet
+    }
+
     /// Reads them from the database; what the command line names wins.
     pub(super) async fn load(store: &Store, limits: &Limits) -> Result<Self, Error> {
         let saved = store.settings().await?;

@@ -1,6 +1,6 @@
 //! What is learnt of devices, in the database.
 
-use sqlx::{FromRow, SqliteConnection};
+use sqlx::FromRow;
 
 use super::{Store, StoreError};
 use crate::domain::learnt::{ChipFrom, GzipTried, Learnt};
@@ -35,32 +35,21 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn save_learnt(&self, id: i64, learnt: &Learnt) -> Result<(), StoreError> {
-        let mut transaction = self.write.begin().await?;
-        write_learnt(&mut transaction, id, learnt).await?;
-        transaction.commit().await?;
+        sqlx::query(
+            "UPDATE devices
+                SET chip = $2, chip_from = $3, ran_signed = $4, verifies = $5, gzip = $6,
+                    running_since = $7
+              WHERE id = $1",
+        )
+        .bind(id)
+        .bind(learnt.chip.map(|(chip, _)| chip.slug()))
+        .bind(learnt.chip.map(|(_, from)| from.word()))
+        .bind(learnt.ran_signed)
+        .bind(learnt.verifies)
+        .bind(learnt.gzip.map(GzipTried::word))
+        .bind(learnt.running_since)
+        .execute(&self.write)
+        .await?;
         Ok(())
     }
-}
-
-pub(super) async fn write_learnt(
-    connection: &mut SqliteConnection,
-    device_id: i64,
-    learnt: &Learnt,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "UPDATE devices
-            SET chip = $2, chip_from = $3, ran_signed = $4, verifies = $5, gzip = $6,
-                running_since = $7
-          WHERE id = $1",
-    )
-    .bind(device_id)
-    .bind(learnt.chip.map(|(chip, _)| chip.slug()))
-    .bind(learnt.chip.map(|(_, from)| from.word()))
-    .bind(learnt.ran_signed)
-    .bind(learnt.verifies)
-    .bind(learnt.gzip.map(GzipTried::word))
-    .bind(learnt.running_since)
-    .execute(connection)
-    .await?;
-    Ok(())
 }

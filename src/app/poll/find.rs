@@ -34,15 +34,17 @@ pub(in crate::app) struct View<'a> {
 }
 
 /// What is known of a device at this moment.
-pub(in crate::app) struct Known<'a> {
-    pub(in crate::app) live: &'a Live,
+pub(in crate::app) struct Known<'l, 'a> {
+    pub(in crate::app) live: &'l Live,
     /// Beyond what it says.
     pub(in crate::app) learnt: Learnt,
+    /// The image that it runs, where a digest of it is known.
+    pub(in crate::app) running: Option<&'a Recognised>,
     /// What this check-in shows of its last attempt.
     pub(in crate::app) settlement: Option<Settlement>,
 }
 
-impl Known<'_> {
+impl Known<'_, '_> {
     /// The tally of an image.
     fn tally(&self, release_id: i64, part: Part) -> Option<Tally> {
         let shown = self.settlement.and_then(|settlement| settlement.tally);
@@ -63,7 +65,7 @@ impl<'a> View<'a> {
     pub(in crate::app) fn new(
         report: &'a Report,
         wanted: &'a Wanted,
-        known: &Known<'_>,
+        known: &Known<'_, 'a>,
         shelf: &'a Shelf,
     ) -> Self {
         let Known { live, learnt, .. } = *known;
@@ -91,7 +93,7 @@ impl<'a> View<'a> {
         Self {
             report,
             platform,
-            running: shelf.running_on(report, live.platform_id),
+            running: known.running,
             ask,
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
@@ -189,7 +191,7 @@ pub(super) fn find<'a>(
         changed: (changed || first).then_some(now),
     };
     let learnt = live.learnt.after(report.family, &evidence);
-    let known = Known { live, learnt, settlement };
+    let known = Known { live, learnt, running, settlement };
     let view = View::new(report, &poll.wanted, &known, shelf);
     let situation = view.situation(patience, now);
     Finding {

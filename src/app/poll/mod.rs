@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::App;
 use super::fleet::Live;
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::write_behind::LateWrite;
-use super::{App, PendingAnswer};
 use crate::domain::Timestamp;
 use crate::domain::attempt::Settled;
 use crate::domain::chip::Chip;
@@ -189,7 +189,7 @@ impl App {
         let settings = self.0.settings.load();
         let finding = find(poll, live, shelf, &settings.patience, now);
         let approved = live.approval == Approval::Approved;
-        let status = status(&finding.decision, &poll.wanted, self.is_quiet());
+        let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
         if finding.unrecognised {
@@ -205,7 +205,7 @@ impl App {
 
     /// Whether pending devices get a quiet 304.
     pub(super) fn is_quiet(&self) -> bool {
-        self.0.settings.load().pending_answer == PendingAnswer::Quiet
+        self.0.settings.load().is_quiet()
     }
 
     /// What must be durable before the answer leaves, and the answer.

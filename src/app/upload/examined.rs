@@ -1,5 +1,7 @@
 //! A file that arrived whole, looked at.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use md5::Digest;
 
@@ -39,7 +41,7 @@ pub struct Examined {
     pub image: Image,
     /// Whether the file itself proves the chip, so that nobody needs to say it.
     pub chip_proven: bool,
-    /// The digests that devices may report for it.
+    /// The digests that devices may report for it; only found where it is to be kept.
     pub digests: Vec<ImageDigest>,
     /// Whether a compressed form may be made of it.
     pub packable: bool,
@@ -128,6 +130,20 @@ impl Examined {
         }
         all
     }
+
+    /// Finds the digests that devices may report for the image with these bytes.
+    fn digest(&mut self, bytes: &[u8]) {
+        let Inside::Application(info) = &self.inside else { return };
+        let digests = image::digests(bytes, info, Some((self.image.md5, self.image.sha256)));
+        let md5 = digests.md5.into_iter().map(|(md5, variant)| (md5.to_string(), variant));
+        let sha256 = digests.sha256.into_iter();
+        let sha256 = sha256.map(|(sha256, variant)| (sha256.to_string(), variant));
+        let digest = |(digest, variant): (String, image::Variant)| ImageDigest {
+            digest,
+            flash_mode: variant.flash_mode(),
+        };
+        self.digests = md5.chain(sha256).map(digest).collect();
+    }
 }
 
 /// Looks at a file; what was compressed in it comes beside it.
@@ -140,7 +156,13 @@ pub(super) fn examine(
     limit: usize,
 ) -> Result<(Examined, Option<Bytes>), Error> {
     match image::examine(&file.bytes, known, limit) {
-        Contents::Application(info) => Ok((application(file, info), None)),
+        Contents::Application(info) => {
+            let mut examined = application(file, info);
+            let packable = examined.packable;
+            examined.packed_estimate =
+                packable.then(|| super::super::packing::estimate(&file.bytes));
+            Ok((examined, None))
+        }
         Contents::Compressed { application, gzip } => {
             let (examined, inflated) = compressed(file, application, *gzip);
             Ok((examined, Some(inflated)))
@@ -202,15 +224,6 @@ fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
         appended_sha256: info.appended_sha256.map(Sha256),
         ..file.image(Part::Application)
     };
-    let digests = image::digests(&file.bytes, &info, Some((file.md5, file.sha256)));
-    let md5 = digests.md5.into_iter().map(|(md5, variant)| ImageDigest {
-        digest: md5.to_string(),
-        flash_mode: variant.flash_mode(),
-    });
-    let sha256 = digests.sha256.into_iter().map(|(sha256, variant)| ImageDigest {
-        digest: sha256.to_string(),
-        flash_mode: variant.flash_mode(),
-    });
     let packable = info.chip.family() == Family::Esp8266
         && info.form == Form::Esp8266Arduino
         && file.bytes.len() <= LARGEST_SKETCH
@@ -218,10 +231,10 @@ fn application(file: &Original, info: Box<ImageInfo>) -> Examined {
         && !info.is_fatal()
         && !matches!(info.integrity.crc32, Check::Wrong { .. });
     Examined {
-        digests: md5.chain(sha256).collect(),
+        digests: Vec::new(),
         warnings: info.warnings.clone(),
         packable,
-        packed_estimate: packable.then(|| super::super::packing::estimate(&file.bytes)),
+        packed_estimate: None,
         chip_proven: image.chip_certain,
         image,
         inside: Inside::Application(info),
@@ -248,7 +261,6 @@ fn compressed(file: &Original, info: Box<ImageInfo>, mut gzip: Gzip) -> (Examine
     });
     examined.image.signed |= signed;
     examined.packable = false;
-    examined.packed_estimate = None;
     examined.warnings.append(&mut gzip.warnings);
     (examined, inflated)
 }
@@ -270,14 +282,28 @@ fn files(file: &Original, file_system: FileSystem, warnings: Vec<Warning>) -> Ex
     }
 }
 
+/// What was read out of a file, and what was compressed in it.
+type Read = Result<(Examined, Option<Bytes>), Error>;
+
 /// Looks at a file on a thread of its own, so that polls go on meanwhile.
-pub(super) async fn examine_apart(
-    file: Original,
-    known: std::sync::Arc<KnownNames>,
-    limit: u64,
-) -> Result<(Examined, Option<Bytes>), Error> {
+pub(super) async fn examine_apart(file: Original, known: Arc<KnownNames>, limit: u64) -> Read {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let done = tokio::task::spawn_blocking(move || examine(&file, &known, limit)).await;
+    apart(move || examine(&file, &known, limit)).await
+}
+
+/// The same for a file that is to be kept: with the digests that devices may report for it.
+pub(super) async fn examine_to_keep(file: Original, known: Arc<KnownNames>, limit: u64) -> Read {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    apart(move || {
+        let (mut examined, inflated) = examine(&file, &known, limit)?;
+        examined.digest(inflated.as_ref().unwrap_or(&file.bytes));
+        Ok((examined, inflated))
+    })
+    .await
+}
+
+async fn apart(work: impl FnOnce() -> Read + Send + 'static) -> Read {
+    let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|error| Error::Blob(BlobError::Io(std::io::Error::other(error))))?
 }
 

@@ -16,7 +16,7 @@ use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
 use crate::store::NewDraft;
-use examined::{Original, examine_apart};
+use examined::{Original, examine_apart, examine_to_keep};
 use judge::existing;
 
 pub use card::ReportCard;
@@ -100,7 +100,7 @@ impl Receiving {
         let arrived = self.incoming.finish().await?;
         let original = Original::new(&arrived, self.file_name);
         let (known, limit) = (self.app.shelf().known_names(), self.app.0.limits.max_upload);
-        let (file, inflated) = examine_apart(original, known, limit).await?;
+        let (file, inflated) = examine_to_keep(original, known, limit).await?;
         Ok(Accepted { arrived, inflated, file })
     }
 }
@@ -222,7 +222,7 @@ impl App {
                 Ok(bytes) => {
                     let (sha256, md5) = (image.sha256, Md5::of(&bytes));
                     let original = Original { bytes, sha256, md5, file_name: String::new() };
-                    examine_apart(original, self.shelf().known_names(), u64::MAX).await.ok()
+                    examine_to_keep(original, self.shelf().known_names(), u64::MAX).await.ok()
                 }
                 Err(_) => None,
             };
