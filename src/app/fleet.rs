@@ -14,6 +14,7 @@ use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Policy;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::Tally;
@@ -63,6 +64,10 @@ pub(super) struct Live {
     pub(super) tallies: Vec<Tally>,
     /// What is known of it beyond what it says.
     pub(super) learnt: Learnt,
+    /// What a person decided about it.
+    pub(super) policy: Policy,
+    /// The groups it is in.
+    pub(super) groups: Box<[i64]>,
     /// Downloads under way; whoever follows one holds it.
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
@@ -87,6 +92,8 @@ impl Live {
             attempt: None,
             tallies: Vec::new(),
             learnt: Learnt::default(),
+            policy: Policy::default(),
+            groups: Box::default(),
             flights: Vec::new(),
             news: None,
             events: (0, 0),
@@ -153,6 +160,8 @@ impl Live {
             checkins: device.checkins,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             learnt: device.learnt,
+            policy: device.policy,
+            groups: device.groups.into(),
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -259,6 +268,7 @@ impl Fleet {
             for live in shard.devices.values_mut() {
                 if live.platform_id == Some(platform_id) {
                     live.platform_id = None;
+                    live.policy.pinned = None;
                     if live.approval != Approval::Pending {
                         live.approval = Approval::Pending;
                         self.pending.fetch_add(1, Ordering::Relaxed);

@@ -9,6 +9,7 @@ pub mod chip;
 pub mod device;
 pub mod digest;
 pub mod event;
+pub mod group;
 pub mod image;
 pub mod learnt;
 pub mod mac;
