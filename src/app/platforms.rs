@@ -1,6 +1,7 @@
 //! Platforms: created, changed, deleted.
 
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
@@ -58,7 +59,7 @@ impl App {
         name: &str,
         description: &str,
         admission: Admission,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let name: PlatformName = name.parse()?;
         let description = described(description)?;
@@ -85,7 +86,7 @@ impl App {
         &self,
         name: &str,
         change: &PlatformChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
         let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
@@ -139,7 +140,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_platform(&self, name: &str, actor: &str) -> Result<Platform, Error> {
+    pub async fn delete_platform(&self, name: &str, actor: &Actor) -> Result<Platform, Error> {
         let platform = {
             let _changing = self.0.changing.lock().await;
             let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;

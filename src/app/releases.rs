@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{App, Error, Wishes};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{Image, Release, ReleaseState};
 
@@ -34,7 +35,7 @@ impl App {
         &self,
         id: i64,
         change: &ReleaseChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let mut release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         if release.state == ReleaseState::Draft {
@@ -71,7 +72,7 @@ impl App {
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
-    async fn withdraw(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn withdraw(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Withdrawn {
             return Ok(());
         }
@@ -83,7 +84,7 @@ impl App {
         self.record(event.on(release.platform.as_deref())).await
     }
 
-    async fn publish_again(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn publish_again(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Published {
             return Ok(());
         }
@@ -103,7 +104,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
-    pub async fn delete_release(&self, id: i64, actor: &str) -> Result<Release, Error> {
+    pub async fn delete_release(&self, id: i64, actor: &Actor) -> Result<Release, Error> {
         let release = {
             let _changing = self.0.changing.lock().await;
             let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
@@ -132,7 +133,7 @@ impl App {
         &self,
         release_id: i64,
         image_id: i64,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(Release, Image), Error> {
         let (release, image) = {
             let _changing = self.0.changing.lock().await;

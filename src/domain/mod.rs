@@ -4,6 +4,7 @@
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
 pub mod access;
+pub mod actor;
 pub mod attempt;
 pub mod chip;
 pub mod device;

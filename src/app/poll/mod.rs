@@ -14,6 +14,7 @@ use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::write_behind::LateWrite;
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::attempt::Settled;
 use crate::domain::chip::Chip;
 use crate::domain::device::Approval;
@@ -268,7 +269,7 @@ impl App {
         let now = self.now();
         let text = "A check-in could not be answered; the cause is in the server's log.";
         if self.0.faults.allows(now) {
-            self.record_later(Event::new(now, Kind::Fault, text).of(mac).by("server"));
+            self.record_later(Event::new(now, Kind::Fault, text).of(mac).by(Actor::machine()));
         }
         Answer::Error { status: 500, text: "Error: The server failed." }
     }

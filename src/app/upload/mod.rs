@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::{App, Error};
 use crate::blobs::{Arrived, Incoming};
+use crate::domain::actor::Actor;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
@@ -127,7 +128,7 @@ impl App {
     }
 
     /// Logs an upload that was refused.
-    pub fn upload_refused(&self, file_name: &str, error: &Error, actor: &str) {
+    pub fn upload_refused(&self, file_name: &str, error: &Error, actor: &Actor) {
         let file_name: String = file_name.chars().take(FILE_NAME_LIMIT).collect();
         let text = if error.is_internal() {
             let error: &dyn std::error::Error = error;
@@ -149,7 +150,7 @@ impl App {
         &self,
         upload: Accepted,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Uploaded, Error> {
         let Accepted { arrived, inflated, file } = upload;
         let _accepting = self.0.accepting.lock().await;
@@ -184,7 +185,7 @@ impl App {
         inflated: Option<Bytes>,
         card: &ReportCard,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<i64, Error> {
         let now = self.now();
         let kept = self.0.blobs.keep(arrived).await?;

@@ -2,6 +2,7 @@
 
 use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::platform::Admission;
 use crate::domain::release::{Image, Question, Release, ReleaseState};
@@ -16,7 +17,7 @@ impl App {
         &self,
         id: i64,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let _accepting = self.0.accepting.lock().await;
         let card = self.report_card(id, wishes).await?;
@@ -51,7 +52,7 @@ impl App {
         id: i64,
         card: &ReportCard,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let (Some(name), Some(version)) = (&card.platform, &card.version) else {
             return Err(Error::Questions(Box::new(card.clone())));
@@ -100,7 +101,7 @@ impl App {
         release_id: i64,
         notes: &str,
         card: &ReportCard,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         match self.0.store.add_image(draft.id, release_id, notes).await {
             Err(StoreError::Conflict) => {

@@ -13,6 +13,7 @@ use espalier::app::{
 };
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
+use espalier::domain::actor::Actor;
 use espalier::domain::device::{Approval, Attempt, AttemptState, Device};
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::mac::MacAddr;
@@ -140,6 +141,11 @@ fn options(folder: &Path, arguments: &[String]) -> Serve {
     CommandLine::try_parse_from(all.chain(arguments.iter().cloned())).unwrap().serve
 }
 
+/// The one who changes things in tests.
+pub fn a_test() -> Actor {
+    Actor::person("a test", None)
+}
+
 /// A MAC address from its text.
 pub fn mac(text: &str) -> MacAddr {
     text.parse().unwrap()
@@ -236,26 +242,26 @@ impl TestApp {
         wishes: &Wishes,
     ) -> Result<Uploaded, Error> {
         let accepted = self.receive(name, bytes).await?;
-        self.app.accept(accepted, wishes, "a test").await
+        self.app.accept(accepted, wishes, &a_test()).await
     }
 
     /// Takes a release back.
     pub async fn withdraw(&self, released: &Released) {
         let state = Some(ReleaseState::Withdrawn);
         let change = ReleaseChange { state, ..ReleaseChange::default() };
-        self.app.change_release(released.id(), &change, "a test").await.unwrap();
+        self.app.change_release(released.id(), &change, &a_test()).await.unwrap();
     }
 
     /// Puts a device on a platform's whitelist.
     pub async fn approve(&self, mac: &str, platform: &str) {
         let new = NewApproval { mac: mac.to_owned(), take_over: true, ..NewApproval::default() };
-        self.app.whitelist(platform, &new, "a test").await.unwrap();
+        self.app.whitelist(platform, &new, &a_test()).await.unwrap();
     }
 
     /// Gives a device another standing.
     pub async fn set_aside(&self, device: &str, approval: Approval) {
         let change = DeviceChange { approval: Some(approval), ..DeviceChange::default() };
-        self.app.change_device(mac(device), &change, "a test").await.unwrap();
+        self.app.change_device(mac(device), &change, &a_test()).await.unwrap();
     }
 
     /// What is recorded of a device.
@@ -296,12 +302,12 @@ impl TestApp {
 
     /// Changes a device as a person.
     pub async fn teach(&self, device: &str, change: DeviceChange) {
-        self.app.change_device(mac(device), &change, "a test").await.unwrap();
+        self.app.change_device(mac(device), &change, &a_test()).await.unwrap();
     }
 
     /// Changes a platform as a person.
     pub async fn change_platform(&self, name: &str, change: PlatformChange) {
-        self.app.change_platform(name, &change, "a test").await.unwrap();
+        self.app.change_platform(name, &change, &a_test()).await.unwrap();
     }
 
     /// The counters of a release.
@@ -374,7 +380,7 @@ impl PlatformPlan<'_> {
     }
 
     async fn create(self) -> Vec<Released> {
-        self.app.app.create_platform(self.name, "", self.admission, "a test").await.unwrap();
+        self.app.app.create_platform(self.name, "", self.admission, &a_test()).await.unwrap();
         let change = PlatformChange { gzip: Some(self.gzip), ..PlatformChange::default() };
         self.app.change_platform(self.name, change).await;
         let mut released = Vec::new();
