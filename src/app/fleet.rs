@@ -24,6 +24,8 @@ use crate::store::{Batch, DeviceFilter, News, Seen, Store};
 const SHARDS: usize = 64;
 /// Events of one device that are written in an hour.
 const EVENTS_AN_HOUR: u16 = 60;
+/// The code of what came of naming a platform without a version.
+const INVALID: &str = "invalid_parameters";
 /// Devices that are read from the database at once.
 const PAGE: u32 = 5_000;
 
@@ -105,6 +107,30 @@ impl Live {
     /// version instead.
     pub(super) fn program(&self) -> Option<&Report> {
         self.report.as_deref().filter(|report| report.mode != Mode::FileSystem)
+    }
+
+    /// The question that it would ask next: the one it asked last.
+    pub(super) fn last_question(&self) -> Option<Report> {
+        let mut report = self.report.as_deref()?.clone();
+        if report.mode != Mode::FileSystem {
+            report.mode = Mode::Sketch;
+        }
+        // Where a name came only with its first contact, it asked for a file since then.
+        if report.version.is_none() && *self.outcome != *INVALID {
+            report.dev = report.dev.filter(|_| self.platform_id.is_none());
+        }
+        Some(report)
+    }
+
+    /// Whether it is approved for a platform and gets updates.
+    pub(super) fn gets_updates_of(&self, platform_id: i64) -> bool {
+        let own = self.platform_id == Some(platform_id) && self.approval == Approval::Approved;
+        own && !self.policy.updates_off && self.policy.pinned.is_none()
+    }
+
+    /// After how many seconds of silence it counts as asleep; `None`: its rhythm is not known.
+    pub(super) fn silence(&self) -> Option<i64> {
+        None
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements
@@ -274,6 +300,16 @@ impl Fleet {
                         self.pending.fetch_add(1, Ordering::Relaxed);
                     }
                 }
+            }
+        }
+    }
+
+    /// Takes all devices out of a group.
+    pub(super) fn leave_group(&self, group: i64) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for live in shard.devices.values_mut().filter(|live| live.groups.contains(&group)) {
+                live.groups = live.groups.iter().copied().filter(|own| *own != group).collect();
             }
         }
     }

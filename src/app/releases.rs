@@ -77,6 +77,7 @@ impl App {
             return Ok(());
         }
         let _changing = self.0.changing.lock().await;
+        self.end_rollout(release.id, "The release was withdrawn.").await?;
         self.0.store.withdraw_release(release.id).await?;
         self.restock().await?;
         let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
@@ -93,7 +94,12 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.0.store.publish_release(id, platform_id, version, &release.notes, now).await?;
+        self.0.store.ungate(id).await?;
+        let channel = release.channel;
+        self.0
+            .store
+            .publish_release(id, platform_id, version, &release.notes, channel, now)
+            .await?;
         self.restock().await?;
         let text = format!("{} was published again.", release.title());
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
@@ -108,6 +114,10 @@ impl App {
         let release = {
             let _changing = self.0.changing.lock().await;
             let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+            if self.0.store.pinned_to(id).await? > 0 {
+                let text = "devices are pinned to this release; pin them to another one first";
+                return Err(Error::State(text));
+            }
             self.0.store.delete_release(id).await?;
             self.restock().await?;
             release

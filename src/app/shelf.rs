@@ -178,8 +178,7 @@ impl Shelf {
             }
             let (id, key) = (platform.id, platform.name.key());
             let recalled = recalled.remove(&id).unwrap_or_default();
-            let platform =
-                Arc::new(ShelfPlatform { platform, published, newest, beta, recalled });
+            let platform = Arc::new(ShelfPlatform { platform, published, newest, beta, recalled });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }

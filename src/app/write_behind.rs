@@ -39,7 +39,10 @@ impl App {
     async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
         match write {
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
-            LateWrite::Settled { settlement: Settlement { attempt_id, settled, tally }, at } => {
+            LateWrite::Settled {
+                settlement: Settlement { attempt_id, settled, tally, .. },
+                at,
+            } => {
                 let state = settled.state();
                 self.0.store.settle_attempt(attempt_id, state, tally.as_ref(), at).await
             }

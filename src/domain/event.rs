@@ -111,6 +111,16 @@ kinds! {
     ReleaseEdited, "release_edited", "release changed", Info;
     /// A release or draft was deleted.
     ReleaseDeleted, "release_deleted", "release deleted", Info;
+    /// A rollout began, went on, or was told what to do.
+    RolloutChanged, "rollout_changed", "rollout", Info;
+    /// A rollout waits for a person's word.
+    RolloutAsks, "rollout_asks", "rollout asks", Warning;
+    /// A rollout was halted, because its release failed.
+    RolloutHalted, "rollout_halted", "rollout halted", Problem;
+    /// A rollout is through.
+    RolloutFinished, "rollout_finished", "rollout finished", Good;
+    /// A group was made, changed or deleted.
+    Grouped, "grouped", "group changed", Info;
     /// Somebody signed in.
     SignedIn, "signed_in", "signed in", Info;
     /// Somebody could not sign in.

@@ -15,7 +15,8 @@ pub(super) fn quiet(
     table: &'static str,
     text: Option<&str>,
 ) -> Result<Option<QuietHours>, StoreError> {
-    let read = |text: &str| text.parse().map_err(|_| StoreError::inconsistent(table, "quiet", text));
+    let read =
+        |text: &str| text.parse().map_err(|_| StoreError::inconsistent(table, "quiet", text));
     text.map(read).transpose()
 }
 
@@ -147,7 +148,10 @@ impl Store {
     }
 
     /// The devices with the groups they are in.
-    pub(super) async fn with_groups(&self, mut devices: Vec<Device>) -> Result<Vec<Device>, StoreError> {
+    pub(super) async fn with_groups(
+        &self,
+        mut devices: Vec<Device>,
+    ) -> Result<Vec<Device>, StoreError> {
         let ids = || devices.iter().map(|device| device.id);
         let (Some(first), Some(last)) = (ids().min(), ids().max()) else {
             return Ok(devices);

@@ -59,18 +59,7 @@ impl TryFrom<PlatformRow> for Platform {
         let rule = Rule::read(&row.rule).ok_or_else(|| wrong("rule", &row.rule))?;
         let quiet = quiet("platforms", row.quiet.as_deref())?;
         let PlatformRow { id, description, pinned, created_at, .. } = row;
-        Ok(Self {
-            id,
-            name,
-            description,
-            admission,
-            gzip,
-            floor,
-            rule,
-            pinned,
-            quiet,
-            created_at,
-        })
+        Ok(Self { id, name, description, admission, gzip, floor, rule, pinned, quiet, created_at })
     }
 }
 

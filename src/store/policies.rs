@@ -28,15 +28,13 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn save_policy(&self, device_id: i64, policy: &Policy) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE devices SET channel = $2, pinned = $3, updates_off = $4 WHERE id = $1",
-        )
-        .bind(device_id)
-        .bind(policy.channel.word())
-        .bind(policy.pinned)
-        .bind(policy.updates_off)
-        .execute(&self.write)
-        .await?;
+        sqlx::query("UPDATE devices SET channel = $2, pinned = $3, updates_off = $4 WHERE id = $1")
+            .bind(device_id)
+            .bind(policy.channel.word())
+            .bind(policy.pinned)
+            .bind(policy.updates_off)
+            .execute(&self.write)
+            .await?;
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use super::App;
 use super::fleet::Live;
+use super::rollouts::Gate;
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::write_behind::LateWrite;
@@ -23,7 +24,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
-use crate::domain::tally::{Patience, Tally};
+use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
 use find::find;
 pub(super) use find::{Known, View};
@@ -109,6 +110,7 @@ pub(super) enum Look<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settlement {
     pub(super) attempt_id: i64,
+    pub(super) release_id: Option<i64>,
     pub(super) settled: Settled,
     /// The device with its tally after that; `None` where the release is gone.
     pub(super) tally: Option<(i64, Tally)>,
@@ -120,6 +122,8 @@ pub(super) struct Finding<'a> {
     pub(super) device_id: i64,
     pub(super) platform: Option<&'a Arc<ShelfPlatform>>,
     pub(super) release: Option<&'a Arc<Published>>,
+    /// The rollout by which it gets that.
+    pub(super) gate: Option<&'a Gate>,
     /// The platform is open: approve the device.
     pub(super) admit: bool,
     /// What the check-in says about the last attempt.
@@ -166,10 +170,10 @@ impl App {
                         }
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
-                            let patience = Patience::default();
                             let stranger = Live::new(0, Approval::Pending, None);
+                            let settings = self.settings();
                             return self
-                                .answer(&poll, &find(&poll, &stranger, &shelf, &patience, now));
+                                .answer(&poll, &find(&poll, &stranger, &shelf, &settings, now));
                         }
                     }
                 }
@@ -188,7 +192,14 @@ impl App {
             return Look::Ending(flight);
         }
         let settings = self.0.settings.load();
-        let finding = find(poll, live, shelf, &settings.patience, now);
+        let mut finding = find(poll, live, shelf, &settings, now);
+        if let (Decision::Offer(_), Some(gate), false) =
+            (&finding.decision, finding.gate, poll.only_looks)
+            && !gate.take_place(mac, live, now)
+        {
+            // Another device was faster.
+            finding = find(poll, live, shelf, &settings, now);
+        }
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
@@ -214,6 +225,7 @@ impl App {
         let mac = poll.report.mac;
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
+            self.judge_rollout(settlement, finding.device_id, now).await;
         }
         if finding.admit
             && let Some(platform) = finding.platform

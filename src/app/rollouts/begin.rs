@@ -1,8 +1,12 @@
 //! How a rollout begins.
 
+use super::super::shelf::{Shelf, ShelfPlatform};
 use super::super::{App, Error};
-use super::super::shelf::Shelf;
-use crate::domain::rollout::{Plan, Size, StagePlan};
+use crate::domain::actor::Actor;
+use crate::domain::policy::Channel;
+use crate::domain::release::Part;
+use crate::domain::rollout::{Plan, Size, StagePlan, Step};
+use crate::domain::version::FirmwareVersion;
 
 /// A rollout as a person wishes for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +59,46 @@ impl App {
         }
         plan.check()?;
         Ok(plan)
+    }
+
+    /// Puts the gate of a rollout before a release that is about to be published, or takes away an
+    /// old one. Whoever calls it holds `changing` and makes a new shelf.
+    pub(in crate::app) async fn begin_rollout(
+        &self,
+        release_id: i64,
+        platform_id: i64,
+        wish: Option<&PlanWish>,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let Some(wish) = wish else {
+            return Ok(self.0.store.ungate(release_id).await?);
+        };
+        let now = self.now();
+        let plan = self.plan(wish, platform_id)?;
+        let mut rollout = plan.begin(release_id, &actor.to_string(), now);
+        if plan.starts_at.is_none_or(|start| start <= now) {
+            rollout.take(&Step::Start, now);
+        }
+        self.0.store.insert_rollout(&rollout).await?;
+        Ok(())
+    }
+
+    /// Ends the rollouts of lower releases for the same devices: a newer one takes their place.
+    pub(in crate::app) async fn replace_rollouts(
+        &self,
+        release_id: i64,
+        platform: &ShelfPlatform,
+        version: &FirmwareVersion,
+        channel: Channel,
+    ) -> Result<(), Error> {
+        let older = platform.published.iter().filter(|release| {
+            let same = release.channel == channel && release.version < *version;
+            same && release.id != release_id && release.image.part == Part::Application
+        });
+        for release in older {
+            self.end_rollout(release.id, &format!("{version} takes its place.")).await?;
+        }
+        Ok(())
     }
 
     fn canaries(&self, addresses: &[String]) -> Result<Vec<i64>, Error> {

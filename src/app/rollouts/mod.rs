@@ -15,9 +15,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Error;
 use super::fleet::Live;
 use crate::domain::mac::MacAddr;
-use crate::domain::rollout::{Candidate, GateWait, Member, Progress, Rollout};
+use crate::domain::rollout::{Candidate, GateWait, Member, Progress, Rollout, State};
 use crate::store::Store;
 
+pub use begin::PlanWish;
 pub use step::RolloutStatus;
 pub(super) use watch::Watch;
 
@@ -47,7 +48,7 @@ impl Rollouts {
             };
             kept.insert(rollout.id, Arc::clone(&watch));
             // Once it is through, only a group still stands before the release.
-            if rollout.state.is_active() || rollout.group.is_some() || rollout.is_ended() {
+            if rollout.state != State::Finished || rollout.group.is_some() {
                 watch.may_go_on(!rollout.state.is_still());
                 let rollout = Arc::new(rollout);
                 gates.insert(rollout.release_id, Gate { rollout, watch });

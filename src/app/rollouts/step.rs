@@ -1,8 +1,10 @@
 //! How rollouts go on: by themselves, and by a person's word.
 
+use super::super::poll::Settlement;
 use super::super::{App, Error};
 use super::Gate;
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Release;
@@ -23,16 +25,18 @@ pub struct RolloutStatus {
 }
 
 impl App {
-    /// Lets every rollout go on that can: stages pass, bad ones halt. A job calls it; where nothing
-    /// happened it costs next to nothing.
+    /// Lets every rollout go on that can: stages pass, bad ones halt. A job calls it often; unless
+    /// it is `thorough`, the fleet is only looked at where something happened, and once a minute.
     ///
     /// # Errors
     /// Where the database fails; the next time makes up for it.
-    pub async fn watch_rollouts(&self) -> Result<(), Error> {
+    pub async fn watch_rollouts(&self, thorough: bool) -> Result<(), Error> {
+        let now = self.now();
         let running: Vec<i64> = self
             .shelf()
             .gates()
             .filter(|gate| matches!(gate.rollout.state, State::Scheduled | State::Running))
+            .filter(|gate| gate.watch.is_due(now) || thorough)
             .map(|gate| gate.rollout.release_id)
             .collect();
         for release_id in running {
@@ -63,21 +67,35 @@ impl App {
             self.keep_rollout(&rollout).await?;
             let title = self.title_of(release_id).await?;
             let (kind, text) = told(&step, &rollout, &title);
-            self.record_rollout(kind, text, release_id, "server").await?;
+            self.record_rollout(kind, text, release_id, &Actor::machine()).await?;
         }
         Ok(())
     }
 
-    /// Whether the rollout of a release has to stop after what just became of a device: then nobody
-    /// else is let in from this moment on.
-    pub(in crate::app) fn must_halt(&self, release_id: i64) -> bool {
-        let shelf = self.0.shelf.load();
-        let Some(gate) = shelf.gate(release_id) else { return false };
-        let halts = gate.rollout.must_halt(&gate.progress()).is_some();
-        if halts {
-            gate.watch.stop();
+    /// Tells the rollout of a release what became of a device. Where it has to stop after that,
+    /// nobody else is let in from this moment on, and it is halted before this ends.
+    pub(in crate::app) async fn judge_rollout(
+        &self,
+        settlement: Settlement,
+        device_id: i64,
+        now: Timestamp,
+    ) {
+        let Some(release_id) = settlement.release_id else { return };
+        let halts = {
+            let shelf = self.0.shelf.load();
+            let Some(gate) = shelf.gate(release_id) else { return };
+            gate.watch.note(device_id, settlement.settled.state().into(), now);
+            let halts = gate.rollout.must_halt(&gate.progress()).is_some();
+            if halts {
+                gate.watch.stop();
+            }
+            halts
+        };
+        if halts && let Err(error) = self.step_rollout(release_id).await {
+            // Nobody is let in, and the job tries it again.
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a rollout could not be halted in the database");
         }
-        halts
     }
 
     /// Tells a rollout what to do.
@@ -88,7 +106,7 @@ impl App {
         &self,
         id: i64,
         command: Command,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Rollout, Error> {
         let _changing = self.0.changing.lock().await;
         let shelf = self.shelf();
@@ -168,7 +186,7 @@ impl App {
         kind: Kind,
         text: String,
         release_id: i64,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let shelf = self.shelf();
         let files = shelf.release(release_id).and_then(|files| files.images().first());
@@ -192,7 +210,9 @@ fn told(step: &Step, rollout: &Rollout, title: &str) -> (Kind, String) {
         format!("stage {nth} of {count} ({})", size.unwrap_or_default())
     };
     match step {
-        Step::Start => (Kind::RolloutChanged, format!("The rollout of {title} began: {}.", stage())),
+        Step::Start => {
+            (Kind::RolloutChanged, format!("The rollout of {title} began: {}.", stage()))
+        }
         Step::Halt(reason) => {
             (Kind::RolloutHalted, format!("The rollout of {title} was halted. {reason}"))
         }

@@ -1,7 +1,7 @@
 //! Who got the release of a rollout, and how they stand.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Timestamp;
@@ -16,6 +16,8 @@ pub(in crate::app) struct Watch {
     stopped: AtomicBool,
     /// Something happened since the last survey.
     stirred: AtomicBool,
+    /// When the fleet was looked at for it, last.
+    looked_at: AtomicI64,
 }
 
 #[derive(Debug, Default)]
@@ -119,9 +121,15 @@ impl Watch {
         self.stopped.store(!on, Ordering::SeqCst);
     }
 
-    /// Whether something happened since the last time this was asked.
-    pub(super) fn was_stirred(&self) -> bool {
-        self.stirred.swap(false, Ordering::Relaxed)
+    /// Whether the fleet is to be looked at: something happened since the last time, or that was
+    /// a minute ago.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let looked = self.looked_at.load(Ordering::Relaxed);
+        let due = self.stirred.swap(false, Ordering::Relaxed) || now - looked >= 60;
+        if due {
+            self.looked_at.store(now, Ordering::Relaxed);
+        }
+        due
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {

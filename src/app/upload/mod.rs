@@ -10,11 +10,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::{App, Error};
+use super::{App, Error, PlanWish};
 use crate::blobs::{Arrived, Incoming};
 use crate::domain::actor::Actor;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
+use crate::domain::policy::Channel;
 use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
 use crate::store::NewDraft;
 use examined::{Original, examine_apart, examine_to_keep};
@@ -61,6 +62,10 @@ pub struct Wishes {
     pub notes: Option<String>,
     /// Codes of the questions that are answered with "do it anyway".
     pub accept: Vec<String>,
+    /// Whom it is for; without it all devices.
+    pub channel: Channel,
+    /// How it reaches them; without it all at once.
+    pub plan: Option<PlanWish>,
     /// Whether to publish it at once.
     pub publish: bool,
     /// Whether to keep a draft where it cannot be published without an answer; else nothing is.

@@ -83,9 +83,9 @@ impl GateWait {
                 "It waits for {version}: {exposed} other devices have to come back with it first."
             ),
             Self::Paused => format!("The rollout of {version} is paused."),
-            Self::Halted => format!(
-                "The rollout of {version} was halted, because it failed on other devices."
-            ),
+            Self::Halted => {
+                format!("The rollout of {version} was halted, because it failed on other devices.")
+            }
             Self::Ended => format!("The rollout of {version} was ended."),
         }
     }
@@ -99,11 +99,7 @@ impl Rollout {
     ///
     /// # Errors
     /// What it waits for.
-    pub fn admits(
-        &self,
-        candidate: &Candidate<'_>,
-        progress: &Progress,
-    ) -> Result<(), GateWait> {
+    pub fn admits(&self, candidate: &Candidate<'_>, progress: &Progress) -> Result<(), GateWait> {
         if self.group.is_some_and(|group| !candidate.groups.contains(&group)) {
             return Err(GateWait::OtherGroup);
         }

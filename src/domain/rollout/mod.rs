@@ -39,14 +39,8 @@ pub enum State {
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 6] = [
-        Self::Scheduled,
-        Self::Running,
-        Self::Paused,
-        Self::Halted,
-        Self::Finished,
-        Self::Ended,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Scheduled, Self::Running, Self::Paused, Self::Halted, Self::Finished, Self::Ended];
 
     /// The word in JSON and the database.
     #[must_use]
@@ -65,6 +59,12 @@ impl State {
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// Whether nobody gets the release as long as a person says nothing.
+    #[must_use]
+    pub const fn is_still(self) -> bool {
+        matches!(self, Self::Paused | Self::Halted | Self::Ended)
     }
 
     /// Whether something can still come of it.
@@ -134,7 +134,9 @@ pub enum Size {
 
 /// Why a text is no size of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("“{0}” is no size of a stage; write canaries, a number, a percentage like 10%, or everyone")]
+#[error(
+    "“{0}” is no size of a stage; write canaries, a number, a percentage like 10%, or everyone"
+)]
 pub struct SizeError(String);
 
 impl fmt::Display for Size {

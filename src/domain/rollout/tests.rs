@@ -81,8 +81,7 @@ fn who_gets_it_while_a_stage_is_open() {
     assert_eq!(two.admits(&device(7, None), &progress(2, 1, 1, 0)), Ok(()), "canaries always");
 
     let some = begun("30%");
-    let admitted =
-        (0..200).filter(|id| some.admits(&device(*id, None), &none).is_ok()).count();
+    let admitted = (0..200).filter(|id| some.admits(&device(*id, None), &none).is_ok()).count();
     assert!((35..85).contains(&admitted), "{admitted} of 200 at 30 %");
 
     let group = Rollout { group: Some(5), ..begun("") };
@@ -93,9 +92,14 @@ fn who_gets_it_while_a_stage_is_open() {
 #[test]
 fn only_so_many_have_it_unconfirmed() {
     let rollout = begun("");
-    for (exposed, confirmed, gets) in
-        [(9, 0, true), (10, 0, false), (10, 10, false), (10, 11, true), (49, 50, true), (50, 50, false)]
-    {
+    for (exposed, confirmed, gets) in [
+        (9, 0, true),
+        (10, 0, false),
+        (10, 10, false),
+        (10, 11, true),
+        (49, 50, true),
+        (50, 50, false),
+    ] {
         let progress = progress(exposed + confirmed, exposed, confirmed, 0);
         let answer = rollout.admits(&device(1, None), &progress);
         assert_eq!(answer.is_ok(), gets, "{exposed} {confirmed}");
@@ -172,7 +176,14 @@ fn every_step_that_it_takes_by_itself() {
         ("it was watched", &soaking, &through, &idle, NOW + 1_800, Some(Step::Open)),
         ("a person wants to be asked", &asks(&soaking), &through, &idle, late, Some(Step::Ask)),
         ("everyone is through", &last, &through, &idle, NOW, Some(Step::Finish)),
-        ("a person is not asked after the last", &asks(&last), &through, &idle, NOW, Some(Step::Finish)),
+        (
+            "a person is not asked after the last",
+            &asks(&last),
+            &through,
+            &idle,
+            NOW,
+            Some(Step::Finish),
+        ),
         ("nobody needs it", &last, &none, &idle, late, Some(Step::Finish)),
     ] {
         assert_eq!(rollout.step(progress, survey, now), step, "{what}");

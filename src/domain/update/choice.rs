@@ -73,9 +73,8 @@ pub fn choose<'a>(
             }
         }
     }
-    let waiting = waiting.filter(|waiting| {
-        newest.is_none_or(|newest| waiting.release.version > newest.version)
-    });
+    let waiting = waiting
+        .filter(|waiting| newest.is_none_or(|newest| waiting.release.version > newest.version));
     let choice = match (newest, foreign) {
         (Some(_), _) if family == Family::Esp32 && chip.is_none() && chips.len() > 1 => {
             Choice::Several(chips)

@@ -52,6 +52,15 @@ pub(super) fn newer(
     }
 }
 
+/// The version of the image that it runs, if that is one of the same platform.
+fn running_version<'a>(
+    situation: &Situation<'a>,
+    release: &Published,
+) -> Option<&'a FirmwareVersion> {
+    let own = situation.running.filter(|own| own.release.platform_id == release.platform_id);
+    own.map(|running| &running.release.version)
+}
+
 /// Why a release is for a device that runs another version.
 #[derive(Clone, Copy)]
 enum Wanted {
@@ -101,7 +110,8 @@ pub(super) fn waits_for(
     trace: &mut impl Trace,
 ) -> Option<NoUpdate> {
     use NoUpdate::{Identical, NothingPublished, UpToDate};
-    let waiting = situation.waiting.filter(|_| matches!(none, Identical | NothingPublished | UpToDate))?;
+    let waiting =
+        situation.waiting.filter(|_| matches!(none, Identical | NothingPublished | UpToDate))?;
     let release = waiting.release;
     let runs = situation.reported.or_else(|| running_version(situation, release))?;
     let runs_it = situation

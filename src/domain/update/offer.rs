@@ -1,8 +1,8 @@
 //! Whether a device that may ask is offered the release there is for it, and in which form.
 
-use super::sentences::{wrong_chip, wrong_family};
 use super::newer::{newer, newer_files};
 use super::packing::{Encoding, packed_for};
+use super::sentences::{wrong_chip, wrong_family};
 use super::space::{Room, flash_too_small, kib, room_for};
 use super::{Ask, Choice, Family, NoUpdate, Published, Situation, Trace, Wait};
 
@@ -131,15 +131,6 @@ fn not_quiet(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), No
     let quiet = NoUpdate::QuietHours { until, now: situation.now };
     trace.note("quiet_hours", false, || quiet.text());
     Err(quiet)
-}
-
-/// The version of the image that it runs, if that is one of the same platform.
-fn running_version<'a>(
-    situation: &Situation<'a>,
-    release: &Published,
-) -> Option<&'a FirmwareVersion> {
-    let own = situation.running.filter(|own| own.release.platform_id == release.platform_id);
-    own.map(|running| &running.release.version)
 }
 
 /// Signed once, signed for ever.

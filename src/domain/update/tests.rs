@@ -115,11 +115,8 @@ impl Case {
                 chips.push(chip);
             }
         }
-        let part = if self.report.mode == Mode::FileSystem {
-            Part::FileSystem
-        } else {
-            Part::Application
-        };
+        let part =
+            if self.report.mode == Mode::FileSystem { Part::FileSystem } else { Part::Application };
         let (family, chip) = (self.report.family, self.learnt.known_chip());
         let gate = |release: &Published| {
             let wait = self.gates.iter().find(|(id, _)| *id == release.id);

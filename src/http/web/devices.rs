@@ -66,6 +66,7 @@ impl Wish {
                 .map(|name| shelf.platform(&name).map_or(-1, |entry| entry.platform.id)),
             approval: Approval::read(&self.approval),
             outcome: some(&self.outcome),
+            group: None,
             after: None,
             sort: DeviceSort::read(&self.sort).unwrap_or(DeviceSort::Seen),
             limit: SHOWN + 1,
