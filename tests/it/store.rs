@@ -455,6 +455,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_version: Some("v0"),
         from_md5: Some(Md5([3; 16])),
         size: 1001,
+        rollout_id: None,
         now: NOW,
     };
     store.record_offer(offer).await.unwrap()

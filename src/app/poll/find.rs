@@ -296,6 +296,7 @@ pub(super) fn find<'a>(
         release: view.release(),
         gate: view.gate(shelf),
         settled: settlement,
+        halts: None,
         learnt,
         unrecognised: running.is_none() && report.sketch_md5.is_some(),
     }

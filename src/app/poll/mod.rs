@@ -128,6 +128,8 @@ pub(super) struct Finding<'a> {
     pub(super) admit: bool,
     /// What the check-in says about the last attempt.
     pub(super) settled: Option<Settlement>,
+    /// The release whose rollout has to stop after that.
+    pub(super) halts: Option<i64>,
     /// What is known of it after this check-in.
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
@@ -193,6 +195,10 @@ impl App {
         }
         let settings = self.0.settings.load();
         let mut finding = find(poll, live, shelf, &settings, now);
+        if let Some(release_id) = tell_rollout(&finding, shelf, now) {
+            finding = find(poll, live, shelf, &settings, now);
+            finding.halts = Some(release_id);
+        }
         if let (Decision::Offer(_), Some(gate), false) =
             (&finding.decision, finding.gate, poll.only_looks)
             && !gate.take_place(mac, live, now)
@@ -225,7 +231,9 @@ impl App {
         let mac = poll.report.mac;
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
-            self.judge_rollout(settlement, finding.device_id, now).await;
+            if let Some(release_id) = finding.halts {
+                self.halt_rollout(release_id).await;
+            }
         }
         if finding.admit
             && let Some(platform) = finding.platform
@@ -285,6 +293,15 @@ impl App {
         }
         Answer::Error { status: 500, text: "Error: The server failed." }
     }
+}
+
+/// Tells the rollout of a release what became of the device; answers the release where it has to
+/// stop after that.
+fn tell_rollout(finding: &Finding<'_>, shelf: &Shelf, now: Timestamp) -> Option<i64> {
+    let settlement = finding.settled?;
+    let release_id = settlement.release_id?;
+    let member = settlement.settled.state().into();
+    shelf.gate(release_id)?.note(finding.device_id, member, now).then_some(release_id)
 }
 
 /// The HTTP status of a decision: the original's, `protocol.md` §2.6, and `design.md` §6.

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Error;
 use super::fleet::Live;
+use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
 use crate::domain::rollout::{Candidate, GateWait, Member, Progress, Rollout, State};
 use crate::store::Store;
@@ -73,7 +74,7 @@ impl Gate {
     /// Whether a device gets the release now.
     pub(super) fn admits(&self, mac: MacAddr, live: &Live) -> Result<(), GateWait> {
         let (member, progress) = self.watch.look(live.id);
-        if self.watch.is_stopped() {
+        if self.rollout.state == State::Running && self.watch.is_stopped() {
             return Err(GateWait::Halted);
         }
         self.rollout.admits(&candidate(mac, live, member), &progress)
@@ -81,10 +82,21 @@ impl Gate {
 
     /// Takes a place in the rollout for a device that is about to get the release; `false` where
     /// another one was faster.
-    pub(super) fn take_place(&self, mac: MacAddr, live: &Live, now: i64) -> bool {
+    pub(super) fn take_place(&self, mac: MacAddr, live: &Live, now: Timestamp) -> bool {
         self.watch.enter(live.id, now, |member, progress| {
             self.rollout.admits(&candidate(mac, live, member), progress).is_ok()
         })
+    }
+
+    /// Takes what became of a device. Where the rollout has to stop after that, nobody else is let
+    /// in from this moment on; answers whether it has.
+    pub(super) fn note(&self, device_id: i64, member: Member, now: Timestamp) -> bool {
+        self.watch.note(device_id, member, now);
+        let halts = self.rollout.must_halt(&self.progress()).is_some();
+        if halts {
+            self.watch.stop();
+        }
+        halts
     }
 
     /// What became of it so far.

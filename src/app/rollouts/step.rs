@@ -1,6 +1,5 @@
 //! How rollouts go on: by themselves, and by a person's word.
 
-use super::super::poll::Settlement;
 use super::super::{App, Error};
 use super::Gate;
 use crate::domain::Timestamp;
@@ -72,26 +71,9 @@ impl App {
         Ok(())
     }
 
-    /// Tells the rollout of a release what became of a device. Where it has to stop after that,
-    /// nobody else is let in from this moment on, and it is halted before this ends.
-    pub(in crate::app) async fn judge_rollout(
-        &self,
-        settlement: Settlement,
-        device_id: i64,
-        now: Timestamp,
-    ) {
-        let Some(release_id) = settlement.release_id else { return };
-        let halts = {
-            let shelf = self.0.shelf.load();
-            let Some(gate) = shelf.gate(release_id) else { return };
-            gate.watch.note(device_id, settlement.settled.state().into(), now);
-            let halts = gate.rollout.must_halt(&gate.progress()).is_some();
-            if halts {
-                gate.watch.stop();
-            }
-            halts
-        };
-        if halts && let Err(error) = self.step_rollout(release_id).await {
+    /// Halts the rollout of a release in the database, too.
+    pub(in crate::app) async fn halt_rollout(&self, release_id: i64) {
+        if let Err(error) = self.step_rollout(release_id).await {
             // Nobody is let in, and the job tries it again.
             let error = &error as &dyn std::error::Error;
             tracing::error!(error, "a rollout could not be halted in the database");

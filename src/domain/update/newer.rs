@@ -120,6 +120,10 @@ pub(super) fn waits_for(
     if runs_it || wanted(situation, release, runs).is_none() {
         return None;
     }
+    if situation.device.is_some_and(|device| device.policy.updates_off) {
+        trace.note("updates_on", false, || NoUpdate::UpdatesOff.text());
+        return Some(NoUpdate::UpdatesOff);
+    }
     let version = release.version.to_string();
     let waits = NoUpdate::Waits { wait: waiting.wait, version };
     trace.note("rollout", false, || waits.text());

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use clap::Parser;
 use espalier::app::{
-    Accepted, App, DeviceChange, Error, NewApproval, PlatformChange, ReleaseChange, Uploaded,
-    Wishes,
+    Accepted, App, DeviceChange, Error, NewApproval, PlanWish, PlatformChange, ReleaseChange,
+    RolloutStatus, Uploaded, Wishes,
 };
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
@@ -223,6 +223,57 @@ impl TestApp {
             Ok(Uploaded::Published(release, _)) => Released { release: *release, bytes },
             other => panic!("{platform} {version} was not published: {other:?}"),
         }
+    }
+
+    /// Publishes a firmware as this version of this platform by a rollout.
+    pub async fn roll_out(&self, platform: &str, version: &str, wish: PlanWish) -> Released {
+        let bytes = Firmware::esp8266().of(platform, version).build();
+        let wishes = Wishes {
+            platform: Some(platform.to_owned()),
+            version: Some(version.to_owned()),
+            accept: ACCEPTED.map(str::to_owned).to_vec(),
+            publish: true,
+            plan: Some(wish),
+            ..Wishes::default()
+        };
+        match self.upload("firmware.bin", &bytes, &wishes).await {
+            Ok(Uploaded::Published(release, _)) => Released { release: *release, bytes },
+            other => panic!("{platform} {version} was not published: {other:?}"),
+        }
+    }
+
+    /// Uploads a firmware as a draft of this version; answers its number.
+    pub async fn draft(&self, platform: &str, version: &str) -> i64 {
+        let bytes = Firmware::esp8266().of(platform, version).build();
+        let wishes = Wishes {
+            platform: Some(platform.to_owned()),
+            version: Some(version.to_owned()),
+            keep_on_questions: true,
+            ..Wishes::default()
+        };
+        match self.upload("firmware.bin", &bytes, &wishes).await {
+            Ok(Uploaded::Draft(release, _)) => release.id,
+            other => panic!("{platform} {version} is no draft: {other:?}"),
+        }
+    }
+
+    /// Publishes a draft by a rollout.
+    pub async fn publish_by(&self, draft: i64, wish: PlanWish) {
+        let accept = ACCEPTED.map(str::to_owned).to_vec();
+        let wishes = Wishes { plan: Some(wish), accept, ..Wishes::default() };
+        self.app.publish_draft(draft, &wishes, &a_test()).await.unwrap();
+    }
+
+    /// The rollout of a release, with what became of it.
+    pub async fn rollout(&self, released: &Released) -> RolloutStatus {
+        let all = self.app.store().rollouts(false, Some(released.id())).await.unwrap();
+        let latest = all.first().expect("there is a rollout").id;
+        self.app.rollout_status(latest).await.unwrap()
+    }
+
+    /// Lets all rollouts go on that can.
+    pub async fn watch(&self) {
+        self.app.watch_rollouts(true).await.unwrap();
     }
 
     /// Receives a file.
