@@ -52,6 +52,8 @@ impl App {
         if poll.only_looks {
             return Answer::Firmware(firmware);
         }
+        // Files prove nothing: a rollout goes by the applications alone.
+        let gate = finding.gate.filter(|_| image.part == Part::Application);
         let offer = NewOffer {
             device_id: finding.device_id,
             release_id: release.id,
@@ -62,7 +64,7 @@ impl App {
             from_version: poll.report.version.as_deref(),
             from_md5: poll.report.sketch_md5,
             size,
-            rollout_id: finding.gate.map(|gate| gate.rollout.id),
+            rollout_id: gate.map(|gate| gate.rollout.id),
             now,
         };
         let attempt_id = match self.attempt(mac, offer).await {
@@ -84,7 +86,7 @@ impl App {
             counted: !poll.range,
             progress: OnceLock::new(),
             settled: CancellationToken::new(),
-            watch: finding.gate.map(|gate| Arc::clone(&gate.watch)),
+            watch: gate.map(|gate| Arc::clone(&gate.watch)),
         });
         self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);

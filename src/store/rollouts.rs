@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 
 use super::{Store, StoreError};
+use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::rollout::{Rollout, Stage, StageState, State};
 
@@ -244,24 +245,28 @@ impl Store {
         Ok(())
     }
 
-    /// How the devices of a rollout stand: the states of their attempts, the earliest first.
+    /// How the devices of a rollout stand, and since when: the states of their attempts, the
+    /// earliest first.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn rollout_attempts(
         &self,
         rollout_id: i64,
-    ) -> Result<Vec<(i64, AttemptState)>, StoreError> {
-        let rows: Vec<(i64, String)> = sqlx::query_as(
-            "SELECT device_id, state FROM attempts WHERE rollout_id = $1 ORDER BY id",
+    ) -> Result<Vec<(i64, AttemptState, Timestamp)>, StoreError> {
+        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
+            "SELECT device_id, state, coalesce(settled_at, ended_at, offered_at)
+               FROM attempts
+              WHERE rollout_id = $1
+              ORDER BY id",
         )
         .bind(rollout_id)
         .fetch_all(&self.read)
         .await?;
-        let state = |(device_id, word): (i64, String)| {
+        let state = |(device_id, word, since): (i64, String, i64)| {
             let state = AttemptState::read(&word);
             let wrong = || StoreError::inconsistent("attempts", "state", word);
-            Ok((device_id, state.ok_or_else(wrong)?))
+            Ok((device_id, state.ok_or_else(wrong)?, since))
         };
         rows.into_iter().map(state).collect()
     }

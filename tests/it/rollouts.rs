@@ -389,3 +389,29 @@ async fn a_dry_run_says_what_every_device_then_gets() {
         assert_eq!(fleet.gets(index).await, forecast.code(), "device {index}");
     }
 }
+
+#[tokio::test]
+async fn a_stage_that_nobody_belongs_to_holds_nothing_up() {
+    let fleet = Fleet::of(2).await;
+    let released = fleet.rolls_out(stages("1%, 2%")).await;
+    let meant = fleet.app.rollout(&released).await.survey.unwrap().meant;
+    fleet.app.watch().await;
+    // By the hash of this rollout neither is among the first hundredth.
+    assert_eq!(meant, 0);
+    assert_eq!(fleet.stage(&released).await, (3, StageState::Open));
+    fleet.updates(0).await;
+}
+
+#[tokio::test]
+async fn the_canary_must_be_seen_again_also_after_a_restart() {
+    let fleet = Fleet::of(2).await;
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    fleet.updates(0).await;
+    let fleet = fleet.restarted().await;
+    fleet.app.watch().await;
+    assert_eq!(fleet.stage(&released).await, (1, StageState::Open));
+    fleet.app.clock.advance(MINUTE);
+    fleet.asks(0, NEW).await;
+    fleet.app.watch().await;
+    assert_eq!(fleet.stage(&released).await, (1, StageState::Soaking));
+}

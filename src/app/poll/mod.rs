@@ -23,7 +23,7 @@ use crate::domain::digest::Md5;
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
-use crate::domain::report::Report;
+use crate::domain::report::{Mode, Report};
 use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
 use find::find;
@@ -201,6 +201,7 @@ impl App {
         }
         if let (Decision::Offer(_), Some(gate), false) =
             (&finding.decision, finding.gate, poll.only_looks)
+            && poll.report.mode == Mode::Sketch
             && !gate.take_place(mac, live, now)
         {
             // Another device was faster.

@@ -30,6 +30,7 @@ impl App {
             if !is_meant(live, release, gate, mac, &progress) {
                 return;
             }
+            survey.meant += 1;
             let silent = now - live.last_seen > live.silence().unwrap_or(SILENCE);
             let busy = match gate.watch.member(live.id) {
                 Some((Member::Exposed, _)) => true,

@@ -28,18 +28,18 @@ struct Members {
 
 impl Watch {
     /// From the attempts of its devices, the earliest first.
-    pub(super) fn of(attempts: Vec<(i64, AttemptState)>) -> Self {
+    pub(super) fn of(attempts: Vec<(i64, AttemptState, Timestamp)>) -> Self {
         let watch = Self::default();
-        for (device_id, state) in attempts {
+        for (device_id, state, since) in attempts {
             let member = Member::from(state);
             let mut members = watch.members();
             if !members.by_device.contains_key(&device_id) {
-                members.by_device.insert(device_id, (member, 0));
+                members.by_device.insert(device_id, (member, since));
                 members.progress.count(member);
                 continue;
             }
             drop(members);
-            watch.note(device_id, member, 0);
+            watch.note(device_id, member, since);
         }
         watch.stirred.store(true, Ordering::Relaxed);
         watch

@@ -11,6 +11,8 @@ pub struct Survey {
     pub busy: u32,
     /// Devices of the stage that have not asked for longer than is usual for them.
     pub asleep: u32,
+    /// All devices that belong to the stage.
+    pub meant: u32,
 }
 
 /// What a rollout does by itself.
@@ -161,6 +163,11 @@ impl Rollout {
             StageState::Open => {
                 let through = survey.busy == 0 && progress.confirmed > 0;
                 let late = since(stage.opened_at) >= stage.deadline;
+                // A tenth of three devices is nobody.
+                let sized = matches!(stage.size, Size::Count(_) | Size::Percent(_));
+                if sized && survey.meant == 0 {
+                    return Some(next());
+                }
                 if !through && !late {
                     return None;
                 }

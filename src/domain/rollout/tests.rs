@@ -143,7 +143,7 @@ fn the_stop_rule_counts() {
         let mut rollout = begun(stages);
         rollout.stages[0].max_failures = max;
         let progress = progress(confirmed + failed, 0, confirmed, failed);
-        let step = rollout.step(&progress, &Survey { busy: 1, asleep: 0 }, NOW);
+        let step = rollout.step(&progress, &Survey { busy: 1, asleep: 0, meant: 9 }, NOW);
         assert_eq!(matches!(step, Some(Step::Halt(_))), halts, "{stages} {confirmed} {failed}");
         rollout.forgiven = failed;
         assert_eq!(rollout.must_halt(&progress), None, "forgiven");
@@ -154,12 +154,15 @@ fn the_stop_rule_counts() {
 fn every_step_that_it_takes_by_itself() {
     let through = progress(2, 0, 2, 0);
     let none = Progress::default();
-    let (idle, busy) = (Survey::default(), Survey { busy: 1, asleep: 0 });
+    let idle = Survey { busy: 0, asleep: 0, meant: 2 };
+    let busy = Survey { busy: 1, ..idle };
+    let nobody = Survey::default();
     let open = begun("canaries");
     let mut soaking = open.clone();
     soaking.take(&Step::Soak, NOW);
     let mut last = soaking.clone();
     last.take(&Step::Open, NOW);
+    let tenth = begun("10%");
     let scheduled =
         Rollout { starts_at: Some(NOW), ..planned("canaries").begin(1, "anna", NOW - 100) };
     let late = NOW + 7 * 86_400;
@@ -175,6 +178,8 @@ fn every_step_that_it_takes_by_itself() {
         ("it is watched", &soaking, &through, &idle, NOW + 1_799, None),
         ("it was watched", &soaking, &through, &idle, NOW + 1_800, Some(Step::Open)),
         ("a person wants to be asked", &asks(&soaking), &through, &idle, late, Some(Step::Ask)),
+        ("no canary is left", &open, &none, &nobody, NOW + 60, None),
+        ("a tenth of three is nobody", &tenth, &none, &nobody, NOW, Some(Step::Open)),
         ("everyone is through", &last, &through, &idle, NOW, Some(Step::Finish)),
         (
             "a person is not asked after the last",
@@ -263,7 +268,9 @@ fn random_walks_reach_every_state_and_never_leave_the_rules() {
                 }
                 _ => {
                     let busy = u32::try_from(next(&mut seed) % 2).unwrap();
-                    if let Some(step) = rollout.step(&progress, &Survey { busy, asleep: 0 }, now) {
+                    if let Some(step) =
+                        rollout.step(&progress, &Survey { busy, asleep: 0, meant: 3 }, now)
+                    {
                         rollout.take(&step, now);
                     }
                 }
