@@ -75,8 +75,11 @@ impl App {
             (None, _) => "Asked for the first time.".to_owned(),
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
-        if self.0.strangers.allows(now) {
-            self.record_later(event.by(poll.address.to_string()));
+        let event = event.by(poll.address.to_string());
+        if let Some(name) = name.filter(|_| approval == Approval::Approved) {
+            self.record_judged(event.decided(Kind::Approved, admitted(mac, name))).await;
+        } else if self.0.strangers.allows(now) {
+            self.record_later(event);
         }
         Ok(true)
     }
@@ -94,9 +97,8 @@ impl App {
         self.0.store.set_approval(device_id, approved, Some(id), "open", now).await?;
         self.0.fleet.set_approval(mac, approved, Some(id));
         let text = format!("Approved for {name}, which is open to any device.");
-        self.record_later(
-            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by(Actor::machine()),
-        );
+        let event = Event::new(now, Kind::Approved, text).of(mac).on(Some(name));
+        self.record_judged(event.by(Actor::machine()).does(admitted(mac, name))).await;
         Ok(())
     }
 
@@ -120,4 +122,9 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What the server did, as the audit log says it.
+fn admitted(mac: MacAddr, platform: &str) -> String {
+    format!("admitted {mac} to {platform}, which is open to any device")
 }

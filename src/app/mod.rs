@@ -259,11 +259,22 @@ impl App {
         Ok(())
     }
 
-    /// Logs an event and writes it now.
+    /// Logs an event and writes it now: into the event log, the audit log, or both, as
+    /// [`Entry::of`](crate::domain::audit::Entry::of) tells.
     async fn record(&self, event: Event) -> Result<(), Error> {
         log(&event);
         self.0.store.record_events(&[event]).await?;
         Ok(())
+    }
+
+    /// Logs what the server judged and writes it now; where the database fails, with the next
+    /// batch: a device is not refused because of it.
+    async fn record_judged(&self, event: Event) {
+        if let Err(error) = self.record(event.clone()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what the server judged is written later");
+            self.0.fleet.record_later(event);
+        }
     }
 
     /// Logs an event and writes it with the next batch.

@@ -9,10 +9,11 @@ use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, PasswordCost};
 use espalier::domain::access::Role;
 use espalier::domain::actor::Actor;
+use espalier::domain::audit::Entry;
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::secret::Secret;
 use espalier::server::Server as Inner;
-use espalier::store::EventFilter;
+use espalier::store::{AuditFilter, EventFilter};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -136,6 +137,14 @@ impl Server {
     pub async fn events(&self, kind: Kind) -> Vec<Event> {
         let filter = EventFilter { kind: Some(kind), limit: 1000, ..EventFilter::default() };
         self.app.store().events(&filter).await.unwrap()
+    }
+}
+
+impl Server {
+    /// The entries of the audit log about a sort of change, newest first.
+    pub async fn audit(&self, action: Kind) -> Vec<Entry> {
+        let filter = AuditFilter { action: Some(action), limit: 1000, ..AuditFilter::default() };
+        self.app.store().audit(&filter).await.unwrap()
     }
 }
 

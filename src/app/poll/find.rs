@@ -203,6 +203,7 @@ pub(super) fn find<'a>(
         settled: settlement,
         learnt,
         unrecognised: running.is_none() && report.sketch_md5.is_some(),
+        judged: None,
     }
 }
 

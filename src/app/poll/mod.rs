@@ -128,6 +128,8 @@ pub(super) struct Finding<'a> {
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
+    /// The event in which the server judges something, to be written before the answer leaves.
+    pub(super) judged: Option<Box<Event>>,
 }
 
 impl Finding<'_> {
@@ -188,7 +190,7 @@ impl App {
             return Look::Ending(flight);
         }
         let settings = self.0.settings.load();
-        let finding = find(poll, live, shelf, &settings.patience, now);
+        let mut finding = find(poll, live, shelf, &settings.patience, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
@@ -197,7 +199,9 @@ impl App {
             self.look_closer(&poll.report);
         }
         for event in events {
-            if approved || self.0.strangers.allows(now) {
+            if event.deed.is_some() {
+                finding.judged = Some(Box::new(event));
+            } else if approved || self.0.strangers.allows(now) {
                 self.record_later(event);
             }
         }
@@ -210,8 +214,11 @@ impl App {
     }
 
     /// What must be durable before the answer leaves, and the answer.
-    async fn carry_out(&self, poll: &Poll, finding: Finding<'_>, now: Timestamp) -> Answer {
+    async fn carry_out(&self, poll: &Poll, mut finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
+        if let Some(event) = finding.judged.take() {
+            self.record_judged(*event).await;
+        }
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
         }
