@@ -157,6 +157,12 @@ impl Browser {
         }
     }
 
+    /// The same browser at another address.
+    pub fn at(mut self, from: Ipv4Addr) -> Self {
+        self.from = from;
+        self
+    }
+
     /// A cookie's value.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let found = self.cookies.iter().find(|(known, _)| known == name);
