@@ -76,12 +76,17 @@ impl App {
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
         let event = event.by(poll.address.to_string());
-        if let Some(name) = name.filter(|_| approval == Approval::Approved) {
-            self.record_judged(event.decided(Kind::Approved, admitted(mac, name))).await;
+        self.tell_contact(event, open.and(name), mac, now).await;
+        Ok(true)
+    }
+
+    /// Tells of a new device: that its platform let it in, else that it waits, unless too many do.
+    async fn tell_contact(&self, event: Event, open: Option<&str>, mac: MacAddr, now: Timestamp) {
+        if let Some(platform) = open {
+            self.record_judged(event.decided(Kind::Approved, admitted(mac, platform))).await;
         } else if self.0.strangers.allows(now) {
             self.record_later(event);
         }
-        Ok(true)
     }
 
     /// Approves a pending device whose platform is open.

@@ -58,6 +58,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Auth, PasswordCost, PublicUrl, TimeZone};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
@@ -291,6 +292,8 @@ fn log(event: &Event) {
     let (mac, platform) = (mac.as_deref(), event.platform.as_deref());
     let (kind, text) = (event.kind.word(), event.text.as_str());
     let (release, actor) = (event.release_id, event.actor.as_str());
+    let address = event.author.as_ref().and_then(Actor::address).map(|address| address.to_string());
+    let address = address.as_deref();
     match event.kind.severity() {
         Severity::Info | Severity::Good => tracing::info!(
             event = kind,
@@ -298,6 +301,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
         Severity::Warning | Severity::Problem => tracing::warn!(
@@ -306,6 +310,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
     }

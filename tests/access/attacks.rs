@@ -222,7 +222,7 @@ async fn names_bring_no_headers_and_no_markup() {
     let sent = [("name", name), ("read", "yes"), ("days", "30")];
     let page = anna.post("/settings/tokens", &sent).await.is(200);
     assert!(!page.body.contains("<b>bold"), "{page:?}");
-    for page in ["/settings/tokens", "/events"] {
+    for page in ["/settings/tokens", "/audit"] {
         let page = anna.get(page).await.is(200);
         assert!(!page.body.contains("<b>bold") && page.body.contains("bold"));
     }

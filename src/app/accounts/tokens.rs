@@ -92,8 +92,7 @@ impl Accounts {
         let name = self.0.store.revoke_token(id).await?.ok_or(Error::NotFound("token"))?;
         let text = format!("The token {name} was revoked.");
         let event = Event::new(self.now(), Kind::TokenRevoked, text).by(actor);
-        self.record(event.does(format!("revoked the token {name}")).concerning(name.to_string()))
-            .await
+        self.record(event.does(format!("revoked the token {name}")).concerning(name.clone())).await
     }
 
     /// What this secret is as a token; notes that it is used.
