@@ -622,7 +622,11 @@ async fn the_log_outlives_what_it_tells_of_and_ends_with_its_time() {
     ] {
         assert!(page.body.contains(sentence), "{sentence} is not in {page:?}");
     }
-    assert!(!page.body.contains("href=\"/platforms/chase\""), "it is not there any more");
+    for gone in ["/platforms/chase", "/devices/18fe34000001", "/releases/1"] {
+        assert!(!page.body.contains(&format!("href=\"{gone}\"")), "{gone} is not there any more");
+    }
+    let page = anna.get("/audit?platform=gate").await.is(200);
+    page.says("href=\"/platforms/gate\"");
     let page = anna.get("/events?device=18fe34000001").await.is(200);
     page.says("It is called Cellar now.");
 

@@ -1,5 +1,7 @@
 //! The audit log: who changed what, when, and from where.
 
+use std::collections::HashSet;
+
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -14,6 +16,7 @@ use crate::domain::Timestamp;
 use crate::domain::actor::ActorKind;
 use crate::domain::audit::Entry;
 use crate::domain::event::Kind;
+use crate::domain::mac::MacAddr;
 use crate::http::view::filters;
 use crate::store::AuditFilter;
 
@@ -52,13 +55,39 @@ struct Line {
     links: Vec<(String, String)>,
 }
 
+/// What of the subjects of a page is still there to be looked at.
+#[derive(Debug, Default)]
+struct There {
+    devices: HashSet<MacAddr>,
+    releases: HashSet<i64>,
+}
+
+impl There {
+    async fn of(entries: &[Entry], app: &App) -> Result<Self, PageError> {
+        let mut there = Self::default();
+        let devices: HashSet<_> = entries.iter().filter_map(|entry| entry.mac).collect();
+        for mac in devices {
+            if app.store().device(mac).await?.is_some() {
+                there.devices.insert(mac);
+            }
+        }
+        let releases: HashSet<_> = entries.iter().filter_map(|entry| entry.release_id).collect();
+        for id in releases {
+            if app.store().release(id).await?.is_some() {
+                there.releases.insert(id);
+            }
+        }
+        Ok(there)
+    }
+}
+
 impl Line {
-    fn of(entry: Entry, app: &App) -> Self {
+    fn of(entry: Entry, app: &App, there: &There) -> Self {
         let mut links = Vec::new();
-        if let Some(mac) = entry.mac.filter(|_| entry.action != Kind::DeviceRemoved) {
+        if let Some(mac) = entry.mac.filter(|mac| there.devices.contains(mac)) {
             links.push((mac.to_string(), format!("/devices/{}", mac.hex())));
         }
-        if let Some(id) = entry.release_id.filter(|_| entry.action != Kind::ReleaseDeleted) {
+        if let Some(id) = entry.release_id.filter(|id| there.releases.contains(id)) {
             links.push((format!("release {id}"), format!("/releases/{id}")));
         }
         let platform =
@@ -108,7 +137,7 @@ impl Wish {
         if !self.what.is_empty() && !Kind::read(&self.what).is_some_and(Kind::is_change) {
             return Some(format!("There is no change called “{}”.", self.what));
         }
-        if !self.device.is_empty() && self.device.parse::<crate::domain::mac::MacAddr>().is_err() {
+        if !self.device.is_empty() && self.device.parse::<MacAddr>().is_err() {
             return Some(format!("“{}” is no MAC address.", self.device));
         }
         None
@@ -178,13 +207,14 @@ pub(super) async fn list(
     let more = entries.len() > SHOWN as usize;
     entries.truncate(SHOWN as usize);
     let last = entries.last().filter(|_| more);
+    let there = There::of(&entries, &app).await?;
     let log = Log {
         older: last.map(|last| query.page(last.id)).unwrap_or_default(),
         newest: query.page(0),
         actors: actors(&app).await?,
         platforms: names(&app),
         retention: u64::from(app.settings().audit_days),
-        lines: entries.into_iter().map(|entry| Line::of(entry, &app)).collect(),
+        lines: entries.into_iter().map(|entry| Line::of(entry, &app, &there)).collect(),
         page,
         query,
         error,
