@@ -30,7 +30,8 @@ impl App {
         });
         let text = "The release is offered again at the next check-in.";
         let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        let deed = format!("let {} try again", device.title());
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Holds a release back from a device.
@@ -50,7 +51,8 @@ impl App {
         self.0.store.save_tally(device.id, &tally).await?;
         let text = format!("{} is held back from it.", release.title());
         let event = Event::new(self.now(), Kind::Held, text).of(mac).about(release_id).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        let deed = format!("held {} back from {}", release.title(), device.title());
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Lifts all holds of a release: every device it was stopped for gets it again. Answers how
@@ -70,7 +72,9 @@ impl App {
         let count = devices.len();
         let text = format!("All holds of {} were lifted ({count} devices).", release.title());
         let event = Event::new(self.now(), Kind::Lifted, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let devices = if count == 1 { "device" } else { "devices" };
+        let deed = format!("lifted all holds of {} ({count} {devices})", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(count)
     }
 }

@@ -65,6 +65,7 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Auth, PasswordCost, PublicUrl, TimeZone};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
@@ -272,11 +273,22 @@ impl App {
         Ok(())
     }
 
-    /// Logs an event and writes it now.
+    /// Logs an event and writes it now: into the event log, the audit log, or both, as
+    /// [`Entry::of`](crate::domain::audit::Entry::of) tells.
     async fn record(&self, event: Event) -> Result<(), Error> {
         log(&event);
         self.0.store.record_events(&[event]).await?;
         Ok(())
+    }
+
+    /// Logs what the server judged and writes it now; where the database fails, with the next
+    /// batch: a device is not refused because of it.
+    async fn record_judged(&self, event: Event) {
+        if let Err(error) = self.record(event.clone()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what the server judged is written later");
+            self.0.fleet.record_later(event);
+        }
     }
 
     /// Logs an event and writes it with the next batch.
@@ -293,6 +305,8 @@ fn log(event: &Event) {
     let (mac, platform) = (mac.as_deref(), event.platform.as_deref());
     let (kind, text) = (event.kind.word(), event.text.as_str());
     let (release, actor) = (event.release_id, event.actor.as_str());
+    let address = event.author.as_ref().and_then(Actor::address).map(|address| address.to_string());
+    let address = address.as_deref();
     match event.kind.severity() {
         Severity::Info | Severity::Good => tracing::info!(
             event = kind,
@@ -300,6 +314,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
         Severity::Warning | Severity::Problem => tracing::warn!(
@@ -308,6 +323,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
     }

@@ -3,6 +3,7 @@
 use super::policies::quiet_hours;
 use super::{App, Error};
 use crate::domain::actor::Actor;
+use crate::domain::audit::listed;
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
@@ -57,6 +58,36 @@ fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
     Err(Error::Value { field, value: text.chars().take(64).collect(), expected })
 }
 
+/// What was changed on a platform, as the audit log says it.
+fn deeds(was: &Platform, is: &Platform) -> Vec<String> {
+    let mut deeds = Vec::new();
+    if was.name != is.name {
+        deeds.push(format!("renamed the platform {} to {}", was.name, is.name));
+    }
+    if was.description != is.description {
+        deeds.push(format!("changed the description of {}", is.name));
+    }
+    if was.admission != is.admission {
+        deeds.push(match is.admission {
+            Admission::Any => format!("opened {} to any device", is.name),
+            Admission::Approved => format!("closed {} to all but approved devices", is.name),
+        });
+    }
+    if was.gzip != is.gzip {
+        let (from, to) = (was.gzip.word(), is.gzip.word());
+        deeds.push(format!("set compression for {} from {from} to {to}", is.name));
+    }
+    match (&was.floor, &is.floor) {
+        (from, to) if from == to => {}
+        (_, Some(to)) => deeds.push(format!("set the lowest version of {} to {to}", is.name)),
+        (_, None) => deeds.push(format!("removed the lowest version of {}", is.name)),
+    }
+    if deeds.is_empty() {
+        deeds.push(format!("changed the platform {}", is.name));
+    }
+    deeds
+}
+
 impl App {
     /// Creates a platform.
     ///
@@ -80,8 +111,10 @@ impl App {
         let id = created?;
         self.restock().await?;
         let text = format!("The platform {name} was created.");
+        let open = if admission == Admission::Any { ", open to any device" } else { "" };
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
-        self.record(event.by(actor)).await?;
+        let deed = format!("created the platform {name}{open}");
+        self.record(event.by(actor).does(deed)).await?;
         Ok(Platform {
             id,
             name,
@@ -162,7 +195,8 @@ impl App {
             };
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
-        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        let deed = listed(&deeds(was, &platform));
+        self.record(event.on(Some(platform.name.as_str())).by(actor).does(deed)).await?;
         Ok(platform)
     }
 
@@ -184,7 +218,8 @@ impl App {
         };
         let text = format!("The platform {} was deleted.", platform.name);
         let event = Event::new(self.now(), Kind::PlatformDeleted, text);
-        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        let deed = format!("deleted the platform {}", platform.name);
+        self.record(event.on(Some(platform.name.as_str())).by(actor).does(deed)).await?;
         self.sweep().await?;
         Ok(platform)
     }

@@ -47,7 +47,7 @@ impl App {
                     Err(Error::State("a draft cannot be withdrawn; delete it instead"))
                 }
                 Some(ReleaseState::Draft) | None => {
-                    self.save_draft(id, &change.wishes).await?;
+                    self.save_draft(id, &change.wishes, actor).await?;
                     self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))
                 }
             };
@@ -62,7 +62,8 @@ impl App {
             release.notes.clone_from(notes);
             let text = format!("The notes of {} were changed.", release.title());
             let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
-            self.record(event.on(release.platform.as_deref())).await?;
+            let deed = format!("changed the notes of {}", release.title());
+            self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         }
         match change.state {
             None | Some(ReleaseState::Draft) => {}
@@ -82,7 +83,8 @@ impl App {
         self.restock().await?;
         let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
         let event = Event::new(self.now(), Kind::Withdrawn, text).about(release.id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await
+        let deed = format!("withdrew {}", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await
     }
 
     async fn publish_again(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
@@ -103,7 +105,8 @@ impl App {
         self.restock().await?;
         let text = format!("{} was published again.", release.title());
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await
+        let deed = format!("published {} again", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await
     }
 
     /// Deletes a release or throws a draft away. Row first, file last.
@@ -122,14 +125,18 @@ impl App {
             self.restock().await?;
             release
         };
-        let text = match release.state {
-            ReleaseState::Draft => format!("The draft {} was thrown away.", release.title()),
+        let title = release.title();
+        let (text, deed) = match release.state {
+            ReleaseState::Draft => (
+                format!("The draft {title} was thrown away."),
+                format!("threw the draft {title} away"),
+            ),
             ReleaseState::Published | ReleaseState::Withdrawn => {
-                format!("{} was deleted.", release.title())
+                (format!("{title} was deleted."), format!("deleted {title}"))
             }
         };
         let event = Event::new(self.now(), Kind::ReleaseDeleted, text).about(id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         self.sweep().await?;
         Ok(release)
     }
@@ -160,7 +167,8 @@ impl App {
         };
         let text = format!("The {} of {} was removed.", image.named(), release.title());
         let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("removed the {} of {}", image.named(), release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         self.sweep().await?;
         Ok((release, image))
     }

@@ -89,6 +89,11 @@ impl App {
         if purged > 0 {
             tracing::info!(events = purged, "old events were deleted");
         }
+        let keep = i64::from(self.settings().audit_days) * 86_400;
+        let purged = self.0.store.purge_audit(now - keep).await?;
+        if purged > 0 {
+            tracing::info!(entries = purged, "old entries of the audit log were deleted");
+        }
         self.0.accounts.tidy().await?;
         // No draft may be published meanwhile.
         let accepting = self.0.accepting.lock().await;
@@ -99,7 +104,9 @@ impl App {
             self.0.store.delete_release(id).await?;
             let text = format!("The draft {} was thrown away after a day.", draft.title());
             let event = Event::new(now, Kind::ReleaseDeleted, text);
-            self.record(event.on(draft.platform).by(Actor::machine())).await?;
+            let deed = format!("threw the draft {} away after a day", draft.title());
+            let event = event.on(draft.platform).about(id).by(Actor::machine());
+            self.record(event.does(deed)).await?;
         }
         drop(accepting);
         self.sweep().await

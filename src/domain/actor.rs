@@ -107,7 +107,9 @@ impl Actor {
         }
     }
 
-    fn new(kind: ActorKind, name: String, address: Option<IpAddr>) -> Self {
+    /// One that was written down.
+    #[must_use]
+    pub fn new(kind: ActorKind, name: String, address: Option<IpAddr>) -> Self {
         Self { kind, name, address: address.map(|address| address.to_canonical()) }
     }
 
@@ -117,17 +119,26 @@ impl Actor {
         self.kind
     }
 
+    /// The name of a person or token; empty for all others.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// As a sentence begins that says what they did: `anna`, `token ci`, `espalier`.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self.kind {
+            ActorKind::Person | ActorKind::Token | ActorKind::CommandLine => self.to_string(),
+            ActorKind::Machine => "espalier".to_owned(),
+            ActorKind::Somebody => "somebody".to_owned(),
+        }
+    }
+
     /// From where, where it came over the network.
     #[must_use]
     pub const fn address(&self) -> Option<IpAddr> {
         self.address
-    }
-
-    /// The same from another address.
-    #[must_use]
-    pub fn at(mut self, address: IpAddr) -> Self {
-        self.address = Some(address.to_canonical());
-        self
     }
 }
 

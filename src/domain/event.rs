@@ -2,6 +2,7 @@
 
 use super::Timestamp;
 use super::actor::Actor;
+use super::audit::Deed;
 use super::mac::MacAddr;
 
 /// How much an event wants to be read.
@@ -168,6 +169,54 @@ pub struct Event {
     pub actor: String,
     /// The same in full, where somebody changed something; not kept in the event log.
     pub author: Option<Actor>,
+    /// The same as the audit log says it; not kept in the event log.
+    pub deed: Option<Deed>,
+    /// What else it is about, by name: a user, a token; not kept in the event log.
+    pub other: Option<String>,
+}
+
+impl Kind {
+    /// Whether it is about people, tokens and settings, and no device's business: only the audit
+    /// log tells of it.
+    #[must_use]
+    pub const fn is_about_people(self) -> bool {
+        matches!(
+            self,
+            Self::SignedIn
+                | Self::SignInFailed
+                | Self::SignedOut
+                | Self::UserCreated
+                | Self::UserEdited
+                | Self::UserRemoved
+                | Self::PasswordChanged
+                | Self::TwoFactor
+                | Self::TokenCreated
+                | Self::TokenRevoked
+                | Self::Settings
+        )
+    }
+
+    /// Whether somebody changes something by it, so that the audit log tells of it. What devices
+    /// do and how they are answered is none.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        !matches!(
+            self,
+            Self::FirstContact
+                | Self::Changed
+                | Self::Refused
+                | Self::Withheld
+                | Self::Offered
+                | Self::Delivered
+                | Self::Aborted
+                | Self::Confirmed
+                | Self::NotTaken
+                | Self::RolledBack
+                | Self::UploadRefused
+                | Self::Packed
+                | Self::Fault
+        )
+    }
 }
 
 impl Event {
@@ -175,18 +224,9 @@ impl Event {
     #[must_use]
     pub fn new(at: Timestamp, kind: Kind, text: impl Into<String>) -> Self {
         let text = text.into();
-        let (mac, platform, release_id) = (None, None, None);
-        Self {
-            id: 0,
-            at,
-            kind,
-            text,
-            mac,
-            platform,
-            release_id,
-            actor: String::new(),
-            author: None,
-        }
+        let (mac, platform, release_id, other) = (None, None, None, None);
+        let (actor, author, deed) = (String::new(), None, None);
+        Self { id: 0, at, kind, text, mac, platform, release_id, actor, author, deed, other }
     }
 
     /// The same about a device.
@@ -215,6 +255,31 @@ impl Event {
     pub fn by(mut self, actor: impl Into<By>) -> Self {
         let By { text, actor } = actor.into();
         (self.actor, self.author) = (text, actor);
+        self
+    }
+}
+
+impl Event {
+    /// The same with what they did, as the audit log says it behind their name: in the past tense,
+    /// like `approved Greenhouse for chase`. Without it, the audit log repeats the event's text.
+    #[must_use]
+    pub fn does(mut self, deed: impl Into<String>) -> Self {
+        self.deed = Some(Deed { action: self.kind, text: deed.into() });
+        self
+    }
+
+    /// The same with what the server made of it by its own judgement, for the audit log.
+    #[must_use]
+    pub fn decided(mut self, action: Kind, deed: impl Into<String>) -> Self {
+        self.author = Some(Actor::machine());
+        self.deed = Some(Deed { action, text: deed.into() });
+        self
+    }
+
+    /// The same about something that is no device, platform or release: a user, a token.
+    #[must_use]
+    pub fn concerning(mut self, other: impl Into<String>) -> Self {
+        self.other = Some(other.into());
         self
     }
 }

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod actor;
 pub mod attempt;
+pub mod audit;
 pub mod chip;
 pub mod device;
 pub mod digest;

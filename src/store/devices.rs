@@ -385,7 +385,7 @@ impl Store {
 }
 
 /// The pattern for "holds this text", in lower case.
-fn like(text: &str) -> String {
+pub(super) fn like(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.trim().to_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {

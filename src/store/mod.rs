@@ -5,6 +5,7 @@
 //! One connection writes, a few read.
 
 mod attempts;
+mod audit;
 mod checkins;
 mod devices;
 mod error;
@@ -30,6 +31,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use attempts::{EndedAttempt, NewOffer};
+pub use audit::AuditFilter;
 pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
 pub use devices::{DeviceFilter, DeviceSort, NewDevice};
 pub use error::StoreError;

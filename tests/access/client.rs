@@ -9,10 +9,11 @@ use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, PasswordCost};
 use espalier::domain::access::Role;
 use espalier::domain::actor::Actor;
+use espalier::domain::audit::Entry;
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::secret::Secret;
 use espalier::server::Server as Inner;
-use espalier::store::EventFilter;
+use espalier::store::{AuditFilter, EventFilter};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -139,6 +140,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The entries of the audit log about a sort of change, newest first.
+    pub async fn audit(&self, action: Kind) -> Vec<Entry> {
+        let filter = AuditFilter { action: Some(action), limit: 1000, ..AuditFilter::default() };
+        self.app.store().audit(&filter).await.unwrap()
+    }
+}
+
 impl Browser {
     /// Keeps a cookie.
     pub fn keep(&mut self, name: &str, value: &str) {
@@ -146,6 +155,12 @@ impl Browser {
         if !value.is_empty() {
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// The same browser at another address.
+    pub fn at(mut self, from: Ipv4Addr) -> Self {
+        self.from = from;
+        self
     }
 
     /// A cookie's value.

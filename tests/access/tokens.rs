@@ -53,7 +53,7 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
         Some("Bearer realm=\"espalier\", error=\"invalid_token\"")
     );
     assert!(answer.problem(401, "unauthorized").contains("revoked"));
-    assert_eq!(server.events(Kind::TokenRevoked).await[0].actor, "anna");
+    assert_eq!(server.audit(Kind::TokenRevoked).await[0].actor.name(), "anna");
 }
 
 #[tokio::test]

@@ -46,7 +46,9 @@ impl Accounts {
             error => error.into(),
         })?;
         let text = format!("{} was added as {}.", new.name, role.word());
-        self.record(Event::new(self.now(), Kind::UserCreated, text).by(actor)).await?;
+        let event = Event::new(self.now(), Kind::UserCreated, text).by(actor);
+        let deed = format!("added the user {} as {}", new.name, role.word());
+        self.record(event.does(deed).concerning(new.name.as_str())).await?;
         self.0.store.user(id).await?.ok_or(Error::NotFound("user"))
     }
 
@@ -62,7 +64,10 @@ impl Accounts {
             return Err(Error::LastAdministrator);
         }
         let text = format!("{} is now {}.", user.name, role.word());
-        self.record(Event::new(self.now(), Kind::UserEdited, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::UserEdited, text).by(actor);
+        let (name, was, is) = (&user.name, user.role.word(), role.word());
+        let deed = format!("changed the role of {name} from {was} to {is}");
+        self.record(event.does(deed).concerning(name.as_str())).await
     }
 
     /// Removes a user and ends their sessions.
@@ -74,7 +79,9 @@ impl Accounts {
             return Err(Error::LastAdministrator);
         }
         let text = format!("{} was removed.", user.name);
-        self.record(Event::new(self.now(), Kind::UserRemoved, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::UserRemoved, text).by(actor);
+        let deed = format!("removed the user {}", user.name);
+        self.record(event.does(deed).concerning(user.name.as_str())).await
     }
 
     /// Changes one's own password; all other sessions end.
@@ -87,13 +94,13 @@ impl Accounts {
         current: &Secret,
         new: &Secret,
         session: Option<Sha256>,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
         if !self.0.hasher.check(Some(&user.password), current, true).await? {
             return Err(PasswordError::Wrong.into());
         }
-        let actor = Actor::person(user.name.as_str(), None);
-        self.set_password(&user, new, session, &actor).await
+        self.set_password(&user, new, session, actor).await
     }
 
     /// Gives a user who has forgotten theirs a new password, switches their one-time codes off,
@@ -125,6 +132,12 @@ impl Accounts {
         let hash = self.0.hasher.hash(new).await?;
         self.0.store.set_password(user.id, &hash, session, self.now()).await?;
         let text = format!("The password of {} was changed; other sessions have ended.", user.name);
-        self.record(Event::new(self.now(), Kind::PasswordChanged, text).by(actor)).await
+        let deed = if actor.name() == user.name.as_str() {
+            "changed their password".to_owned()
+        } else {
+            format!("gave {} a new password", user.name)
+        };
+        let event = Event::new(self.now(), Kind::PasswordChanged, text).by(actor);
+        self.record(event.does(deed).concerning(user.name.as_str())).await
     }
 }

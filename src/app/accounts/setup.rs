@@ -95,7 +95,9 @@ impl Accounts {
         self.0.settled.store(true, Ordering::Relaxed);
         *lock(&self.0.setup_code) = None;
         let text = format!("{} was made the first administrator.", new.name);
-        self.record(Event::new(self.now(), Kind::UserCreated, text).by(actor)).await?;
+        let event = Event::new(self.now(), Kind::UserCreated, text).by(actor);
+        let deed = format!("made {} the first administrator", new.name);
+        self.record(event.does(deed).concerning(new.name.as_str())).await?;
         Ok(id)
     }
 }

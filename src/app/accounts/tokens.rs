@@ -63,7 +63,10 @@ impl Accounts {
         };
         let id = self.0.store.create_token(&new, now).await?;
         let text = format!("The token {} was made: {}.", new.name, new.scopes);
-        self.record(Event::new(now, Kind::TokenCreated, text).by(actor)).await?;
+        let until = wish.days.map(|days| format!(", for {days} days")).unwrap_or_default();
+        let deed = format!("made the token {} ({}{until})", new.name, new.scopes);
+        let event = Event::new(now, Kind::TokenCreated, text).by(actor).does(deed);
+        self.record(event.concerning(new.name.to_string())).await?;
         let NewToken { name, hint, scopes, created_by, expires_at, hash: _ } = new;
         let (last_used, address) = (None, None);
         let created_at = now;
@@ -88,7 +91,8 @@ impl Accounts {
     pub async fn revoke_token(&self, id: i64, actor: &Actor) -> Result<(), Error> {
         let name = self.0.store.revoke_token(id).await?.ok_or(Error::NotFound("token"))?;
         let text = format!("The token {name} was revoked.");
-        self.record(Event::new(self.now(), Kind::TokenRevoked, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::TokenRevoked, text).by(actor);
+        self.record(event.does(format!("revoked the token {name}")).concerning(name.clone())).await
     }
 
     /// What this secret is as a token; notes that it is used.

@@ -299,6 +299,7 @@ pub(super) fn find<'a>(
         halts: None,
         learnt,
         unrecognised: running.is_none() && report.sketch_md5.is_some(),
+        judged: None,
     }
 }
 

@@ -134,6 +134,8 @@ pub(super) struct Finding<'a> {
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
+    /// The event in which the server judges something, to be written before the answer leaves.
+    pub(super) judged: Option<Box<Event>>,
 }
 
 impl Finding<'_> {
@@ -215,7 +217,9 @@ impl App {
             self.look_closer(&poll.report);
         }
         for event in events {
-            if approved || self.0.strangers.allows(now) {
+            if event.deed.is_some() {
+                finding.judged = Some(Box::new(event));
+            } else if approved || self.0.strangers.allows(now) {
                 self.record_later(event);
             }
         }
@@ -228,8 +232,11 @@ impl App {
     }
 
     /// What must be durable before the answer leaves, and the answer.
-    async fn carry_out(&self, poll: &Poll, finding: Finding<'_>, now: Timestamp) -> Answer {
+    async fn carry_out(&self, poll: &Poll, mut finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
+        if let Some(event) = finding.judged.take() {
+            self.record_judged(*event).await;
+        }
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
             if let Some(release_id) = finding.halts {

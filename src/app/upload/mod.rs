@@ -215,8 +215,14 @@ impl App {
         let (name, size) = (&card.file.image.file_name, arrived.bytes.len());
         let text = format!("{name} was uploaded ({size} bytes).");
         let event = Event::new(now, Kind::Uploaded, text).about(id).by(actor);
+        let deed = match (&card.platform, &card.version) {
+            (Some(platform), Some(version)) => {
+                format!("uploaded {platform} {version} ({name}, {size} bytes)")
+            }
+            _ => format!("uploaded {name} ({size} bytes)"),
+        };
         let platform = card.platform_id.and(card.platform.as_deref());
-        self.record(event.on(platform)).await?;
+        self.record(event.on(platform).does(deed)).await?;
         Ok(id)
     }
 

@@ -32,13 +32,23 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is no such draft.
-    pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
+    pub async fn save_draft(
+        &self,
+        id: i64,
+        wishes: &Wishes,
+        actor: &Actor,
+    ) -> Result<ReportCard, Error> {
         let card = self.report_card(id, wishes).await?;
         self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
         self.save_chip(card.file.image.id, &card.file.image).await?;
         if let Some(notes) = &wishes.notes {
             self.0.store.save_notes(id, notes).await?;
         }
+        let title = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?.title();
+        let text = format!("The draft {title} was changed.");
+        let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
+        let platform = card.platform_id.and(card.platform.as_deref());
+        self.record(event.on(platform).does(format!("changed the draft {title}"))).await?;
         Ok(card)
     }
 
@@ -100,7 +110,8 @@ impl App {
         };
         let text = format!("{} {version} was published{to}.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
+        let deed = format!("published {} {version}", platform.platform.name);
+        self.record(event.on(Some(platform.platform.name.as_str())).does(deed)).await?;
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
@@ -127,7 +138,8 @@ impl App {
         let label = draft.image.label();
         let text = format!("{} got an image for {label} too.", release.title());
         let event = Event::new(self.now(), Kind::Published, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("added the {} to {}", draft.image.named(), release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(release)
     }
 }

@@ -66,6 +66,14 @@ pub struct Visitor {
     pub cookies: Cookies,
 }
 
+impl Visitor {
+    /// As they are written down with what they change.
+    #[must_use]
+    pub fn actor(&self) -> actor::Actor {
+        actor::Actor::of(&self.identity.principal, self.caller.address)
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Visitor {
     type Rejection = Infallible;
 

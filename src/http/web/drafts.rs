@@ -247,7 +247,7 @@ pub(super) async fn decide(
             format!("{} is published. Devices get it at their next check-in.", release.title())
         })
     } else {
-        let saved = app.save_draft(id, &wishes).await;
+        let saved = app.save_draft(id, &wishes, &actor).await;
         saved.map(|_| "The draft was saved. It is offered to nobody yet.".to_owned())
     };
     let error = match done {
