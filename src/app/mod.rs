@@ -23,6 +23,7 @@ mod releases;
 mod runs;
 mod settings;
 mod shelf;
+mod stats;
 mod transfer;
 mod unknown;
 mod upload;
@@ -49,6 +50,7 @@ pub use releases::{FileWish, ReleaseChange};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
+pub use stats::Sending;
 pub use transfer::{InFlight, TransferEnd};
 pub use upload::{
     Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,
@@ -63,6 +65,7 @@ use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
 use recognise::Closer;
+use stats::{Counted, Flights};
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
 
@@ -137,6 +140,10 @@ struct Inner {
     faults: EventBudget,
     uploads: AtomicU64,
     lists: Lists,
+    /// Downloads under way, for those who watch.
+    flights: Flights,
+    /// Statistics that took long to count.
+    counted: Counted,
     tasks: TaskTracker,
 }
 
@@ -182,6 +189,8 @@ impl App {
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),
             lists: Lists::default(),
+            flights: Flights::default(),
+            counted: Counted::default(),
             tasks: TaskTracker::new(),
         };
         let app = Self(Arc::new(inner));

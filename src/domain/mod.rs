@@ -18,6 +18,7 @@ pub mod platform;
 pub mod release;
 pub mod report;
 pub mod secret;
+pub mod stats;
 pub mod tally;
 pub mod totp;
 pub mod update;
