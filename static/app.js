@@ -37,7 +37,10 @@ function refresh(element) {
   let current = element;
   let timer;
   // The page says each time when to ask again: every other second while bytes flow.
-  const later = () => (timer = setTimeout(tick, (Number(current.dataset.refresh) || 10) * 1000));
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(tick, (Number(current.dataset.refresh) || 10) * 1000);
+  };
   document.addEventListener("espalier:settled", () => {
     clearTimeout(timer);
     tick();

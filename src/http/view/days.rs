@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn the_newest_is_first_and_the_rest_is_one() {
-        let rows: Vec<_> = ["v7", "v6", "v5", "v4", "v3", "v2", ""];
+        let rows = ["v7", "v6", "v5", "v4", "v3", "v2", ""];
         let rows: Vec<_> = rows.iter().map(|v| (TODAY, (*v).to_owned(), 4)).collect();
         let field = field(&rows, TODAY, |version| version == "v7");
         let keys: Vec<_> =

@@ -92,6 +92,6 @@ mod tests {
         assert_eq!(told(&sending, 101), "312 KB of 512 KB (61 %)");
         assert_eq!(told(&sending, 112), "312 KB of 512 KB (61 %), 26 KB/s, about 8 s left");
         let all = Sending { bytes: size, ..sending };
-        assert_eq!(told(&all, 110), "512 KB of 512 KB (100 %), 51.2 KB/s");
+        assert_eq!(told(&all, 110), "512 KB of 512 KB (100 %), 51 KB/s");
     }
 }
