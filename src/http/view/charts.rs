@@ -109,11 +109,11 @@ pub(super) fn scaled(value: u64, top: u64, height: u64) -> u64 {
     if value == 0 { 0 } else { (value * height / top.max(1)).clamp(2, height) }
 }
 
-/// The next round number at or above `n`: 1, 2, 5, 10, 20, 50 …
+/// The next round number at or above `n`: 1, 2, 3, 4, 5, 6, 8, 10, 20, 30 …
 pub(super) fn round_up(n: u64) -> u64 {
     let mut scale = 1_u64;
     loop {
-        for digit in [1, 2, 5] {
+        for digit in [1, 2, 3, 4, 5, 6, 8] {
             if scale.saturating_mul(digit) >= n {
                 return scale.saturating_mul(digit);
             }
@@ -229,7 +229,9 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_round_number() {
-        for (n, top) in [(0, 1), (1, 1), (3, 5), (14, 20), (51, 100), (501, 1000)] {
+        for (n, top) in
+            [(0, 1), (1, 1), (3, 3), (7, 8), (14, 20), (51, 60), (501, 600), (801, 1000)]
+        {
             assert_eq!(round_up(n), top, "{n}");
         }
     }

@@ -138,7 +138,7 @@ pub fn field(counts: &[(i64, String, u64)], today: i64, is_newest: impl Fn(&str)
     if counts.is_empty() {
         return Field::default();
     }
-    let shown = colours(&counts, is_newest);
+    let shown = colours(&counts, today, is_newest);
     let rest = rest_label(&counts, &shown);
     let of = |day: i64| -> Vec<u64> {
         let own = counts.iter().filter(|(other, ..)| *other == day);
@@ -175,19 +175,25 @@ pub fn field(counts: &[(i64, String, u64)], today: i64, is_newest: impl Fn(&str)
     Field { columns, keys, top: thousands(&top), finding }
 }
 
-/// The versions with a colour of their own, newest first.
-fn colours(counts: &[&(i64, String, u64)], is_newest: impl Fn(&str) -> bool) -> Vec<(String, u8)> {
-    let mut peaks: Vec<(&str, u64)> = Vec::new();
-    for (_, version, devices) in counts {
-        match peaks.iter_mut().find(|(name, _)| name == version) {
-            Some((_, peak)) => *peak = (*peak).max(*devices),
-            None => peaks.push((version, *devices)),
+/// The versions with a colour of their own, newest first: those that most devices run today or ran
+/// on one of the days. What runs today counts thrice, because that is what a person asks about.
+fn colours(
+    counts: &[&(i64, String, u64)],
+    today: i64,
+    is_newest: impl Fn(&str) -> bool,
+) -> Vec<(String, u8)> {
+    let mut weights: Vec<(&str, u64)> = Vec::new();
+    for (day, version, devices) in counts {
+        let weight = if *day == today { devices * 3 } else { *devices };
+        match weights.iter_mut().find(|(name, _)| name == version) {
+            Some((_, most)) => *most = (*most).max(weight),
+            None => weights.push((version, weight)),
         }
     }
-    peaks.retain(|(name, _)| !name.is_empty() && *name != OTHERS);
-    peaks.sort_by_key(|(_, peak)| Reverse(*peak));
+    weights.retain(|(name, _)| !name.is_empty() && *name != OTHERS);
+    weights.sort_by_key(|(_, weight)| Reverse(*weight));
     let (newest, mut others): (Vec<_>, Vec<_>) =
-        peaks.into_iter().partition(|(name, _)| is_newest(name));
+        weights.into_iter().partition(|(name, _)| is_newest(name));
     others.truncate(COLOURS);
     others.sort_by_cached_key(|(name, _)| Reverse(FirmwareVersion::read(name)));
     let newest = newest.first().map(|(name, _)| ((*name).to_owned(), 1));

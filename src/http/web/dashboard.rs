@@ -21,7 +21,7 @@ use crate::http::view::filters;
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
 
 const DAY: i64 = 86_400;
-const LATEST_EVENTS: u32 = 12;
+const LATEST_EVENTS: u32 = 8;
 const SHOWN: u32 = 5;
 /// Devices in trouble that are counted.
 const COUNTED: u32 = 500;

@@ -18,7 +18,7 @@ const LOOKED_AT: u32 = 12;
 /// Platforms whose devices are counted on the first page.
 const PLATFORMS: usize = 8;
 
-/// The versions that the devices of a platform run today.
+/// The versions that the devices of another platform run today.
 #[derive(Debug)]
 pub(super) struct Fleet {
     pub(super) platform: String,
@@ -78,6 +78,7 @@ impl Plots {
             }
             None => (String::new(), Field::default()),
         };
+        fleets.retain(|fleet| fleet.platform != platform);
         let more_fleets = fleets.len().saturating_sub(PLATFORMS) as u64;
         fleets.truncate(PLATFORMS);
         Ok(Self {

@@ -13,7 +13,7 @@ use crate::http::view::filters;
 use crate::store::{DeviceAttempt, DeviceAttemptFilter};
 
 /// Devices on a page.
-const SHOWN: u32 = 25;
+const SHOWN: u32 = 12;
 
 /// What the address says about the list.
 #[derive(Debug, Default, Deserialize)]
@@ -81,18 +81,18 @@ pub(super) fn part_of(release: &Release) -> Part {
 
 /// The bar that says how devices stand; `path` is where they are listed.
 pub(super) fn portions(progress: &Progress, path: &str, shown: Option<Standing>) -> Vec<Portion> {
-    let total = progress.total().max(1);
+    let mut widths = widths(progress).into_iter();
     let mut before = 0;
     let portion = |standing: Standing| {
         let devices = progress.of(standing);
-        let x = before * 1000 / total;
-        before += devices;
+        let (x, width) = (before, widths.next().unwrap_or_default());
+        before += width;
         let mut href = QueryString::new(path);
         href.add("stand", standing.word());
         Portion {
             tone: tone(standing),
             x,
-            width: before * 1000 / total - x,
+            width,
             text: format!("{} {}", filters::thousands(&devices), word(standing, devices)),
             href: format!("{}#devices", href.finish()),
             current: shown == Some(standing),
@@ -100,6 +100,20 @@ pub(super) fn portions(progress: &Progress, path: &str, shown: Option<Standing>)
     };
     let there = Standing::ALL.into_iter().filter(|standing| progress.of(*standing) > 0);
     there.map(portion).collect()
+}
+
+/// The widths of the portions that are there, of 1000: one of a thousand devices is seen too.
+fn widths(progress: &Progress) -> Vec<u64> {
+    const LEAST: u64 = 10;
+    let total = progress.total().max(1);
+    let there = Standing::ALL.map(|standing| progress.of(standing)).into_iter();
+    let there = there.filter(|devices| *devices > 0);
+    let mut widths: Vec<u64> = there.map(|n| (n * 1000 / total).max(LEAST)).collect();
+    let sum: u64 = widths.iter().sum();
+    if let Some(widest) = widths.iter_mut().max() {
+        *widest = (*widest + 1000).saturating_sub(sum);
+    }
+    widths
 }
 
 const fn tone(standing: Standing) -> &'static str {
@@ -117,7 +131,7 @@ const fn word(standing: Standing, devices: u64) -> &'static str {
         (Standing::OnTheWay, _) => "on the way",
         (Standing::NeedsYou, 1) => "needs you",
         (Standing::NeedsYou, _) => "need you",
-        (Standing::Aside, _) => "otherwise",
+        (Standing::Aside, _) => "went another way",
     }
 }
 
@@ -230,11 +244,14 @@ mod tests {
         let progress = Progress { confirmed: 38, on_the_way: 0, needs_you: 1, aside: 1 };
         let bar = portions(&progress, "/releases/7", Some(Standing::NeedsYou));
         let texts: Vec<_> = bar.iter().map(|part| part.text.as_str()).collect();
-        assert_eq!(texts, ["38 confirmed", "1 needs you", "1 otherwise"]);
+        assert_eq!(texts, ["38 confirmed", "1 needs you", "1 went another way"]);
         assert_eq!(bar.iter().map(|part| part.width).sum::<u64>(), 1000);
         assert_eq!(bar[1].href, "/releases/7?stand=needs%5Fyou#devices");
         assert!(bar[1].current && !bar[0].current);
         assert!(portions(&Progress::default(), "/", None).is_empty());
+        let one = Progress { confirmed: 99_999, needs_you: 1, ..Progress::default() };
+        let widths: Vec<_> = portions(&one, "/", None).iter().map(|part| part.width).collect();
+        assert_eq!(widths, [990, 10], "one of many is seen");
     }
 
     #[test]
