@@ -21,4 +21,4 @@ CREATE TABLE transfer_days (
 
 -- Each device's latest attempt of a release, and those that are held, without reading the rows.
 CREATE INDEX attempts_latest ON attempts (release_id, part, device_id, id, state);
-CREATE INDEX tallies_held ON tallies (release_id, part, device_id, hold) WHERE hold IS NOT NULL;
+CREATE INDEX tallies_held ON tallies (release_id) WHERE hold IS NOT NULL;

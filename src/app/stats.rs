@@ -19,7 +19,7 @@ const SAMPLES: u32 = 1_000;
 /// From how many devices on a count is kept for a while.
 const MANY: u64 = 2_000;
 /// Seconds for which such a count is good.
-const GOOD_FOR: i64 = 15;
+const GOOD_FOR: i64 = 30;
 
 /// How far a download is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -215,14 +215,14 @@ impl Store {
     ) -> Result<Vec<(AttemptState, Option<Hold>, u64)>, StoreError> {
         let rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
             "SELECT a.state, t.hold, count(*)
-               FROM (SELECT device_id, state,
-                            row_number() OVER (PARTITION BY device_id ORDER BY id DESC) AS place
-                       FROM attempts
-                      WHERE release_id = $1 AND part = $2) a
+               FROM attempts a
                LEFT JOIN tallies t
-                 ON t.release_id = $1 AND t.part = $2 AND t.device_id = a.device_id
-                    AND t.hold IS NOT NULL
-              WHERE a.place = 1
+                 ON t.release_id = a.release_id AND t.part = a.part
+                    AND t.device_id = a.device_id AND t.hold IS NOT NULL
+              WHERE a.release_id = $1 AND a.part = $2
+                AND NOT EXISTS (SELECT 1 FROM attempts b
+                                 WHERE b.release_id = a.release_id AND b.part = a.part
+                                   AND b.device_id = a.device_id AND b.id > a.id)
               GROUP BY a.state, t.hold",
         )
         .bind(release_id)
