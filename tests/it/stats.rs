@@ -194,7 +194,7 @@ async fn progress_is_shown_while_bytes_flow() {
             &["data-refresh=\"2\"", "data-busy", "<progress max=\"400032\"", "/s, about "],
         );
         let whole = page(&app, path).await;
-        holds(&whole, &["Being sent now", "sending 5", "class=\"now\""]);
+        holds(&whole, &["Being sent now", "sending 5", "sending</span>", "class=\"now\""]);
     }
     client.read_exactly(released.size() - 200_000).await;
     assert!(client.is_closed().await);
@@ -214,7 +214,7 @@ async fn a_devices_history_is_one_list_without_repetition() {
     holds(&text, &["came back 38 s later.", ">confirmed</li>", "Today"]);
     assert!(!text.contains("Reports v1.0.2 now"), "the attempt says it");
     assert!(!text.contains("Came back with"), "the attempt says it");
-    // Rolled back, and held with a reason.
+    // Rolled back, and held with a reason: that is said once, and once more in the chain.
     FakeDevice::esp8266(CHASE).asks(&app, OLD).await.is_not_modified();
     app.app.flush().await.unwrap();
     let reason = app.app.explain(mac(CHASE)).unwrap().decision.text();
@@ -223,6 +223,23 @@ async fn a_devices_history_is_one_list_without_repetition() {
     let said = text[..history].matches(reason.as_str()).count();
     assert_eq!(said, 2, "once in the notice, once in the chain: {reason}");
     holds(&text, &["then went back to its old image.", ">rolled back</li>"]);
+}
+
+#[tokio::test]
+async fn what_waits_says_so_once_though_the_minutes_pass() {
+    let (app, released) = stocked(&[CHASE]).await;
+    let sketch = FakeDevice::esp8266(CHASE);
+    for _ in 0..2 {
+        sketch.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(CHASE, AttemptState::Delivered).await;
+    }
+    sketch.asks(&app, OLD).await.is_not_modified();
+    app.app.flush().await.unwrap();
+    app.clock.advance(120);
+    let text = page(&app, &format!("/devices/{}", mac(CHASE).hex())).await;
+    let above = &text[..text.find("id=\"history\"").unwrap()];
+    assert_eq!(above.matches("is tried again in").count(), 2, "{above}");
+    holds(above, &["It waits before it tries again.", "Nothing yet; it waits"]);
 }
 
 #[tokio::test]

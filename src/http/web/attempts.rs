@@ -6,11 +6,14 @@ use crate::domain::release::Part;
 use crate::domain::update::what_the_sketch_sees;
 use crate::http::view::filters;
 use crate::http::view::steps::{Step, steps};
+use crate::http::view::words::{self, Badge};
 
 /// An attempt, as it is listed.
 #[derive(Debug)]
 pub(super) struct Try {
     pub(super) attempt: Attempt,
+    /// How it stands.
+    pub(super) badge: Badge,
     /// What became of it, in a sentence.
     pub(super) story: String,
     /// The four steps.
@@ -27,7 +30,8 @@ impl Try {
         let saved = plain.map_or_else(String::new, |plain| saved(&attempt, plain));
         let percent = filters::percent(attempt.bytes, attempt.size).min(99);
         let (story, steps) = (story(&attempt), steps(attempt.state, percent));
-        Self { story, steps, transfer: transfer(&attempt), saved, attempt }
+        let badge = words::attempt(&attempt.state);
+        Self { badge, story, steps, transfer: transfer(&attempt), saved, attempt }
     }
 
     /// The same while its bytes flow: the database learns of them at the end.
@@ -36,6 +40,7 @@ impl Try {
         if let Some(own) = own.filter(|_| self.attempt.state == AttemptState::Offered) {
             let percent = filters::percent(own.bytes, own.size);
             self.attempt.bytes = own.bytes;
+            self.badge.word = "sending";
             self.steps = steps(self.attempt.state, percent);
             self.transfer = transfer(&self.attempt);
         }

@@ -50,6 +50,8 @@ struct Verdict {
     badge: Badge,
     text: String,
     release: Option<(i64, String)>,
+    /// Its stable code.
+    code: &'static str,
 }
 
 impl Verdict {
@@ -57,7 +59,7 @@ impl Verdict {
         let Some(explanation) = explanation else {
             let badge = Badge { tone: "", icon: "clock", word: "" };
             let text = "It has not asked yet.".to_owned();
-            return Self { badge, text, release: None };
+            return Self { badge, text, release: None, code: "" };
         };
         let release = explanation.release.as_ref().map(|release| {
             let platform = explanation.platform.as_deref().unwrap_or_default();
@@ -66,6 +68,7 @@ impl Verdict {
         Self {
             badge: words::verdict(&explanation.decision),
             text: explanation.decision.text(),
+            code: explanation.decision.code(),
             release: release.filter(|_| matches!(explanation.decision, Decision::Offer(_))),
         }
     }
@@ -88,8 +91,8 @@ impl Show {
 
     /// What its last check-in came to, where that is not what stands above it already.
     fn last_outcome(&self) -> &str {
-        let outcome = self.device.outcome.as_ref().map_or("", |outcome| &outcome.text);
-        if outcome == self.verdict.text || outcome == self.hold.text { "" } else { outcome }
+        let other = self.device.outcome.as_ref().filter(|last| last.code != self.verdict.code);
+        other.map_or("", |last| &last.text)
     }
 
     fn is_pending(&self) -> bool {

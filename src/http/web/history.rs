@@ -151,7 +151,11 @@ fn merge(
     let (mut merged, mut cursor) = (Vec::new(), from);
     while merged.len() < SHOWN {
         let event_is_next = match (events.peek(), attempts.peek()) {
-            (Some(event), Some(attempt)) => event.at >= attempt.offered_at,
+            (Some(event), Some(attempt)) => {
+                // Within a second the offer comes behind what made it possible.
+                let before = matches!(event.kind, Kind::FirstContact | Kind::Approved);
+                event.at > attempt.offered_at || (event.at == attempt.offered_at && !before)
+            }
             (Some(_), None) => true,
             (None, Some(_)) => false,
             (None, None) => return (merged, None),

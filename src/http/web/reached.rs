@@ -148,7 +148,10 @@ pub(super) fn success(stats: &ReleaseStats) -> String {
 
 /// "38 s; nine of ten within 3 min".
 pub(super) fn time_to_confirm(spread: &Spread) -> String {
-    let span = |seconds: u64| filters::duration(i64::try_from(seconds).unwrap_or(i64::MAX));
+    let span = |seconds: u64| match i64::try_from(seconds) {
+        Ok(0) => "under 1 s".to_owned(),
+        seconds => filters::duration(seconds.unwrap_or(i64::MAX)),
+    };
     match spread.count {
         1 => span(spread.median),
         _ if spread.median == spread.p90 => format!("{}, nearly always", span(spread.median)),
@@ -269,6 +272,7 @@ mod tests {
     #[test]
     fn time_to_confirm_is_told_with_its_far_end() {
         let told = |count, median, p90| time_to_confirm(&Spread { count, median, p90 });
+        assert_eq!(told(1, 0, 0), "under 1 s");
         assert_eq!(told(1, 38, 38), "38 s");
         assert_eq!(told(5, 38, 38), "38 s, nearly always");
         assert_eq!(told(40, 38, 190), "38 s; nine of ten within 3 min");
