@@ -181,29 +181,30 @@ fn by_day(
     now: Timestamp,
     zone: &TimeZone,
 ) -> Vec<Day> {
-    let date = |at: Timestamp| strftime(at, zone, "%Y-%m-%d");
-    let (today, yesterday) = (date(now), date(now - 86_400));
-    let mut days: Vec<(String, Day)> = Vec::new();
+    let mut days: Vec<Day> = Vec::new();
     for (at, what) in entries {
         let entry = Entry { time: Moment::of_day(at, now, zone), what };
-        let day = date(at);
-        match days.last_mut().filter(|(last, _)| *last == day) {
-            Some((_, last)) => last.entries.push(entry),
-            None => {
-                let label = if day == today {
-                    "Today".to_owned()
-                } else if day == yesterday {
-                    "Yesterday".to_owned()
-                } else if now - at < 300 * 86_400 {
-                    strftime(at, zone, "%A, %-d %B")
-                } else {
-                    strftime(at, zone, "%-d %B %Y")
-                };
-                days.push((day, Day { label, entries: vec![entry] }));
-            }
+        let label = day_name(at, now, zone);
+        match days.last_mut() {
+            Some(last) if last.label == label => last.entries.push(entry),
+            _ => days.push(Day { label, entries: vec![entry] }),
         }
     }
-    days.into_iter().map(|(_, day)| day).collect()
+    days
+}
+
+/// A day as one would say it: "Today", "Tuesday, 14 November"; with the year where that is needed.
+fn day_name(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let date = |at: Timestamp| strftime(at, zone, "%Y-%m-%d");
+    if date(at) == date(now) {
+        "Today".to_owned()
+    } else if date(at) == date(now - 86_400) {
+        "Yesterday".to_owned()
+    } else if now - at < 300 * 86_400 {
+        strftime(at, zone, "%A, %-d %B")
+    } else {
+        strftime(at, zone, "%-d %B %Y")
+    }
 }
 
 #[cfg(test)]
