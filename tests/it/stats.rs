@@ -194,7 +194,7 @@ async fn progress_is_shown_while_bytes_flow() {
             &["data-refresh=\"2\"", "data-busy", "<progress max=\"400032\"", "/s, about "],
         );
         let whole = page(&app, path).await;
-        holds(&whole, &["Being sent now", "sending 5", "sending</span>", "class=\"now\""]);
+        holds(&whole, &["Being sent now", "sending 5", "sending</span>", "class=\"now t5\""]);
     }
     client.read_exactly(released.size() - 200_000).await;
     assert!(client.is_closed().await);

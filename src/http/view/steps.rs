@@ -3,12 +3,18 @@
 use super::words;
 use crate::domain::device::AttemptState;
 
+/// How full the bar of a step under way is, in tenths.
+const TENTHS: [&str; 11] = [
+    "now t0", "now t1", "now t2", "now t3", "now t4", "now t5", "now t6", "now t7", "now t8",
+    "now t9", "now t10",
+];
+
 /// One of the four steps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// Its word: "sending 61 %".
     pub word: String,
-    /// How it stands: done, now, fail, or nothing yet.
+    /// How it stands: done, now with its tenths, fail, over, or nothing yet.
     pub class: &'static str,
 }
 
@@ -33,6 +39,8 @@ pub fn steps(state: AttemptState, percent: u64) -> [Step; 4] {
     }
     // Only what went wrong is red: with something else on the device the attempt is just over.
     let bad = words::attempt(&state).tone == "bad";
+    let tenth = usize::try_from(percent / 10).ok().and_then(|tenth| TENTHS.get(tenth));
+    let tenth = *tenth.unwrap_or(&TENTHS[10]);
     let class = |i: usize| match i {
         _ if failed == Some(i) => {
             if bad {
@@ -41,7 +49,7 @@ pub fn steps(state: AttemptState, percent: u64) -> [Step; 4] {
                 "over"
             }
         }
-        1 if state == AttemptState::Offered => "now",
+        1 if state == AttemptState::Offered => tenth,
         _ if i < done => "done",
         _ => "",
     };
@@ -67,7 +75,7 @@ mod tests {
             Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken, RolledBack,
         };
         for (state, percent, text) in [
-            (Offered, 61, "offered:done → sending 61 %:now → delivered: → confirmed:"),
+            (Offered, 61, "offered:done → sending 61 %:now t6 → delivered: → confirmed:"),
             (Aborted, 12, "offered:done → sent 12 %:done → aborted:fail → confirmed:"),
             (Delivered, 100, "offered:done → sent:done → delivered:done → confirmed:"),
             (Confirmed, 100, "offered:done → sent:done → delivered:done → confirmed:done"),
