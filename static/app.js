@@ -34,9 +34,17 @@ function refreshTimes() {
 
 /** `data-refresh="10" data-fragment="name"`: asks for the same page's fragment and replaces the element. */
 function refresh(element) {
-  const seconds = Number(element.dataset.refresh) || 10;
   let current = element;
-  const later = () => setTimeout(tick, seconds * 1000);
+  let timer;
+  // The page says each time when to ask again: every other second while bytes flow.
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(tick, (Number(current.dataset.refresh) || 10) * 1000);
+  };
+  document.addEventListener("espalier:settled", () => {
+    clearTimeout(timer);
+    tick();
+  });
   async function tick() {
     if (!current.isConnected) return;
     const busy = current.contains(document.activeElement) || edited(current) || document.querySelector("dialog[open]");
@@ -51,11 +59,14 @@ function refresh(element) {
         if (fresh) {
           keepOpen(current, fresh);
           const same = plain(current) === plain(fresh);
-          if (!same) {
+          const settled = "busy" in current.dataset && !("busy" in fresh.dataset);
+          if (!same || settled) {
             current.replaceWith(fresh);
             current = fresh;
             enliven(fresh, false);
             document.querySelectorAll("input[data-filter]").forEach((input) => input.dispatchEvent(new Event("input")));
+            // What was being sent has come to its end: the rest of the page wants to know.
+            if (settled) return document.dispatchEvent(new Event("espalier:settled"));
           }
         }
       }

@@ -100,6 +100,8 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!((first.actor.address(), first.release_id), (address, Some(1)));
     assert_eq!(store.settings().await.unwrap()["retention_days"], "30");
     assert_eq!(store.checkins_per_hour(None, 0).await.unwrap().len(), 2);
+    assert_eq!(store.field_days(1, 0).await.unwrap().len(), 2);
+    assert_eq!(store.transfer_days(0).await.unwrap()[0].bytes, 801_000);
     assert_eq!(store.files_in_use().await.unwrap().len(), 6);
 
     // What hangs together goes together.

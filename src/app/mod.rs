@@ -26,6 +26,7 @@ mod rollouts;
 mod runs;
 mod settings;
 mod shelf;
+mod stats;
 mod stock;
 mod transfer;
 mod unknown;
@@ -56,6 +57,7 @@ pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
+pub use stats::Sending;
 pub use transfer::{InFlight, TransferEnd};
 pub use upload::{
     Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,
@@ -72,6 +74,7 @@ use catalog::Lists;
 use fleet::Fleet;
 use recognise::Closer;
 use rollouts::Rollouts;
+use stats::{Counted, Flights};
 use stock::Stock;
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
@@ -148,6 +151,10 @@ struct Inner {
     faults: EventBudget,
     uploads: AtomicU64,
     lists: Lists,
+    /// Downloads under way, for those who watch.
+    flights: Flights,
+    /// Statistics that took long to count.
+    counted: Counted,
     tasks: TaskTracker,
 }
 
@@ -195,6 +202,8 @@ impl App {
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),
             lists: Lists::default(),
+            flights: Flights::default(),
+            counted: Counted::default(),
             tasks: TaskTracker::new(),
         };
         let app = Self(Arc::new(inner));

@@ -83,6 +83,7 @@ impl App {
             part: image.part,
             packed: packed.is_some(),
             size,
+            started: now,
             counted: !poll.range,
             progress: OnceLock::new(),
             settled: CancellationToken::new(),
@@ -142,6 +143,7 @@ impl App {
             from_md5: poll.report.sketch_md5,
             state: AttemptState::Offered,
         };
+        self.0.flights.add(flight);
         self.0.fleet.with(flight.mac, |live| {
             // Files prove nothing and are never confirmed: the program's attempt stays open.
             if part == Part::Application {

@@ -8,7 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::App;
 use super::rollouts::Watch;
+use super::stats::Sending;
 use super::write_behind::LateWrite;
+use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
@@ -30,6 +32,8 @@ pub struct InFlight {
     pub(super) part: Part,
     pub(super) packed: bool,
     pub(super) size: u64,
+    /// When it was offered.
+    pub(super) started: Timestamp,
     /// Whether it counts as a download of the release.
     pub(super) counted: bool,
     pub(super) progress: OnceLock<Arc<AtomicU64>>,
@@ -54,6 +58,15 @@ impl InFlight {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.progress.get().map_or(0, |progress| progress.load(Ordering::Relaxed))
+    }
+
+    /// How far it is; `None` once its end is recorded.
+    pub(super) fn sending(&self) -> Option<Sending> {
+        let bytes = self.bytes().min(self.size);
+        let (title, mac, started, size) = (self.title.clone(), self.mac, self.started, self.size);
+        let (release_id, attempt_id) = (self.release_id, self.attempt_id);
+        let sending = Sending { mac, release_id, attempt_id, title, bytes, size, started };
+        (!self.is_settled()).then_some(sending)
     }
 
     /// Whether all bytes were taken, but the end is not recorded yet.
@@ -149,6 +162,7 @@ impl App {
             bytes: end.bytes,
             millis,
             now,
+            day: self.day(now),
             tally,
         };
         self.write(LateWrite::Transfer(ended)).await;

@@ -1,6 +1,7 @@
 //! What is written behind the answers.
 
 use super::poll::Settlement;
+use super::stats::DAYS_KEPT;
 use super::{App, Error};
 use crate::domain::Timestamp;
 use crate::domain::actor::Actor;
@@ -94,6 +95,7 @@ impl App {
         if purged > 0 {
             tracing::info!(entries = purged, "old entries of the audit log were deleted");
         }
+        self.0.store.purge_days(self.day(now) - DAYS_KEPT).await?;
         self.0.accounts.tidy().await?;
         // No draft may be published meanwhile.
         let accepting = self.0.accepting.lock().await;

@@ -23,6 +23,7 @@ pub mod release;
 pub mod report;
 pub mod rollout;
 pub mod secret;
+pub mod stats;
 pub mod tally;
 pub mod totp;
 pub mod update;

@@ -14,12 +14,15 @@ const TIDY: Duration = Duration::from_mins(10);
 
 /// How often rollouts are looked at.
 const ROLLOUTS: Duration = Duration::from_secs(5);
+/// How often the versions in the field are counted: the last count of a day stays.
+const FIELD: Duration = Duration::from_hours(1);
 
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
     spawn(app, stop, "rollouts", ROLLOUTS, |app| async move { app.watch_rollouts(false).await });
+    spawn(app, stop, "field", FIELD, |app| async move { app.count_field().await });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }
 

@@ -57,12 +57,14 @@ pub struct EndedAttempt {
     pub millis: u64,
     /// Now.
     pub now: Timestamp,
+    /// The day that its bytes count for: days since 1970-01-01.
+    pub day: i64,
     /// The device, and its tally after that; `None` where the device is gone.
     pub tally: Option<(i64, Tally)>,
 }
 
 #[derive(FromRow)]
-struct AttemptRow {
+pub(super) struct AttemptRow {
     id: i64,
     device_id: i64,
     release_id: Option<i64>,
@@ -183,6 +185,19 @@ impl Store {
         .bind(ended.release_id)
         .bind(i64::from(ended.completed && ended.counted))
         .bind(signed(ended.bytes))
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query(
+            "INSERT INTO transfer_days (day, platform_id, bytes, downloads)
+             VALUES ($1, coalesce((SELECT platform_id FROM releases WHERE id = $2), 0), $3, $4)
+             ON CONFLICT (day, platform_id)
+             DO UPDATE SET bytes = transfer_days.bytes + excluded.bytes,
+                           downloads = transfer_days.downloads + excluded.downloads",
+        )
+        .bind(ended.day)
+        .bind(ended.release_id)
+        .bind(signed(ended.bytes))
+        .bind(i64::from(ended.completed && ended.counted))
         .execute(&mut *transaction)
         .await?;
         if let Some((device_id, tally)) = &ended.tally {

@@ -25,6 +25,8 @@ pub struct EventFilter {
     pub until: Option<Timestamp>,
     /// Only those with a lower number: the cursor of the page before.
     pub before: Option<i64>,
+    /// Leaves out what an attempt tells by itself: offers, transfers, and what became of them.
+    pub without_attempts: bool,
     /// At most so many; 0 means 50.
     pub limit: u32,
 }
@@ -72,6 +74,8 @@ impl Store {
                 AND (CAST($5 AS INTEGER) IS NULL OR at >= $5)
                 AND (CAST($6 AS INTEGER) IS NULL OR at < $6)
                 AND (CAST($7 AS INTEGER) IS NULL OR id < $7)
+                AND ($9 = 0 OR kind NOT IN ('offered', 'delivered', 'aborted', 'confirmed',
+                                            'not_taken', 'rolled_back'))
               ORDER BY id DESC
               LIMIT $8",
         )
@@ -83,6 +87,7 @@ impl Store {
         .bind(filter.until)
         .bind(filter.before)
         .bind(i64::from(limit))
+        .bind(i64::from(filter.without_attempts))
         .fetch_all(&self.read)
         .await?;
         rows.into_iter().map(Event::try_from).collect()

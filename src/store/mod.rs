@@ -19,6 +19,7 @@ mod releases;
 mod rollouts;
 mod sessions;
 mod settings;
+mod stats;
 mod tallies;
 mod tokens;
 mod users;
@@ -40,6 +41,7 @@ pub use images::{ImageDigest, ToPack};
 pub use platforms::PlatformSummary;
 pub use releases::{NewDraft, ReleaseFilter};
 pub use sessions::{NewSession, Oldest, Session};
+pub use stats::{DeviceAttempt, DeviceAttemptFilter, FieldDay, TransferDay};
 pub use tokens::{NewToken, Token};
 pub use users::{Guarded, NewUser, User};
 

@@ -13,6 +13,16 @@ pub struct Device {
     server: SocketAddr,
 }
 
+/// A download that waits.
+pub struct Slow(TcpStream);
+
+impl Slow {
+    /// It takes the rest.
+    pub fn finishes(mut self) {
+        std::io::copy(&mut self.0, &mut std::io::sink()).expect("the rest of the answer");
+    }
+}
+
 /// What it was answered.
 pub struct Answer {
     pub status: u16,
@@ -31,9 +41,25 @@ impl Device {
         self.polls_running(platform, version, "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b")
     }
 
+    /// It asks, and takes what it gets only when it is told to.
+    pub fn begins(&self, platform: &str, version: &str) -> Slow {
+        let request = self.request(platform, version, "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b");
+        let mut stream = TcpStream::connect(self.server).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).expect("an answer");
+        assert_eq!(&first, b"HTTP/1.0 200", "nothing is offered");
+        Slow(stream)
+    }
+
     /// It asks, and says that it runs the image with this MD5.
     pub fn polls_running(&self, platform: &str, version: &str, md5: &str) -> Answer {
-        let request = format!(
+        self.sends(&self.request(platform, version, md5))
+    }
+
+    fn request(&self, platform: &str, version: &str, md5: &str) -> String {
+        format!(
             "GET /update?dev={platform}&ver={version} HTTP/1.0\r\n\
              Host: {}\r\nUser-Agent: ESP8266-http-Update\r\nConnection: close\r\n\
              x-ESP8266-Chip-ID: 1878437\r\nx-ESP8266-STA-MAC: {}\r\n\
@@ -43,8 +69,7 @@ impl Device {
              x-ESP8266-chip-size: 4194304\r\nx-ESP8266-sdk-version: 2.2.2-dev(38a443e)\r\n\
              x-ESP8266-mode: sketch\r\n\r\n",
             self.server, self.mac
-        );
-        self.sends(&request)
+        )
     }
 
     /// It is an ESP32 and asks; nothing tells which chip of that family it has.

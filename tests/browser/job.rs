@@ -63,7 +63,7 @@ fn the_main_job(script: Script) {
     assert_eq!(offered.status, 200);
     assert_eq!(offered.md5.as_deref(), Some(md5(&firmware).as_str()));
     assert_eq!(offered.body, firmware);
-    let (page, state) = ("/devices/5ccf7f1ca1a5", "[aria-labelledby=tries] .badge");
+    let (page, state) = ("/devices/5ccf7f1ca1a5", "[aria-labelledby=history] .badge");
     browser.finds(page, state, "delivered");
 
     assert_eq!(device.polls("chase", "v1.0.1").status, 304);

@@ -43,6 +43,29 @@ fn every_page_is_in_order_when_there_is_much() {
 }
 
 #[test]
+fn a_download_is_watched_while_its_bytes_flow() {
+    let server = Server::start();
+    server.form("/platforms", "name=chase&description=&admission=any");
+    server.upload("chase_1_0_0.bin", &image("chase", "v1.0.0", 300_000), true);
+    let release = server.upload("chase.ino.bin", &image("chase", "v1.1.0", 1_500_000), true);
+    let Some(browser) = Browser::open(&server, Script::Runs) else {
+        return;
+    };
+    let device = Device::new("5C:CF:7F:00:00:01", server.address());
+    let slow = device.begins("chase", "v1.0.0");
+    let page = "/devices/5ccf7f000001";
+    let stops = [("device-sending", page.to_owned()), ("release-sending", release)];
+    walk_in(&browser, &stops);
+    browser.goes_to(page);
+    browser.sees("Being sent now");
+    browser.sees("v1.1.0 is being sent.");
+    slow.finishes();
+    // Without a reload.
+    browser.sees("It is confirmed when it comes back with the new version.");
+    browser.does_not_see("Being sent now");
+}
+
+#[test]
 fn the_rules_find_what_is_wrong() {
     let server = Server::start();
     let Some(browser) = Browser::open(&server, Script::Runs) else {
@@ -99,6 +122,7 @@ fn furnish(server: &Server) -> Vec<Stop> {
     device("5E:CF:7F:00:00:06").polls("garage", "v0.9.0");
     let stops = [
         ("dashboard", "/"),
+        ("dashboard-porch", "/?field=porch"),
         ("platforms", "/platforms"),
         ("platform-new", "/platforms/new"),
         ("platform", "/platforms/chase"),
@@ -127,6 +151,9 @@ fn furnish(server: &Server) -> Vec<Stop> {
     ];
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
     stops.push(("release-delete", format!("{release}/delete")));
+    stops.push(("release-needs-you", format!("{release}?stand=needs_you")));
+    stops.push(("release-nobody", format!("{release}?stand=aside")));
+    stops.push(("device-end", "/devices/5ccf7f000002?before=1.1".to_owned()));
     stops.extend(furnish_several(server));
     stops
 }

@@ -29,6 +29,7 @@ mod nginx;
 mod packing;
 mod proxied;
 mod rollouts;
+mod stats;
 mod store;
 mod support;
 mod tasmota;

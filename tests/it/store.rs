@@ -463,8 +463,8 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
 
 async fn transfer(store: &Store, id: i64, release_id: i64, completed: bool, bytes: u64) {
     let (millis, now, counted) = (12, NOW + 5, true);
-    let tally = None;
-    let ended = EndedAttempt { id, release_id, completed, counted, bytes, millis, now, tally };
+    let (day, tally) = (19_675, None);
+    let ended = EndedAttempt { id, release_id, completed, counted, bytes, millis, now, day, tally };
     store.record_transfer(ended).await.unwrap();
 }
 

@@ -25,6 +25,8 @@ pub struct Bar {
     pub height: u64,
     /// What it stands for.
     pub value: u64,
+    /// The same as a person reads it.
+    pub text: String,
     /// The span of time it stands for, as "Fri 14:00".
     pub label: String,
     /// The text below it, empty for most.
@@ -33,13 +35,17 @@ pub struct Bar {
     pub open: bool,
 }
 
-/// A bar chart of counts per hour.
+/// A bar chart of counts per hour or day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bars {
     /// The bars, oldest first.
     pub bars: Vec<Bar>,
-    /// The value at the upper edge.
-    pub top: u64,
+    /// What is counted, as the head of a column.
+    pub what: &'static str,
+    /// What a bar stands for, as the head of a column.
+    pub span: &'static str,
+    /// The value at the upper edge, as a person reads it.
+    pub top: String,
     /// All values together.
     pub total: u64,
     /// What the chart says, in a sentence.
@@ -72,13 +78,15 @@ pub fn per_hour(counts: &[(Timestamp, u64)], hours: u8, now: Timestamp, zone: &T
             width: step.saturating_sub(3).max(1),
             height,
             value: *value,
+            text: thousands(value),
             label: strftime(*start, zone, "%a %H:%M"),
             tick: if i % 6 == 0 { hour } else { String::new() },
             open: *start == last,
         }
     });
     let bars = bars.collect();
-    Bars { bars, top, total, finding: finding(&values, total, zone) }
+    let finding = finding(&values, total, zone);
+    Bars { bars, what: "Check-ins", span: "Hour", top: thousands(&top), total, finding }
 }
 
 fn finding(values: &[(Timestamp, u64)], total: u64, zone: &TimeZone) -> String {
@@ -97,15 +105,15 @@ fn finding(values: &[(Timestamp, u64)], total: u64, zone: &TimeZone) -> String {
 }
 
 /// The height of a value; what is not zero is at least two units high, so that it is seen.
-fn scaled(value: u64, top: u64, height: u64) -> u64 {
+pub(super) fn scaled(value: u64, top: u64, height: u64) -> u64 {
     if value == 0 { 0 } else { (value * height / top.max(1)).clamp(2, height) }
 }
 
-/// The next round number at or above `n`: 1, 2, 5, 10, 20, 50 …
-fn round_up(n: u64) -> u64 {
+/// The next round number at or above `n`: 1, 2, 3, 4, 5, 6, 8, 10, 20, 30 …
+pub(super) fn round_up(n: u64) -> u64 {
     let mut scale = 1_u64;
     loop {
-        for digit in [1, 2, 5] {
+        for digit in [1, 2, 3, 4, 5, 6, 8] {
             if scale.saturating_mul(digit) >= n {
                 return scale.saturating_mul(digit);
             }
@@ -194,7 +202,7 @@ mod tests {
         let chart =
             per_hour(&[(this_hour, 7), (this_hour - 2 * HOUR, 14)], 24, NOW, &TimeZone::UTC);
         assert_eq!(chart.bars.len(), 24);
-        assert_eq!((chart.total, chart.top), (21, 20));
+        assert_eq!((chart.total, chart.top.as_str()), (21, "20"));
         assert_eq!(chart.bars[23].height, 42);
         assert!(chart.bars[23].open);
         assert_eq!(chart.bars[22].height, 0);
@@ -221,7 +229,9 @@ mod tests {
 
     #[test]
     fn the_scale_ends_at_a_round_number() {
-        for (n, top) in [(0, 1), (1, 1), (3, 5), (14, 20), (51, 100), (501, 1000)] {
+        for (n, top) in
+            [(0, 1), (1, 1), (3, 3), (7, 8), (14, 20), (51, 60), (501, 600), (801, 1000)]
+        {
             assert_eq!(round_up(n), top, "{n}");
         }
     }

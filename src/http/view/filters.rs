@@ -137,6 +137,13 @@ impl Moment {
         }
     }
 
+    /// "23:04", for lists that name the day before.
+    #[must_use]
+    pub fn of_day(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Self {
+        let text = strftime(at, zone, "%H:%M");
+        Self { text, live: false, ..Self::relative(at, now, zone) }
+    }
+
     /// "2026-11-20 23:04:05".
     #[must_use]
     pub fn exact(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Self {

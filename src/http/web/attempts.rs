@@ -1,15 +1,23 @@
 //! Attempts to update a device, in words for its page.
 
-use crate::app::Shelf;
+use crate::app::{Sending, Shelf};
 use crate::domain::device::{Attempt, AttemptState, Outcome};
 use crate::domain::release::Part;
 use crate::domain::update::what_the_sketch_sees;
 use crate::http::view::filters;
+use crate::http::view::steps::{Step, steps};
+use crate::http::view::words::{self, Badge};
 
 /// An attempt, as it is listed.
 #[derive(Debug)]
 pub(super) struct Try {
     pub(super) attempt: Attempt,
+    /// How it stands.
+    pub(super) badge: Badge,
+    /// What became of it, in a sentence.
+    pub(super) story: String,
+    /// The four steps.
+    pub(super) steps: [Step; 4],
     /// How its transfer went, in a line.
     pub(super) transfer: String,
     /// What its compressed form saved, in a line; empty where it was sent as it is.
@@ -20,7 +28,23 @@ impl Try {
     pub(super) fn new(attempt: Attempt, shelf: &Shelf) -> Self {
         let plain = plain_size(&attempt, shelf);
         let saved = plain.map_or_else(String::new, |plain| saved(&attempt, plain));
-        Self { transfer: transfer(&attempt), saved, attempt }
+        let percent = filters::percent(attempt.bytes, attempt.size).min(99);
+        let (story, steps) = (story(&attempt), steps(attempt.state, percent));
+        let badge = words::attempt(&attempt.state);
+        Self { badge, story, steps, transfer: transfer(&attempt), saved, attempt }
+    }
+
+    /// The same while its bytes flow: the database learns of them at the end.
+    pub(super) fn sending(mut self, sending: &[Sending]) -> Self {
+        let own = sending.iter().find(|sending| sending.attempt_id == self.attempt.id);
+        if let Some(own) = own.filter(|_| self.attempt.state == AttemptState::Offered) {
+            let percent = filters::percent(own.bytes, own.size);
+            self.attempt.bytes = own.bytes;
+            self.badge.word = "sending";
+            self.steps = steps(self.attempt.state, percent);
+            self.transfer = transfer(&self.attempt);
+        }
+        self
     }
 
     /// Whether it was about the files beside the program.
@@ -53,32 +77,54 @@ fn saved(attempt: &Attempt, plain: u64) -> String {
     )
 }
 
-/// How a transfer went, in a line.
+/// How a transfer went, in a line: size and speed.
 fn transfer(attempt: &Attempt) -> String {
     let (sent, size) = (filters::bytes(&attempt.bytes), filters::bytes(&attempt.size));
-    let amount = if attempt.bytes >= attempt.size {
-        size
-    } else {
-        let percent = filters::percent(attempt.bytes, attempt.size);
-        format!("{sent} of {size} ({percent} %)")
-    };
+    let amount = if attempt.bytes >= attempt.size { size } else { format!("{sent} of {size}") };
     let speed = attempt.millis.filter(|millis| *millis > 0).map(|millis| {
-        let speed = filters::bytes(&(attempt.bytes * 1000 / millis));
-        format!(" in {}, {speed}/s", filters::millis(&millis))
+        let speed = filters::bytes(&(attempt.bytes.saturating_mul(1000) / millis));
+        format!(", {speed}/s")
     });
-    let comment = match attempt.state {
-        AttemptState::Offered => "; it is being sent",
-        AttemptState::Aborted => "; the connection ended before the last byte",
-        AttemptState::Delivered if attempt.part == Part::FileSystem => {
-            "; nothing tells whether a device uses its files"
+    format!("{amount}{}.", speed.unwrap_or_default())
+}
+
+/// What became of an attempt, in a sentence: "Took v1.2.0 in 12.4 s, came back 38 s later."
+fn story(attempt: &Attempt) -> String {
+    let version = &attempt.version;
+    let percent = filters::percent(attempt.bytes, attempt.size).min(99);
+    let span = attempt.millis.filter(|millis| *millis > 0);
+    let span = span.map(|millis| filters::millis(&millis));
+    let within = span.as_ref().map(|span| format!(" in {span}")).unwrap_or_default();
+    let later = attempt.settled_at.zip(attempt.ended_at).filter(|(came, sent)| came > sent);
+    let later = later.map(|(came, sent)| format!(" {} later", filters::duration(came - sent)));
+    let later = later.unwrap_or_default();
+    let whole = attempt.bytes >= attempt.size;
+    match attempt.state {
+        AttemptState::Offered => format!("{version} is being sent."),
+        AttemptState::Aborted => {
+            let after = span.map(|span| format!(", after {span}")).unwrap_or_default();
+            format!("The download of {version} broke off at {percent} %{after}.")
         }
-        AttemptState::Delivered => "; confirmed when it comes back with the new version",
-        AttemptState::Confirmed => "; it came back with the new version",
-        AttemptState::NotTaken => "; it came back unchanged",
-        AttemptState::Overtaken => "; it came back with something else",
-        AttemptState::RolledBack => "; it had the new version, and runs its old image again",
-    };
-    format!("{amount}{}{comment}.", speed.unwrap_or_default())
+        AttemptState::Delivered if attempt.part == Part::FileSystem => format!(
+            "Took the files of {version}{within}. Nothing tells whether a device uses its files."
+        ),
+        AttemptState::Delivered => format!(
+            "Took {version}{within}. It is confirmed when it comes back with the new version."
+        ),
+        AttemptState::Confirmed if !whole => {
+            format!("Came back with {version}, though its download broke off at {percent} %.")
+        }
+        AttemptState::Confirmed => format!("Took {version}{within}, came back{later}."),
+        AttemptState::NotTaken => {
+            format!("Took {version}{within}, but came back without it{later}.")
+        }
+        AttemptState::Overtaken => {
+            format!("Took {version}{within}, but came back with something else{later}.")
+        }
+        AttemptState::RolledBack => {
+            format!("Took {version}{within} and ran it, then went back to its old image.")
+        }
+    }
 }
 
 /// What the sketch saw at the last check-in. Whether a 200 became an update, only the attempt says.
@@ -115,9 +161,8 @@ pub(super) fn saw(outcome: &Outcome, tries: &[Try]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_compression_saved_is_bytes_and_time() {
-        let attempt = Attempt {
+    fn confirmed() -> Attempt {
+        Attempt {
             id: 1,
             device_id: 1,
             release_id: Some(1),
@@ -131,7 +176,92 @@ mod tests {
             millis: Some(6_000),
             part: Part::Application,
             packed: true,
+        }
+    }
+
+    #[test]
+    fn an_attempt_is_a_story_in_a_sentence() {
+        let done = Attempt {
+            version: "v1.2.0".to_owned(),
+            ended_at: Some(100),
+            settled_at: Some(138),
+            millis: Some(12_000),
+            ..confirmed()
         };
+        let told = |state, settled_at, bytes, millis| {
+            story(&Attempt { state, settled_at, bytes, millis, ..done.clone() })
+        };
+        let whole = 300_000;
+        for (state, settled_at, bytes, millis, text) in [
+            (AttemptState::Offered, None, 0, None, "v1.2.0 is being sent."),
+            (
+                AttemptState::Confirmed,
+                Some(138),
+                whole,
+                Some(12_000),
+                "Took v1.2.0 in 12.0 s, came back 38 s later.",
+            ),
+            (AttemptState::Confirmed, None, whole, None, "Took v1.2.0, came back."),
+            (
+                AttemptState::Confirmed,
+                Some(138),
+                whole / 2,
+                Some(12_000),
+                "Came back with v1.2.0, though its download broke off at 50 %.",
+            ),
+            (
+                AttemptState::Aborted,
+                None,
+                whole - 1,
+                Some(900),
+                "The download of v1.2.0 broke off at 99 %, after 900 ms.",
+            ),
+            (
+                AttemptState::NotTaken,
+                Some(138),
+                whole,
+                Some(12_000),
+                "Took v1.2.0 in 12.0 s, but came back without it 38 s later.",
+            ),
+            (
+                AttemptState::Overtaken,
+                Some(4000),
+                whole,
+                Some(12_000),
+                "Took v1.2.0 in 12.0 s, but came back with something else 1 h later.",
+            ),
+            (
+                AttemptState::RolledBack,
+                Some(138),
+                whole,
+                Some(12_000),
+                "Took v1.2.0 in 12.0 s and ran it, then went back to its old image.",
+            ),
+        ] {
+            assert_eq!(told(state, settled_at, bytes, millis), text);
+        }
+    }
+
+    #[test]
+    fn the_bytes_that_flow_are_those_in_memory() {
+        let open = Attempt { state: AttemptState::Offered, bytes: 0, millis: None, ..confirmed() };
+        let sending = Sending {
+            mac: "5C:CF:7F:00:00:01".parse().unwrap(),
+            release_id: 1,
+            attempt_id: 1,
+            title: String::new(),
+            bytes: 183_000,
+            size: 300_000,
+            started: 0,
+        };
+        let entry = Try::new(open, &Shelf::default()).sending(&[sending]);
+        assert_eq!(entry.steps[1].word, "sending 61 %");
+        assert_eq!(entry.transfer, "183 KB of 300 KB.");
+    }
+
+    #[test]
+    fn what_compression_saved_is_bytes_and_time() {
+        let attempt = confirmed();
         let text = saved(&attempt, 400_000);
         assert_eq!(text, "Compression saved 100 KB (25 %), and about 2.0 s on the way.");
         let cut = Attempt { bytes: 10, ..attempt };

@@ -3,6 +3,7 @@
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::address::Address;
 use super::confirm::Part;
@@ -10,16 +11,17 @@ use super::error::PageError;
 use super::inbox::{self, Waiting};
 use super::page::{Page, View};
 use super::platforms::{self, names};
+use super::plots::Plots;
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::ReleaseState;
-use crate::http::view::charts::{Bars, Stack};
+use crate::http::view::charts::Bars;
 use crate::http::view::filters;
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
 
 const DAY: i64 = 86_400;
-const LATEST_EVENTS: u32 = 12;
+const LATEST_EVENTS: u32 = 8;
 const SHOWN: u32 = 5;
 /// Devices in trouble that are counted.
 const COUNTED: u32 = 500;
@@ -50,7 +52,7 @@ struct Dashboard {
     waiting: Vec<Waiting>,
     platforms: Vec<String>,
     totals: Totals,
-    fleets: Vec<Fleet>,
+    plots: Plots,
     checkins: Bars,
     events: Vec<Event>,
     address: Address,
@@ -98,12 +100,12 @@ struct Totals {
     confirmed_week: u64,
 }
 
-/// The versions that the devices of a platform run.
-#[derive(Debug)]
-struct Fleet {
-    platform: String,
-    newest: Option<String>,
-    stack: Stack,
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wish {
+    /// The platform whose versions are drawn.
+    #[serde(default)]
+    field: String,
 }
 
 /// `GET /`
@@ -111,6 +113,7 @@ pub(super) async fn show(
     State(app): State<App>,
     page: Page,
     Query(part): Query<Part>,
+    Query(wish): Query<Wish>,
 ) -> Result<Response, PageError> {
     let checkins = platforms::checkins(&app, None, &page).await?;
     let approved = approved(&app).await?;
@@ -127,7 +130,7 @@ pub(super) async fn show(
         attention: attention(&app, &page).await?,
         waiting: inbox::waiting(&app, SHOWN).await?,
         platforms: names(&app),
-        fleets: fleets(&app).await?,
+        plots: Plots::of(&app, &page, &wish.field).await?,
         events: app.store().events(&filter).await?,
         address: Address::of(&app, &page),
         totals,
@@ -174,6 +177,8 @@ async fn attention(app: &App, page: &Page) -> Result<Vec<Attention>, PageError> 
     items.append(&mut faults(app, page.now - DAY).await?);
     items.extend(asking(page.pending));
     items.extend(drafts(app).await?);
+    // Within each tone as they came: what failed first, then who asks, then what waits.
+    items.sort_by_key(|item| ["bad", "warn", "wait"].iter().position(|tone| *tone == item.tone));
     Ok(items)
 }
 
@@ -266,15 +271,4 @@ async fn faults(app: &App, since: i64) -> Result<Vec<Attention>, PageError> {
         count: 1,
     };
     Ok(app.store().events(&filter).await?.into_iter().map(item).collect())
-}
-
-async fn fleets(app: &App) -> Result<Vec<Fleet>, PageError> {
-    let counts = app.store().versions_in_field().await?;
-    let shelf = app.shelf();
-    let fleets = shelf.platforms().into_iter().map(|entry| Fleet {
-        platform: entry.platform.name.to_string(),
-        newest: entry.newest().map(|newest| newest.version.to_string()),
-        stack: platforms::stack_of(&counts, entry.platform.id, entry.newest().map(|n| &n.version)),
-    });
-    Ok(fleets.collect())
 }

@@ -7,25 +7,19 @@ use axum::response::{IntoResponse, Response};
 use super::attempts::{Try, saw};
 use super::confirm::Part;
 use super::error::PageError;
+use super::history::{History, What, Wish};
 use super::inbox::Waiting;
 use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
 use super::runs::RunsView;
+use super::sending::SendingView;
 use crate::app::{App, Explanation};
 use crate::domain::device::{Approval, Device};
-use crate::domain::event::Event;
 use crate::domain::mac::MacAddr;
 use crate::domain::update::{Decision, NoUpdate, Reason};
 use crate::http::view::words::Badge;
 use crate::http::view::{filters, words};
-use crate::store::EventFilter;
-
-const EVENTS_SHOWN: u32 = 12;
-const ATTEMPTS_SHOWN: u32 = 5;
-
-/// The steps of an attempt.
-const STEPS: [&str; 4] = ["offered", "sending", "delivered", "confirmed"];
 
 #[derive(Debug, Template)]
 #[template(path = "devices/show.html", blocks = ["live"])]
@@ -39,12 +33,14 @@ struct Show {
     /// Why the loop stop holds it; empty where it does not.
     hold: HoldNotice,
     reasons: Vec<Reason>,
+    /// Its latest attempt.
     attempts: Vec<Try>,
+    sending: SendingView,
+    history: History,
     runs: RunsView,
     known: Known,
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
-    events: Vec<Event>,
     device: Device,
 }
 
@@ -54,6 +50,8 @@ struct Verdict {
     badge: Badge,
     text: String,
     release: Option<(i64, String)>,
+    /// Its stable code.
+    code: &'static str,
 }
 
 impl Verdict {
@@ -61,7 +59,7 @@ impl Verdict {
         let Some(explanation) = explanation else {
             let badge = Badge { tone: "", icon: "clock", word: "" };
             let text = "It has not asked yet.".to_owned();
-            return Self { badge, text, release: None };
+            return Self { badge, text, release: None, code: "" };
         };
         let release = explanation.release.as_ref().map(|release| {
             let platform = explanation.platform.as_deref().unwrap_or_default();
@@ -70,6 +68,7 @@ impl Verdict {
         Self {
             badge: words::verdict(&explanation.decision),
             text: explanation.decision.text(),
+            code: explanation.decision.code(),
             release: release.filter(|_| matches!(explanation.decision, Decision::Offer(_))),
         }
     }
@@ -79,6 +78,21 @@ impl Show {
     /// Whether the decision is nothing to worry about, though a rule said no.
     fn is_settled(&self) -> bool {
         matches!(self.verdict.badge.tone, "good" | "")
+    }
+
+    /// What is offered, in a sentence; what the notice above says in full is only named.
+    fn verdict_text(&self) -> &str {
+        match (self.hold.text.is_empty(), self.hold.held) {
+            (true, _) => &self.verdict.text,
+            (false, true) => "Nothing, until you decide.",
+            (false, false) => "Nothing yet; it waits before the next try.",
+        }
+    }
+
+    /// What its last check-in came to, where that is not what stands above it already.
+    fn last_outcome(&self) -> &str {
+        let other = self.device.outcome.as_ref().filter(|last| last.code != self.verdict.code);
+        other.map_or("", |last| &last.text)
     }
 
     fn is_pending(&self) -> bool {
@@ -162,15 +176,18 @@ pub(super) async fn show(
     page: Page,
     Path(mac): Path<String>,
     Query(part): Query<Part>,
+    Query(wish): Query<Wish>,
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
+    let sending = SendingView::to(&app, device.mac, page.now);
+    if part.is("sending") {
+        return Ok(View(sending).into_response());
+    }
     let explanation = app.explain(device.mac);
-    let filter =
-        EventFilter { mac: Some(device.mac), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let platforms = names(&app);
     let others = platforms.iter().filter(|name| Some(*name) != device.platform.as_ref());
     let shelf = app.shelf();
-    let attempts = app.store().attempts(device.id, ATTEMPTS_SHOWN).await?;
+    let attempts = app.store().attempts(device.id, 1).await?;
     let show = Show {
         runs: RunsView::of(&device, &shelf, &page),
         known: Known::new(&device, explanation.as_ref()),
@@ -181,7 +198,8 @@ pub(super) async fn show(
         reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: attempts.into_iter().map(|attempt| Try::new(attempt, &shelf)).collect(),
         said: said(&device),
-        events: app.store().events(&filter).await?,
+        history: History::of(&app, &device, &wish, &page).await?,
+        sending,
         waiting: Waiting::new(device.clone(), &shelf),
         platforms,
         device,

@@ -88,6 +88,7 @@ impl Wish {
             before: (self.before > 0).then_some(self.before),
             limit: SHOWN + 1,
             until: None,
+            without_attempts: false,
         }
     }
 

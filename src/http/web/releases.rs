@@ -12,6 +12,8 @@ use super::drafts;
 use super::error::PageError;
 use super::images::{self, ImageRow};
 use super::page::{Actor, Flash, Page, View};
+use super::reached::{Reached, Wish};
+use super::sending::SendingView;
 use crate::app::{App, ReleaseChange, Wishes};
 use crate::domain::event::Event;
 use crate::domain::release::{Published, Release, ReleaseState};
@@ -22,7 +24,7 @@ use crate::store::EventFilter;
 const EVENTS_SHOWN: u32 = 15;
 
 #[derive(Debug, Template)]
-#[template(path = "releases/show.html")]
+#[template(path = "releases/show.html", blocks = ["live"])]
 struct Show {
     page: Page,
     release: Release,
@@ -38,6 +40,8 @@ struct Show {
     undecided: u64,
     /// Where another image of this version is uploaded.
     another: String,
+    sending: SendingView,
+    reached: Reached,
     events: Vec<Event>,
 }
 
@@ -78,7 +82,12 @@ pub(super) async fn show(
     State(app): State<App>,
     page: Page,
     Path(id): Path<i64>,
+    Query(wish): Query<Wish>,
 ) -> Result<Response, PageError> {
+    let sending = SendingView::of(&app, id, page.now).await?;
+    if wish.fragment == "sending" {
+        return Ok(View(sending).into_response());
+    }
     let release = find(&app, id).await?;
     if release.state == ReleaseState::Draft {
         return drafts::show(&app, page, release).await;
@@ -102,9 +111,14 @@ pub(super) async fn show(
         is_newest,
         running: running(&app, &release).await?,
         events: app.store().events(&filter).await?,
+        reached: Reached::of(&app, &release, &wish, &page).await?,
+        sending,
         release,
         page,
     };
+    if wish.fragment == "live" {
+        return Ok(View(show.as_live()).into_response());
+    }
     Ok(View(show).into_response())
 }
 

@@ -67,6 +67,7 @@ pub(super) async fn list(
         until: filter.until.as_deref().map(|text| read_time("until", text)).transpose()?,
         before: paging.after()?,
         limit: paging.rows(),
+        without_attempts: false,
     };
     let events = app.store().events(&filter).await?;
     Ok(paging.page(events, |event| event.id.to_string()).map(EventView::from))
