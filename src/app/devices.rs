@@ -253,6 +253,9 @@ impl App {
         let now = self.now();
         self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
+        if approval == Approval::Pending {
+            self.keep_back(device.id, now).await?;
+        }
         let (kind, text) = match approval {
             Approval::Ignored => (Kind::Ignored, "Ignored: it gets nothing, quietly."),
             Approval::Blocked => (Kind::Blocked, "Blocked: it gets nothing any more."),

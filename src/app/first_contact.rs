@@ -1,6 +1,7 @@
 //! A device asks for the first time: it is recorded once, durably.
 
 use super::fleet::Live;
+use super::pairing::Unasked;
 use super::poll::{Poll, Wanted};
 use super::shelf::{Shelf, ShelfPlatform};
 use super::{App, Error};
@@ -12,9 +13,15 @@ use crate::domain::mac::MacAddr;
 use crate::domain::platform::Admission;
 use crate::store::{NewDevice, News};
 
+/// How a device came to be approved: its platform is open to any device.
+const OPEN: &str = "open";
+/// How a device came to be approved: in a pairing window.
+const PAIRING: &str = "pairing";
+
 impl App {
-    /// Records a device that nobody knows: as pending, or as approved where its platform is open.
-    /// Says whether it is recorded: its address may have brought too many.
+    /// Records a device that nobody knows: as pending, or as approved where its platform is open
+    /// to any device or a pairing window is open. Says whether it is recorded: pairing may be
+    /// closed, or its address may have brought too many.
     pub(super) async fn record_first_contact(
         &self,
         poll: &Poll,
@@ -22,19 +29,24 @@ impl App {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let mac = poll.report.mac;
-        let _recording = self.0.recording.lock().await;
-        if self.0.fleet.with(mac, |_| ()).is_some() {
-            return Ok(true);
-        }
         let platform = match &poll.wanted {
             Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
             Wanted::File(files) => {
                 files.images().first().and_then(|first| shelf.platform_by_id(first.platform_id))
             }
         };
-        let open = platform.filter(|p| p.platform.admission == Admission::Any);
-        let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
-        if approval == Approval::Pending {
+        let any = platform.filter(|p| p.platform.admission == Admission::Any);
+        let door = shelf.pairings().door(platform.map(|p| p.platform.id), now);
+        if any.is_none() && door.is_closed() {
+            let asked_for = poll.report.dev.as_deref().map(str::to_owned);
+            self.turn_away(Unasked { mac, address: poll.address, asked_for, at: now });
+            return Ok(false);
+        }
+        let _recording = self.0.recording.lock().await;
+        if self.0.fleet.with(mac, |_| ()).is_some() {
+            return Ok(true);
+        }
+        if any.is_none() {
             let places = self.settings().pending_limit;
             if !self.0.newcomers.allows(poll.address, places, now) {
                 let text = "brings more new devices than one address may in an hour; further \
@@ -42,6 +54,12 @@ impl App {
                 self.refuse_unknown(poll.address, "newcomers", text);
                 return Ok(false);
             }
+        }
+        let may_pair = || self.0.let_in.allows(self.settings().pending_limit, now);
+        let paired = platform.filter(|_| any.is_none() && door.is_open() && may_pair());
+        let open = any.or(paired);
+        let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
+        if approval == Approval::Pending {
             self.forget_stalest_pending().await?;
         }
         let mut report = poll.report.clone();
@@ -58,7 +76,7 @@ impl App {
             name: String::new(),
             approval,
             platform_id,
-            via: "open",
+            via: if paired.is_some() { PAIRING } else { OPEN },
             news: Some(news),
             now,
         };
@@ -66,37 +84,60 @@ impl App {
         self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
         let name = platform.map(|platform| platform.platform.name.as_str());
         let asked = name.or(poll.report.dev.as_deref());
-        let text = match (asked, approval) {
-            (Some(name), Approval::Approved) => {
+        let text = match (asked, any) {
+            (Some(name), Some(_)) => {
                 format!("Asked for the first time, for {name}, which is open to any device.")
             }
-            (Some(name), _) => format!("Asked for the first time, for {name}."),
+            (Some(name), None) => format!("Asked for the first time, for {name}."),
             (None, _) => "Asked for the first time.".to_owned(),
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
         if self.0.strangers.allows(now) {
             self.record_later(event.by(poll.address.to_string()));
         }
+        if let Some(platform) = paired {
+            self.tell_paired(mac, platform, now);
+        }
         Ok(true)
     }
 
-    /// Approves a pending device whose platform is open.
+    fn tell_paired(&self, mac: MacAddr, platform: &ShelfPlatform, now: Timestamp) {
+        let name = platform.platform.name.as_str();
+        let text = format!("Approved for {name}: the pairing window is open.");
+        self.record_later(
+            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by("server"),
+        );
+    }
+
+    /// Approves a pending device whose platform is open to any, or for which a pairing window is
+    /// open; whether that is still so.
     pub(super) async fn admit(
         &self,
         mac: MacAddr,
         device_id: i64,
         platform: &ShelfPlatform,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
         let (id, name) = (platform.platform.id, platform.platform.name.as_str());
         let approved = Approval::Approved;
-        self.0.store.set_approval(device_id, approved, Some(id), "open", now).await?;
+        let any = platform.platform.admission == Admission::Any;
+        // No person may close the window or put the device back meanwhile.
+        let _changing = self.0.changing.lock().await;
+        if !any && !self.is_let_in(mac, id, now) {
+            return Ok(false);
+        }
+        let via = if any { OPEN } else { PAIRING };
+        self.0.store.set_approval(device_id, approved, Some(id), via, now).await?;
         self.0.fleet.set_approval(mac, approved, Some(id));
+        if !any {
+            self.tell_paired(mac, platform, now);
+            return Ok(true);
+        }
         let text = format!("Approved for {name}, which is open to any device.");
         self.record_later(
             Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by("server"),
         );
-        Ok(())
+        Ok(true)
     }
 
     /// Makes room where too many devices wait.

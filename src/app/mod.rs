@@ -16,6 +16,7 @@ mod folder;
 mod holds;
 mod offers;
 mod packing;
+mod pairing;
 mod platforms;
 mod poll;
 mod recognise;
@@ -43,6 +44,7 @@ pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
 pub use explain::Explanation;
 pub use folder::{FolderFile, FolderKind};
+pub use pairing::{PairingChange, Pairings, TurnedAway, Unasked};
 pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::{FileWish, ReleaseChange};
@@ -50,6 +52,7 @@ pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use transfer::{InFlight, TransferEnd};
+pub use unknown::Crowd;
 pub use upload::{
     Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,
 };
@@ -62,6 +65,7 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
+use pairing::{Doorstep, LetIn};
 use recognise::Closer;
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
@@ -131,6 +135,8 @@ struct Inner {
     closer: Closer,
     unknown: UnknownCallers,
     newcomers: Newcomers,
+    let_in: LetIn,
+    doorstep: Doorstep,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -178,6 +184,8 @@ impl App {
             closer: Closer::default(),
             unknown: UnknownCallers::default(),
             newcomers: Newcomers::default(),
+            let_in: LetIn::default(),
+            doorstep: Doorstep::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

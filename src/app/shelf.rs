@@ -5,6 +5,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::Error;
+use super::pairing::Pairings;
 use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::image::KnownNames;
@@ -26,6 +27,7 @@ pub struct Shelf {
     latest_image: i64,
     by_file: HashMap<String, OnOffer>,
     known: Arc<KnownNames>,
+    pairings: Pairings,
 }
 
 /// A platform with what it has on offer.
@@ -124,7 +126,14 @@ impl Shelf {
         let platforms = store.platforms().await?;
         let releases = store.releases(&ReleaseFilter::default()).await?;
         let digests = store.digests().await?;
-        Ok(Self::new(platforms, releases, &digests))
+        let pairings = Pairings::load(store).await?;
+        Ok(Self { pairings, ..Self::new(platforms, releases, &digests) })
+    }
+
+    /// Who may ask, and whom windows let in.
+    #[must_use]
+    pub fn pairings(&self) -> &Pairings {
+        &self.pairings
     }
 
     fn new(

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod attempt;
 pub mod chip;
+pub mod decoder;
 pub mod device;
 pub mod digest;
 pub mod event;
@@ -14,6 +15,7 @@ pub mod learnt;
 pub mod mac;
 pub mod names;
 pub mod network;
+pub mod pairing;
 pub mod platform;
 pub mod release;
 pub mod report;

@@ -112,7 +112,7 @@ pub const fn event_tone(kind: &Kind) -> &'static str {
 #[must_use]
 pub const fn event_icon(kind: &Kind) -> Icon {
     Icon(match kind {
-        Kind::FirstContact => "connect",
+        Kind::FirstContact | Kind::Pairing => "connect",
         Kind::Changed => "device",
         Kind::Refused | Kind::Blocked | Kind::UploadRefused => "ban",
         Kind::Withheld => "info",
