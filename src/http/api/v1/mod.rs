@@ -1,10 +1,12 @@
 //! The first version of the API, one file per noun.
 
+mod decoder;
 mod device;
 mod devices;
 mod events;
 mod images;
 mod openapi;
+mod pairing;
 mod platforms;
 mod releases;
 pub(super) mod report;
@@ -42,6 +44,9 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/releases/{id}/report", View, releases::report)
         .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
         .get("/api/v1/events", View, events::list)
+        .get("/api/v1/pairing", View, pairing::show)
+        .patch("/api/v1/pairing", Edit, pairing::change)
+        .get("/api/v1/decoder", View, decoder::show)
         .get("/api/v1/tokens", Administer, tokens::list)
         .post("/api/v1/tokens", Administer, tokens::create)
         .delete("/api/v1/tokens/{id}", Administer, tokens::revoke)
