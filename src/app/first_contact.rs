@@ -16,7 +16,7 @@ use crate::store::{NewDevice, News};
 /// How a device came to be approved: its platform is open to any device.
 const OPEN: &str = "open";
 /// How a device came to be approved: in a pairing window.
-const PAIRING: &str = "pairing";
+pub(super) const PAIRING: &str = "pairing";
 
 impl App {
     /// Records a device that nobody knows: as pending, or as approved where its platform is open

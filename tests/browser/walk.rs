@@ -26,6 +26,7 @@ fn every_page_is_in_order_when_there_is_nothing() {
         ("empty-devices", "/devices"),
         ("empty-add", "/devices/add"),
         ("empty-inbox", "/inbox"),
+        ("empty-decoder", "/decoder"),
         ("empty-events", "/events"),
         ("empty-upload", "/releases/new"),
         ("empty-connect", "/connect"),
@@ -96,11 +97,17 @@ fn furnish(server: &Server) -> Vec<Stop> {
     device("5C:CF:7F:00:00:04").polls("porch", "v2.0.0");
     device("5C:CF:7F:00:00:05").polls("chase", "v1.0.0");
     device("5E:CF:7F:00:00:06").polls("garage", "v0.9.0");
+    // Closed for a moment, then open for greenhouse.
+    server.form("/pairing", "change=rule&rule=closed");
+    device("5C:CF:7F:00:00:0B").polls("chase", "v1.0.0");
+    server.form("/pairing", "platform=greenhouse&change=open&minutes=15");
+    device("5C:CF:7F:00:00:0C").polls("greenhouse", "v1.0.0");
     let stops = [
         ("dashboard", "/"),
         ("platforms", "/platforms"),
         ("platform-new", "/platforms/new"),
         ("platform", "/platforms/chase"),
+        ("platform-pairing", "/platforms/greenhouse"),
         ("platform-edit", "/platforms/chase/edit"),
         ("platform-delete", "/platforms/chase/delete"),
         ("upload", "/releases/new"),
@@ -116,6 +123,11 @@ fn furnish(server: &Server) -> Vec<Stop> {
         ("device-pending", "/devices/5ccf7f000005"),
         ("device-delete", "/devices/5ccf7f000001/delete"),
         ("inbox", "/inbox"),
+        ("decoder", "/decoder"),
+        (
+            "decoder-line",
+            "/decoder?line=rst%20cause:2,%20boot%20mode:(1,7)%0AError%20(-104):%20Wrong%20HTTP%20Code%0Ahello",
+        ),
         ("events", "/events"),
         ("events-narrowed", "/events?platform=chase&kind=offered"),
         ("connect", "/connect?platform=chase"),

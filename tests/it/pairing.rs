@@ -5,7 +5,7 @@ use espalier::domain::device::Approval;
 use espalier::domain::event::Kind;
 use espalier::domain::pairing::Rule;
 
-use crate::support::{Answer, CHASE, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, mac};
+use crate::support::{Answer, CHASE, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, exchange, mac};
 
 const REFUSED: (u16, &str) = (400, "Error: Device not whitelisted.");
 
@@ -263,4 +263,155 @@ async fn a_window_that_makes_no_sense_is_refused() {
     let nowhere = app.app.change_pairing(Some("nope"), PairingChange::Open(1), "anna").await;
     assert!(nowhere.is_err());
     assert!(app.told(Kind::Pairing).await.is_empty());
+}
+
+/// Sends a form as a browser does, and answers what it shows in the end.
+async fn form(app: &TestApp, path: &str, fields: &str) -> String {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: pi.lan:8000\r\nAccept: text/html\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{fields}",
+        fields.len()
+    );
+    let answer = exchange(app.address, request.as_bytes()).await;
+    let Some(location) = answer.header("location") else {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        return answer.text();
+    };
+    let cookie = answer.header("set-cookie").unwrap_or_default();
+    let cookie = cookie.split(';').next().unwrap_or_default();
+    page(app, location, &format!("Cookie: {cookie}\r\n")).await
+}
+
+async fn page(app: &TestApp, path: &str, headers: &str) -> String {
+    app.app.flush().await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: pi.lan:8000\r\nAccept: text/html\r\nConnection: close\r\n\
+         {headers}\r\n"
+    );
+    let answer = exchange(app.address, request.as_bytes()).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.text()
+}
+
+#[track_caller]
+fn says(page: &str, words: &[&str]) {
+    for word in words {
+        assert!(page.contains(word), "no “{word}” in {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_person_opens_a_window_sees_whom_it_let_in_and_undoes_it() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.1").await;
+    let opened = form(&app, "/pairing", "platform=&change=open&minutes=15").await;
+    says(&opened, &["Open for 15 minutes", "closes <time", ">in 15 min</time>", "Close now"]);
+    asks(&app, CHASE).await.is_not_modified();
+    asks(&app, MARSHALL).await.is_not_modified();
+    let inbox = page(&app, "/inbox", "").await;
+    says(&inbox, &["2 so far", "Approved in this window: 2", "/devices/18fe34000001"]);
+    says(&page(&app, "/platforms/chase", "").await, &["of this server closes", "Close now"]);
+    let undone = form(&app, "/pairing/undo", "mac=18fe34000001").await;
+    says(&undone, &["waits for approval again", "1 device<", "Approved in this window: 1"]);
+    is_refused(&asks(&app, CHASE).await);
+    let device = page(&app, "/devices/18fe34000002", "").await;
+    says(&device, &["It is approved for chase: a pairing window let it in.", "pairing window"]);
+    let closed = form(&app, "/pairing", "platform=&change=close").await;
+    says(&closed, &["is closed", "Approved in the last window: 1"]);
+    assert!(!closed.contains("Close now"));
+    let shut = form(&app, "/pairing", "platform=chase&change=rule&rule=closed").await;
+    says(&shut, &["New devices of chase are refused", "Closed by a rule of their own"]);
+    is_refused(&asks(&app, SKYE).await);
+    says(
+        &page(&app, "/inbox", "").await,
+        &["1 unknown device asked while closed", &SKYE.to_lowercase()],
+    );
+    for (fields, words) in [
+        ("change=open&minutes=0", "1 to 1440"),
+        ("change=open&minutes=soon", "no number of minutes"),
+        ("change=rule", "Choose who may ask"),
+        ("platform=nope&change=open&minutes=5", "no such platform"),
+        ("", "Choose what to change"),
+    ] {
+        says(&form(&app, "/pairing", fields).await, &[words]);
+    }
+}
+
+#[tokio::test]
+async fn several_are_approved_ignored_or_blocked_and_who_was_not_is_named() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.1").await;
+    let polls = async |mac: &str, target: &str| {
+        FakeDevice::esp8266(mac).asks(&app, target).await;
+    };
+    polls(CHASE, "/update?dev=chase&ver=v1.0.1").await;
+    polls(MARSHALL, "/update?dev=garage&ver=v1.0.1").await;
+    polls(SKYE, "/update?ver=v1.0.1").await;
+    polls("5E:FE:34:00:00:09", "/update?dev=chase&ver=v1.0.0").await;
+    let inbox = page(&app, "/inbox?all=yes", "").await;
+    says(&inbox, &["Approve for chase", "Create garage and approve", "named no platform", " free"]);
+    says(&inbox, &["400 → -104 Wrong HTTP Code", "/decoder?line=400", "random-looking MAC"]);
+    assert_eq!(inbox.matches("type=\"checkbox\" name=\"mac\"").count(), 4);
+    assert_eq!(inbox.matches("form=\"several\" aria-label").count(), 4);
+    let all = "mac=18fe34000001&mac=18fe34000002&mac=240ac4000010";
+    let told = form(&app, "/inbox", &format!("{all}&action=approve&platform=")).await;
+    says(
+        &told,
+        &["1 device was approved. 2 were not:", "it asks for garage, which does not exist"],
+    );
+    says(&told, &["nothing tells its platform: choose one"]);
+    assert_eq!(approval(&app, CHASE).await, Some(Approval::Approved));
+    let told = form(&app, "/inbox", &format!("{all}&action=approve&platform=*")).await;
+    says(&told, &["it does not wait any more, it is approved", "choose one"]);
+    let garage = app.device(MARSHALL).await.unwrap();
+    assert_eq!(garage.platform.as_deref(), Some("garage"));
+    let told = form(&app, "/inbox", "mac=240ac4000010&action=approve&platform=chase").await;
+    says(&told, &["1 device was approved."]);
+    says(&form(&app, "/inbox", "action=ignore").await, &["tick the boxes first"]);
+    says(&form(&app, "/inbox", "mac=5efe34000009").await, &["Nothing was chosen"]);
+    let told = form(&app, "/inbox", "mac=5efe34000009&mac=5efe34000010&action=block").await;
+    says(&told, &["1 device was blocked. 1 was not:", "it is not known any more"]);
+    assert_eq!(approval(&app, "5E:FE:34:00:00:09").await, Some(Approval::Blocked));
+}
+
+#[tokio::test]
+async fn the_inbox_tells_where_a_device_asked_from_and_who_is_left_out() {
+    let app = TestApp::plan().with("--trusted-proxies").with("127.0.0.1").start().await;
+    app.platform("chase").released("v1.0.1").await;
+    let polls = async |mac: &str, address: &str| {
+        let device = FakeDevice::esp8266(mac);
+        let device = device.with_header(&format!("X-Forwarded-For: {address}"));
+        device.polls(&app, "chase", "v1.0.1").await;
+        app.app.flush().await.unwrap();
+    };
+    for address in ["10.0.0.7", "10.0.0.8", "10.0.0.8", "10.0.0.9"] {
+        polls(CHASE, address).await;
+    }
+    says(
+        &page(&app, "/inbox", "").await,
+        &["asked 4 times", "from 10.0.0.9 (before from 10.0.0.8; its address changed 2 times)"],
+    );
+    let few = Settings { pending_limit: 3, ..app.app.settings().as_ref().clone() };
+    app.app.save_settings(few, "anna").await.unwrap();
+    for number in 0..103 {
+        let device = FakeDevice::esp8266(&made_up(number));
+        device.with_header("X-Forwarded-For: 10.0.0.66").polls(&app, "chase", "v1.0.1").await;
+    }
+    let inbox = page(&app, "/inbox", "").await;
+    says(&inbox, &["The inbox is full", "More devices asked from 10.0.0.66 than are recorded"]);
+    says(&inbox, &["3 further requests were refused"]);
+}
+
+#[tokio::test]
+async fn a_pasted_log_is_explained_in_order_with_the_way_on() {
+    let app = TestApp::start().await;
+    says(&page(&app, "/decoder", "").await, &["Paste what the serial monitor shows"]);
+    let log = "log=rst+cause:2,+boot+mode:(1,7)%0D%0A%3Cscript%3E%0D%0A\
+               HTTP_UPDATE_FAILD+Error+(-104):+Wrong+HTTP+Code";
+    let told = form(&app, "/decoder", log).await;
+    says(&told, &["2 findings", "power off and on once", "href=\"/inbox\"", "&#60;script&#62;"]);
+    assert!(told.find("boot mode 1") < told.find("-104 Wrong HTTP Code: the server"), "in order");
+    let told = page(&app, "/decoder?line=hello", "").await;
+    says(&told, &["Nothing of this is known here", "getLastErrorString"]);
+    says(&page(&app, "/connect", "").await, &["href=\"/decoder\""]);
 }

@@ -13,6 +13,7 @@ use super::page::{Page, View};
 use super::platforms::names;
 use super::runs::RunsView;
 use crate::app::{App, Explanation};
+use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::mac::MacAddr;
@@ -45,6 +46,8 @@ struct Show {
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
     events: Vec<Event>,
+    /// How it came to be approved, and when.
+    approved: Option<(&'static str, Timestamp)>,
     device: Device,
 }
 
@@ -164,7 +167,7 @@ pub(super) async fn show(
     Query(part): Query<Part>,
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
-    let explanation = app.explain(device.mac);
+    let (explanation, via) = app.explain_fully(&device).await?;
     let filter =
         EventFilter { mac: Some(device.mac), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let platforms = names(&app);
@@ -181,6 +184,7 @@ pub(super) async fn show(
         reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: attempts.into_iter().map(|attempt| Try::new(attempt, &shelf)).collect(),
         said: said(&device),
+        approved: via.map(|(via, at)| (words::approved_via(&via), at)),
         events: app.store().events(&filter).await?,
         waiting: Waiting::new(device.clone(), &shelf),
         platforms,
