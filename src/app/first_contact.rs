@@ -1,5 +1,7 @@
 //! A device asks for the first time: it is recorded once, durably.
 
+use std::sync::Arc;
+
 use super::fleet::Live;
 use super::pairing::Unasked;
 use super::poll::{Poll, Wanted};
@@ -18,6 +20,55 @@ const OPEN: &str = "open";
 /// How a device came to be approved: in a pairing window.
 pub(super) const PAIRING: &str = "pairing";
 
+/// How a device that nobody knew comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Its platform is open to any device.
+    Open,
+    /// A pairing window is open.
+    Paired,
+    /// It waits for a person's word.
+    Waits,
+}
+
+impl Way {
+    const fn approval(self) -> Approval {
+        match self {
+            Self::Open | Self::Paired => Approval::Approved,
+            Self::Waits => Approval::Pending,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Open => OPEN,
+            Self::Paired => PAIRING,
+            Self::Waits => "",
+        }
+    }
+}
+
+/// The platform that a device names, or whose file it asks for.
+fn asked_platform<'a>(poll: &Poll, shelf: &'a Shelf) -> Option<&'a Arc<ShelfPlatform>> {
+    match &poll.wanted {
+        Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
+        Wanted::File(files) => {
+            files.images().first().and_then(|first| shelf.platform_by_id(first.platform_id))
+        }
+    }
+}
+
+/// What is written of a device that asks for the first time.
+fn first_news(poll: &Poll, platform: Option<&Arc<ShelfPlatform>>) -> News {
+    let mut report = poll.report.clone();
+    if let (None, Some(platform)) = (&report.dev, platform) {
+        report.dev = Some(platform.platform.name.as_str().into());
+    }
+    let outcome = Outcome { status: 0, code: String::new(), text: String::new() };
+    let (address, host, learnt) = (Some(poll.address), poll.host.clone(), Learnt::default());
+    News { report, address, host, outcome, learnt }
+}
+
 impl App {
     /// Records a device that nobody knows: as pending, or as approved where its platform is open
     /// to any device or a pairing window is open. Says whether it is recorded: pairing may be
@@ -29,15 +80,10 @@ impl App {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let mac = poll.report.mac;
-        let platform = match &poll.wanted {
-            Wanted::Newest => poll.report.dev.as_deref().and_then(|dev| shelf.platform(dev)),
-            Wanted::File(files) => {
-                files.images().first().and_then(|first| shelf.platform_by_id(first.platform_id))
-            }
-        };
-        let any = platform.filter(|p| p.platform.admission == Admission::Any);
+        let platform = asked_platform(poll, shelf);
         let door = shelf.pairings().door(platform.map(|p| p.platform.id), now);
-        if any.is_none() && door.is_closed() {
+        let any = platform.is_some_and(|p| p.platform.admission == Admission::Any);
+        if !any && door.is_closed() {
             let asked_for = poll.report.dev.as_deref().map(str::to_owned);
             self.turn_away(Unasked { mac, address: poll.address, asked_for, at: now });
             return Ok(false);
@@ -46,59 +92,67 @@ impl App {
         if self.0.fleet.with(mac, |_| ()).is_some() {
             return Ok(true);
         }
-        if any.is_none() {
-            let places = self.settings().pending_limit;
-            if !self.0.newcomers.allows(poll.address, places, now) {
-                let text = "brings more new devices than one address may in an hour; further \
-                            ones are refused and not recorded.";
-                self.refuse_unknown(poll.address, "newcomers", text);
-                return Ok(false);
-            }
-        }
-        let may_pair = || self.0.let_in.allows(self.settings().pending_limit, now);
-        let paired = platform.filter(|_| any.is_none() && door.is_open() && may_pair());
-        let open = any.or(paired);
-        let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
+        let way = match any {
+            true => Way::Open,
+            false if !self.may_come(poll, now) => return Ok(false),
+            false if door.is_open() && self.0.let_in.allows(self.places(), now) => Way::Paired,
+            false => Way::Waits,
+        };
+        let approval = way.approval();
         if approval == Approval::Pending {
             self.forget_stalest_pending().await?;
         }
-        let mut report = poll.report.clone();
-        if let (None, Some(platform)) = (&report.dev, platform) {
-            report.dev = Some(platform.platform.name.as_str().into());
-        }
-        let outcome = Outcome { status: 0, code: String::new(), text: String::new() };
-        let address = Some(poll.address);
-        let (host, learnt) = (poll.host.clone(), Learnt::default());
-        let news = News { report, address, host, outcome, learnt };
-        let platform_id = open.map(|platform| platform.platform.id);
-        let device = NewDevice {
-            mac,
-            name: String::new(),
-            approval,
-            platform_id,
-            via: if paired.is_some() { PAIRING } else { OPEN },
-            news: Some(news),
-            now,
-        };
+        let platform_id =
+            platform.filter(|_| approval == Approval::Approved).map(|p| p.platform.id);
+        let name = String::new();
+        let news = Some(first_news(poll, platform));
+        let via = way.word();
+        let device = NewDevice { mac, name, approval, platform_id, via, news, now };
         let id = self.0.store.insert_device(&device).await?;
         self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
+        self.tell_first_contact(poll, platform, way, now);
+        Ok(true)
+    }
+
+    /// Whether one more device of this address is recorded.
+    fn may_come(&self, poll: &Poll, now: Timestamp) -> bool {
+        let may = self.0.newcomers.allows(poll.address, self.places(), now);
+        if !may {
+            let text = "brings more new devices than one address may in an hour; further ones \
+                        are refused and not recorded.";
+            self.refuse_unknown(poll.address, "newcomers", text);
+        }
+        may
+    }
+
+    /// How many devices may wait, and how many windows let in within an hour.
+    pub(super) fn places(&self) -> u32 {
+        self.0.settings.load().pending_limit
+    }
+
+    fn tell_first_contact(
+        &self,
+        poll: &Poll,
+        platform: Option<&Arc<ShelfPlatform>>,
+        way: Way,
+        now: Timestamp,
+    ) {
+        let mac = poll.report.mac;
         let name = platform.map(|platform| platform.platform.name.as_str());
-        let asked = name.or(poll.report.dev.as_deref());
-        let text = match (asked, any) {
-            (Some(name), Some(_)) => {
+        let text = match (name.or(poll.report.dev.as_deref()), way) {
+            (Some(name), Way::Open) => {
                 format!("Asked for the first time, for {name}, which is open to any device.")
             }
-            (Some(name), None) => format!("Asked for the first time, for {name}."),
+            (Some(name), _) => format!("Asked for the first time, for {name}."),
             (None, _) => "Asked for the first time.".to_owned(),
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
         if self.0.strangers.allows(now) {
             self.record_later(event.by(poll.address.to_string()));
         }
-        if let Some(platform) = paired {
+        if let (Way::Paired, Some(platform)) = (way, platform) {
             self.tell_paired(mac, platform, now);
         }
-        Ok(true)
     }
 
     fn tell_paired(&self, mac: MacAddr, platform: &ShelfPlatform, now: Timestamp) {
@@ -142,7 +196,7 @@ impl App {
 
     /// Makes room where too many devices wait.
     async fn forget_stalest_pending(&self) -> Result<(), Error> {
-        let limit = usize::try_from(self.settings().pending_limit).unwrap_or(usize::MAX);
+        let limit = usize::try_from(self.places()).unwrap_or(usize::MAX);
         // Bounded, should memory and database ever disagree.
         for _ in 0..16 {
             if self.0.fleet.pending() < limit {

@@ -239,7 +239,7 @@ impl App {
         let waits = self.0.fleet.with(mac, |live| (live.approval == Approval::Pending, live.id));
         let Some((true, id)) = waits else { return false };
         self.shelf().pairings().door_for(Some(platform_id), id, now).is_open()
-            && self.0.let_in.allows(self.settings().pending_limit, now)
+            && self.0.let_in.allows(self.places(), now)
     }
 }
 

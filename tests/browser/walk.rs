@@ -97,17 +97,11 @@ fn furnish(server: &Server) -> Vec<Stop> {
     device("5C:CF:7F:00:00:04").polls("porch", "v2.0.0");
     device("5C:CF:7F:00:00:05").polls("chase", "v1.0.0");
     device("5E:CF:7F:00:00:06").polls("garage", "v0.9.0");
-    // Closed for a moment, then open for greenhouse.
-    server.form("/pairing", "change=rule&rule=closed");
-    device("5C:CF:7F:00:00:0B").polls("chase", "v1.0.0");
-    server.form("/pairing", "platform=greenhouse&change=open&minutes=15");
-    device("5C:CF:7F:00:00:0C").polls("greenhouse", "v1.0.0");
     let stops = [
         ("dashboard", "/"),
         ("platforms", "/platforms"),
         ("platform-new", "/platforms/new"),
         ("platform", "/platforms/chase"),
-        ("platform-pairing", "/platforms/greenhouse"),
         ("platform-edit", "/platforms/chase/edit"),
         ("platform-delete", "/platforms/chase/delete"),
         ("upload", "/releases/new"),
@@ -123,11 +117,6 @@ fn furnish(server: &Server) -> Vec<Stop> {
         ("device-pending", "/devices/5ccf7f000005"),
         ("device-delete", "/devices/5ccf7f000001/delete"),
         ("inbox", "/inbox"),
-        ("decoder", "/decoder"),
-        (
-            "decoder-line",
-            "/decoder?line=rst%20cause:2,%20boot%20mode:(1,7)%0AError%20(-104):%20Wrong%20HTTP%20Code%0Ahello",
-        ),
         ("events", "/events"),
         ("events-narrowed", "/events?platform=chase&kind=offered"),
         ("connect", "/connect?platform=chase"),
@@ -137,7 +126,23 @@ fn furnish(server: &Server) -> Vec<Stop> {
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
     stops.push(("release-delete", format!("{release}/delete")));
     stops.extend(furnish_several(server));
+    stops.extend(furnish_pairing(server));
     stops
+}
+
+/// The server is closed, with one who asked all the same; a platform is open, with one let in.
+fn furnish_pairing(server: &Server) -> Vec<Stop> {
+    server.form("/pairing", "change=rule&rule=closed");
+    Device::new("5C:CF:7F:00:00:0B", server.address()).polls("chase", "v1.0.0");
+    server.form("/pairing", "platform=greenhouse&change=open&minutes=15");
+    Device::new("5C:CF:7F:00:00:0C", server.address()).polls("greenhouse", "v1.0.0");
+    let log = "rst%20cause:2,%20boot%20mode:(1,7)%0AError%20(-104):%20Wrong%20HTTP%20Code%0Ahello";
+    vec![
+        ("platform-pairing", "/platforms/greenhouse".to_owned()),
+        ("device-paired", "/devices/5ccf7f00000c".to_owned()),
+        ("decoder", "/decoder".to_owned()),
+        ("decoder-line", format!("/decoder?line={log}")),
+    ]
 }
 
 /// A platform whose release has an image for each of three chips, and files; what its devices run

@@ -50,7 +50,16 @@ pub(super) const TABLE: &[Entry] = &[
         cause: "An update was installed at this start.",
         remedy: "Nothing.",
         place: None,
-        signs: &[Whole("@cp:0"), Whole("@cp:b0")],
+        signs: &[Whole("@cp:0")],
+    },
+    Entry {
+        code: "eboot_started",
+        tone: Tone::Good,
+        meaning: "The boot loader started the program that was there: no update waited to be installed.",
+        cause: "An ordinary start. After an update a line @cp:0 stands here.",
+        remedy: "Nothing; if you expected an update, the device’s page says how it went.",
+        place: Some(Place::Devices),
+        signs: &[Whole("~ld")],
     },
     Entry {
         code: "eboot_failed",
@@ -192,7 +201,7 @@ pub(super) const TABLE: &[Entry] = &[
         cause: "The boot pin (GPIO0, on newer chips GPIO9) is low at the start.",
         remedy: "Let go of the boot button, look at what is wired to that pin, switch it off and on.",
         place: None,
-        signs: &[Text("(download"), Text("waiting for download")],
+        signs: &[Text("(download_boot"), Text("(download("), Text("waiting for download")],
     },
     Entry {
         code: "esp32_nothing_there",

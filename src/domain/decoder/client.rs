@@ -106,7 +106,7 @@ pub(super) const TABLE: &[Entry] = &[
     Entry {
         code: "wrong_http_code",
         tone: Tone::Warn,
-        meaning: "-104 Wrong HTTP Code: the server answered something else than 200, 304, 403 or 404; from Espalier that is 400, 401 or 500.",
+        meaning: "-104 Wrong HTTP Code: the server answered neither 200 nor 304, 403 or 404. From Espalier that is 400 or 500 (and 401, on an ESP32).",
         cause: "Most often 400: the MAC address is not approved, or the platform is unknown. The sketch never sees the reason. A redirect of a proxy (301, 308) ends here too.",
         remedy: "Look into the inbox, and on the device’s page, which says what the server answered and why.",
         place: Some(Place::Inbox),
@@ -178,8 +178,8 @@ pub(super) const TABLE: &[Entry] = &[
         place: Some(Place::Connect),
         signs: &[
             Number(-1),
-            Text("connection refused"),
-            Text("connection failed"),
+            Text("error: connection refused"),
+            Text("error: connection failed"),
             Text("http failed connect to"),
         ],
     },
@@ -208,7 +208,7 @@ pub(super) const TABLE: &[Entry] = &[
         cause: "Weak Wi-Fi, a restarting server, or a proxy that gives up early.",
         remedy: "Try again; if it stays, look at the signal and at the times a proxy allows (60 s at least).",
         place: Some(Place::Devices),
-        signs: &[Number(-5), Text("connection lost")],
+        signs: &[Number(-5), Text("error: connection lost")],
     },
     Entry {
         code: "no_stream",
@@ -262,7 +262,7 @@ pub(super) const TABLE: &[Entry] = &[
         cause: "A wrong port on which nothing answers, very weak Wi-Fi, or an overloaded proxy.",
         remedy: "Open the connect page by that address; check the signal.",
         place: Some(Place::Connect),
-        signs: &[Number(-11), Text("http error: read timeout")],
+        signs: &[Number(-11), Text("error: read timeout")],
     },
     Entry {
         code: "autoconnect_answer",

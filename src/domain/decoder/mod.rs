@@ -271,6 +271,8 @@ mod tests {
             ),
             ("ets Jan  8 2013,rst cause:2, boot mode:(7,7)", &["esp8266_wrong_pins"]),
             ("@cp:0", &["eboot_copied"]),
+            ("@cp:5", &["eboot_failed"]),
+            ("~ld", &["eboot_started"]),
             ("Exception (28):", &["exception_28"]),
             ("Fatal exception 28(LoadProhibitedCause):", &["exception_28"]),
             ("Exception (9):", &["exception_9"]),
@@ -329,6 +331,9 @@ mod tests {
             "heap 400 stack 304",
             "rssi -104 dBm",
             "loop -1",
+            "MQTT connection failed, rc=2, try again in 5 seconds",
+            "firmware (download 50%)",
+            "update in -5 s",
         ] {
             assert_eq!(codes(line), [""; 0], "{line}");
         }

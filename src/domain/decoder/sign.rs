@@ -25,8 +25,10 @@ pub(super) enum Sign {
     OtherException(&'static [u32]),
 }
 
-/// Words without which a number is only a number.
-const ABOUT_ERRORS: [&str; 5] = ["error", "fail", "httpc", "update", "http_ue"];
+/// Words without which a small negative number is only a number.
+const ABOUT_ERRORS: [&str; 3] = ["error", "fail", "httpc"];
+/// The same for the numbers of updaters, which are rarer.
+const ABOUT_UPDATES: [&str; 2] = ["update", "http_ue"];
 /// What stands before an HTTP status, up to a few characters of punctuation.
 const ABOUT_STATUS: [&str; 7] =
     ["http code is", "http code", "status code", "http/1.0", "http/1.1", "responds", "http status"];
@@ -37,7 +39,8 @@ pub(super) fn is_there(sign: &Sign, line: &str) -> bool {
         Sign::Text(text) => line.contains(text),
         Sign::Whole(text) => line == text,
         Sign::Number(number) => {
-            let about = || ABOUT_ERRORS.iter().any(|word| line.contains(word));
+            let speaks = |words: &[&str]| words.iter().any(|word| line.contains(word));
+            let about = || speaks(&ABOUT_ERRORS) || (number <= -100 && speaks(&ABOUT_UPDATES));
             negatives(line).any(|found| found == number) && (about() || is_number(line))
         }
         Sign::Bare(number) => bare(line) == Some(number),

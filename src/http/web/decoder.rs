@@ -42,7 +42,7 @@ impl Decoder {
     }
 }
 
-const fn tone(tone: &Tone) -> &'static str {
+const fn tone(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "good",
         Tone::Info => "note",
@@ -51,7 +51,7 @@ const fn tone(tone: &Tone) -> &'static str {
     }
 }
 
-const fn icon(tone: &Tone) -> &'static str {
+const fn icon(tone: Tone) -> &'static str {
     match tone {
         Tone::Good => "check",
         Tone::Info => "info",

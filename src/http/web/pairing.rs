@@ -211,6 +211,12 @@ pub(super) async fn undo(
     Form(undo): Form<Undo>,
 ) -> Result<Response, PageError> {
     let mac: MacAddr = undo.mac.parse().map_err(|_| PageError::not_found("device"))?;
+    let device = app.store().device(mac).await?;
+    let device = device.ok_or_else(|| PageError::not_found("device"))?;
+    if device.approval != Approval::Approved {
+        let text = format!("{} is {} already.", device.title(), device.approval.word());
+        return Ok(Flash::warn(text).go(&back.or("/inbox")));
+    }
     let change = DeviceChange { approval: Some(Approval::Pending), ..DeviceChange::default() };
     let device = app.change_device(mac, &change, &actor).await?;
     let text = format!("{} waits for approval again; this window lets it wait.", device.title());

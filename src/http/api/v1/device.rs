@@ -13,6 +13,7 @@ use crate::http::api::problem::Problem;
 use crate::http::api::time;
 
 /// A device, as it is shown.
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the JSON")]
 #[derive(Debug, Serialize)]
 pub(super) struct DeviceView {
     mac: String,
