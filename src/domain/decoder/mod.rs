@@ -195,131 +195,118 @@ mod tests {
         decode(text).findings.iter().map(|finding| finding.entry.code).collect()
     }
 
+    /// Lines as sketches and boot loaders print them, with the codes of what is found.
+    const REAL: &[(&str, &[&str])] = &[
+        // ESP8266httpUpdate and its examples.
+        ("HTTP_UPDATE_FAILD Error (-104): Wrong HTTP Code", &["wrong_http_code"]),
+        ("HTTP_UPDATE_FAILD Error (-104): Wrong HTTP code", &["wrong_http_code"]),
+        ("[update] Update failed. -104", &["wrong_http_code"]),
+        ("-104", &["wrong_http_code"]),
+        ("HTTP_UPDATE_FAILED Error (-100): Not Enough space", &["too_little_space"]),
+        ("HTTP_UPDATE_FAILD Error (-100): To less space", &["too_little_space"]),
+        ("Error (-101): Server Did Not Report Size", &["no_length"]),
+        ("Error (-102): File Not Found (404)", &["not_found"]),
+        ("Error (-103): Forbidden (403)", &["forbidden"]),
+        ("Error (-105): Wrong MD5", &["md5_unreadable"]),
+        ("Error (-106): Verify Bin Header Failed", &["no_image"]),
+        ("Error (-107): New Binary Does Not Fit Flash Size", &["flash_size"]),
+        ("Error (-108): Unauthorized (401)", &["unauthorized_or_no_partition"]),
+        (
+            "Error (-108): Partition Could Not be Found",
+            &["unauthorized_or_no_partition", "no_partition"],
+        ),
+        ("Error (-109)", &["version_or_sha256"]),
+        ("HTTP_UPDATE_NO_UPDATES", &["no_updates"]),
+        ("[HTTP] update ok: HTTP_UPDATE_OK", &["update_ok"]),
+        // HTTPClient.
+        ("HTTP_UPDATE_FAILD Error (-1): HTTP error: connection refused", &["connection_failed"]),
+        ("Error (-1): HTTP error: connection failed", &["connection_failed"]),
+        ("[HTTP] GET... failed, error: -11", &["read_timeout"]),
+        ("Error (-11): HTTP error: read Timeout", &["read_timeout"]),
+        ("Error (-5): HTTP error: connection lost", &["connection_lost"]),
+        ("Error (-7): HTTP error: no HTTP server", &["no_http_server"]),
+        ("Error (-8): HTTP error: not enough ram", &["too_little_ram"]),
+        ("Error (-9): HTTP error: Transfer-Encoding not supported", &["encoding"]),
+        ("[httpUpdate] HTTP Code is (400)", &["http_400"]),
+        ("[E][HTTPUpdate.cpp:326] handleUpdate(): HTTP Code is (500)", &["http_500"]),
+        ("Error: Device not whitelisted.", &["not_whitelisted"]),
+        ("Error: Unknown platform.", &["unknown_platform"]),
+        ("Error: Invalid parameters.", &["invalid_parameters"]),
+        ("Error: Create platforms before updating.", &["no_platforms"]),
+        // Update.printError.
+        ("Update error: ERROR[4]: Not Enough Space", &["updater_space"]),
+        ("ERROR[7]: MD5 Failed: expected:0123, calculated:4567", &["updater_md5"]),
+        ("ERROR[7]: MD5 verification failed: expected: 01, calculated: 02", &["updater_md5"]),
+        ("ERROR[7]: MD5 Check Failed", &["updater_md5"]),
+        ("ERROR[8]: Flash config wrong real: 1048576 IDE: 4194304", &["flash_config"]),
+        ("ERROR[9]: new Flash config wrong, real size: 1048576", &["new_flash_config"]),
+        ("ERROR[10]: Magic byte is wrong, not 0xE9", &["magic_byte"]),
+        ("ERROR[10]: Magic byte is not 0xE9", &["magic_byte"]),
+        ("ERROR[8]: Wrong Magic Byte", &["magic_byte"]),
+        ("ERROR[9]: Could Not Activate The Firmware", &["not_activated"]),
+        ("ERROR[11]: Invalid bootstrapping state, reset ESP8266 before updating", &["bootstrap"]),
+        ("ERROR[12]: Signature verification failed", &["signature"]),
+        ("ERROR[12]: Aborted", &["aborted"]),
+        ("ERROR[6]: Stream Read Timeout", &["updater_stream"]),
+        ("ERROR[2]: Flash Erase Failed", &["updater_flash"]),
+        ("ERROR[13]: Decryption error", &["decrypt"]),
+        ("ERROR[8]", &["updater_8"]),
+        ("Update failed, error 9", &[]),
+        // Boot messages.
+        ("ets Jan  8 2013,rst cause:2, boot mode:(1,7)", &["esp8266_serial_boot"]),
+        ("ets Jan  8 2013,rst cause:1, boot mode:(3,6)", &["esp8266_normal_start"]),
+        ("ets Jan  8 2013,rst cause:2, boot mode:(3,6)", &["esp8266_normal_start"]),
+        ("ets Jan  8 2013,rst cause:4, boot mode:(3,6)", &["esp8266_watchdog"]),
+        (
+            "ets Jan  8 2013,rst cause:4, boot mode:(1,6)",
+            &["esp8266_watchdog", "esp8266_serial_boot"],
+        ),
+        ("ets Jan  8 2013,rst cause:2, boot mode:(7,7)", &["esp8266_wrong_pins"]),
+        ("@cp:0", &["eboot_copied"]),
+        ("@cp:5", &["eboot_failed"]),
+        ("~ld", &["eboot_started"]),
+        ("Exception (28):", &["exception_28"]),
+        ("Fatal exception 28(LoadProhibitedCause):", &["exception_28"]),
+        ("Exception (9):", &["exception_9"]),
+        ("Exception (3):", &["exception"]),
+        ("Soft WDT reset", &["soft_watchdog"]),
+        ("Unhandled C++ exception: OOM", &["out_of_memory"]),
+        ("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_normal_start"]),
+        ("rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_restart"]),
+        ("rst:0x8 (TG1WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_watchdog"]),
+        (
+            "rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))",
+            &["esp32_normal_start", "esp32_serial_boot"],
+        ),
+        ("Brownout detector was triggered", &["brownout"]),
+        ("invalid header: 0xffffffff", &["esp32_nothing_there"]),
+        ("E (526) boot: No bootable app partitions in the partition table", &["no_bootable_app"]),
+        ("E (113) esp_image: image at 0x20000 has invalid magic byte", &["esp32_bad_image"]),
+        ("E (346) esp_image: Checksum failed. Calculated 0x63 read 0x66", &["esp32_bad_image"]),
+        (
+            "E (515) esp_image: Image length 1065616 doesn't fit in partition length 1048576",
+            &["esp32_image_too_long"],
+        ),
+        ("E (120) boot_comm: mismatch chip ID, expected 0, found 5", &["esp32_other_chip"]),
+        (
+            "Guru Meditation Error: Core  1 panic'ed (LoadProhibited). Exception was unhandled.",
+            &["guru_meditation"],
+        ),
+        // AutoConnect.
+        ("Update server responds (403):", &["autoconnect_answer", "http_403"]),
+        ("http failed connect to 192.168.1.10:8000", &["connection_failed"]),
+        ("Invalid catalog list:NoMemory", &["autoconnect_catalog"]),
+    ];
+
     #[test]
     fn real_lines() {
         let mut wrong = Vec::new();
-        for (line, expected) in [
-            // ESP8266httpUpdate and its examples.
-            ("HTTP_UPDATE_FAILD Error (-104): Wrong HTTP Code", &["wrong_http_code"][..]),
-            ("HTTP_UPDATE_FAILD Error (-104): Wrong HTTP code", &["wrong_http_code"]),
-            ("[update] Update failed. -104", &["wrong_http_code"]),
-            ("-104", &["wrong_http_code"]),
-            ("HTTP_UPDATE_FAILED Error (-100): Not Enough space", &["too_little_space"]),
-            ("HTTP_UPDATE_FAILD Error (-100): To less space", &["too_little_space"]),
-            ("Error (-101): Server Did Not Report Size", &["no_length"]),
-            ("Error (-102): File Not Found (404)", &["not_found"]),
-            ("Error (-103): Forbidden (403)", &["forbidden"]),
-            ("Error (-105): Wrong MD5", &["md5_unreadable"]),
-            ("Error (-106): Verify Bin Header Failed", &["no_image"]),
-            ("Error (-107): New Binary Does Not Fit Flash Size", &["flash_size"]),
-            ("Error (-108): Unauthorized (401)", &["unauthorized_or_no_partition"]),
-            (
-                "Error (-108): Partition Could Not be Found",
-                &["unauthorized_or_no_partition", "no_partition"],
-            ),
-            ("Error (-109)", &["version_or_sha256"]),
-            ("HTTP_UPDATE_NO_UPDATES", &["no_updates"]),
-            ("[HTTP] update ok: HTTP_UPDATE_OK", &["update_ok"]),
-            // HTTPClient.
-            (
-                "HTTP_UPDATE_FAILD Error (-1): HTTP error: connection refused",
-                &["connection_failed"],
-            ),
-            ("Error (-1): HTTP error: connection failed", &["connection_failed"]),
-            ("[HTTP] GET... failed, error: -11", &["read_timeout"]),
-            ("Error (-11): HTTP error: read Timeout", &["read_timeout"]),
-            ("Error (-5): HTTP error: connection lost", &["connection_lost"]),
-            ("Error (-7): HTTP error: no HTTP server", &["no_http_server"]),
-            ("Error (-8): HTTP error: not enough ram", &["too_little_ram"]),
-            ("Error (-9): HTTP error: Transfer-Encoding not supported", &["encoding"]),
-            ("[httpUpdate] HTTP Code is (400)", &["http_400"]),
-            ("[E][HTTPUpdate.cpp:326] handleUpdate(): HTTP Code is (500)", &["http_500"]),
-            ("Error: Device not whitelisted.", &["not_whitelisted"]),
-            ("Error: Unknown platform.", &["unknown_platform"]),
-            ("Error: Invalid parameters.", &["invalid_parameters"]),
-            ("Error: Create platforms before updating.", &["no_platforms"]),
-            // Update.printError.
-            ("Update error: ERROR[4]: Not Enough Space", &["updater_space"]),
-            ("ERROR[7]: MD5 Failed: expected:0123, calculated:4567", &["updater_md5"]),
-            ("ERROR[7]: MD5 verification failed: expected: 01, calculated: 02", &["updater_md5"]),
-            ("ERROR[7]: MD5 Check Failed", &["updater_md5"]),
-            ("ERROR[8]: Flash config wrong real: 1048576 IDE: 4194304", &["flash_config"]),
-            ("ERROR[9]: new Flash config wrong, real size: 1048576", &["new_flash_config"]),
-            ("ERROR[10]: Magic byte is wrong, not 0xE9", &["magic_byte"]),
-            ("ERROR[10]: Magic byte is not 0xE9", &["magic_byte"]),
-            ("ERROR[8]: Wrong Magic Byte", &["magic_byte"]),
-            ("ERROR[9]: Could Not Activate The Firmware", &["not_activated"]),
-            (
-                "ERROR[11]: Invalid bootstrapping state, reset ESP8266 before updating",
-                &["bootstrap"],
-            ),
-            ("ERROR[12]: Signature verification failed", &["signature"]),
-            ("ERROR[12]: Aborted", &["aborted"]),
-            ("ERROR[6]: Stream Read Timeout", &["updater_stream"]),
-            ("ERROR[2]: Flash Erase Failed", &["updater_flash"]),
-            ("ERROR[13]: Decryption error", &["decrypt"]),
-            ("ERROR[8]", &["updater_8"]),
-            ("Update failed, error 9", &[]),
-            // Boot messages.
-            ("ets Jan  8 2013,rst cause:2, boot mode:(1,7)", &["esp8266_serial_boot"]),
-            ("ets Jan  8 2013,rst cause:1, boot mode:(3,6)", &["esp8266_normal_start"]),
-            ("ets Jan  8 2013,rst cause:2, boot mode:(3,6)", &["esp8266_normal_start"]),
-            ("ets Jan  8 2013,rst cause:4, boot mode:(3,6)", &["esp8266_watchdog"]),
-            (
-                "ets Jan  8 2013,rst cause:4, boot mode:(1,6)",
-                &["esp8266_watchdog", "esp8266_serial_boot"],
-            ),
-            ("ets Jan  8 2013,rst cause:2, boot mode:(7,7)", &["esp8266_wrong_pins"]),
-            ("@cp:0", &["eboot_copied"]),
-            ("@cp:5", &["eboot_failed"]),
-            ("~ld", &["eboot_started"]),
-            ("Exception (28):", &["exception_28"]),
-            ("Fatal exception 28(LoadProhibitedCause):", &["exception_28"]),
-            ("Exception (9):", &["exception_9"]),
-            ("Exception (3):", &["exception"]),
-            ("Soft WDT reset", &["soft_watchdog"]),
-            ("Unhandled C++ exception: OOM", &["out_of_memory"]),
-            ("rst:0x1 (POWERON_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_normal_start"]),
-            ("rst:0xc (SW_CPU_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_restart"]),
-            ("rst:0x8 (TG1WDT_SYS_RESET),boot:0x13 (SPI_FAST_FLASH_BOOT)", &["esp32_watchdog"]),
-            (
-                "rst:0x1 (POWERON_RESET),boot:0x3 (DOWNLOAD_BOOT(UART0/UART1/SDIO_REI_REO_V2))",
-                &["esp32_normal_start", "esp32_serial_boot"],
-            ),
-            ("Brownout detector was triggered", &["brownout"]),
-            ("invalid header: 0xffffffff", &["esp32_nothing_there"]),
-            (
-                "E (526) boot: No bootable app partitions in the partition table",
-                &["no_bootable_app"],
-            ),
-            ("E (113) esp_image: image at 0x20000 has invalid magic byte", &["esp32_bad_image"]),
-            ("E (346) esp_image: Checksum failed. Calculated 0x63 read 0x66", &["esp32_bad_image"]),
-            (
-                "E (515) esp_image: Image length 1065616 doesn't fit in partition length 1048576",
-                &["esp32_image_too_long"],
-            ),
-            ("E (120) boot_comm: mismatch chip ID, expected 0, found 5", &["esp32_other_chip"]),
-            (
-                "Guru Meditation Error: Core  1 panic'ed (LoadProhibited). Exception was unhandled.",
-                &["guru_meditation"],
-            ),
-            // AutoConnect.
-            ("Update server responds (403):", &["autoconnect_answer", "http_403"]),
-            ("http failed connect to 192.168.1.10:8000", &["connection_failed"]),
-            ("Invalid catalog list:NoMemory", &["autoconnect_catalog"]),
-        ] {
-            if codes(line) != expected {
+        for (line, expected) in REAL {
+            if codes(line) != *expected {
                 wrong.push(format!("{line}: {:?}, not {expected:?}", codes(line)));
             }
         }
-        assert!(
-            wrong.is_empty(),
-            "{}",
-            wrong.join(
-                "
-"
-            )
-        );
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]
