@@ -272,6 +272,9 @@ impl App {
         let now = self.now();
         self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
+        if approval == Approval::Pending {
+            self.keep_back(device.id, now).await?;
+        }
         let title = device.title();
         let (kind, text, deed) = match approval {
             Approval::Ignored => {

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::App;
 use super::poll::{Known, View, Wanted, status};
 use super::shelf::Recognised;
+use super::{App, Error};
+use crate::domain::Timestamp;
+use crate::domain::device::Device;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::update::{Decision, Reason, Reasons, decide};
@@ -26,7 +28,31 @@ pub struct Explanation {
     pub platform: Option<String>,
 }
 
+/// How a device came to be approved, and when: `typed`, `inbox`, `open`, `pairing`, `api`.
+pub type ApprovedVia = Option<(String, Timestamp)>;
+
 impl App {
+    /// The same as [`explain`](Self::explain), where the chain also names the window that let the
+    /// device in; and how it came to be approved.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn explain_fully(
+        &self,
+        device: &Device,
+    ) -> Result<(Option<Explanation>, ApprovedVia), Error> {
+        let via = self.0.store.approved_via(device.id).await?;
+        let mut explanation = self.explain(device.mac);
+        if via.as_ref().is_some_and(|(via, _)| via == super::first_contact::PAIRING) {
+            let reasons = explanation.iter_mut().flat_map(|explained| &mut explained.reasons);
+            for reason in reasons.filter(|reason| reason.code == "approved" && reason.ok) {
+                let text = reason.text.trim_end_matches('.');
+                reason.text = format!("{text}: a pairing window let it in.");
+            }
+        }
+        Ok((explanation, via))
+    }
+
     /// What a device would get if it asked again as it did last; `None` where it never asked.
     #[must_use]
     pub fn explain(&self, mac: MacAddr) -> Option<Explanation> {

@@ -16,6 +16,7 @@ mod folder;
 mod holds;
 mod offers;
 mod packing;
+mod pairing;
 mod platforms;
 mod policies;
 mod poll;
@@ -48,6 +49,7 @@ pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
 pub use explain::Explanation;
 pub use folder::{FolderFile, FolderKind};
+pub use pairing::{PairingChange, Pairings, TurnedAway, Unasked};
 pub use platforms::PlatformChange;
 pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
@@ -59,6 +61,7 @@ pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use stats::Sending;
 pub use transfer::{InFlight, TransferEnd};
+pub use unknown::Crowd;
 pub use upload::{
     Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,
 };
@@ -72,6 +75,7 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
+use pairing::{Doorstep, LetIn};
 use recognise::Closer;
 use rollouts::Rollouts;
 use stats::{Counted, Flights};
@@ -145,6 +149,8 @@ struct Inner {
     unknown: UnknownCallers,
     newcomers: Newcomers,
     rollouts: Rollouts,
+    let_in: LetIn,
+    doorstep: Doorstep,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -198,6 +204,8 @@ impl App {
             unknown: UnknownCallers::default(),
             newcomers: Newcomers::default(),
             rollouts,
+            let_in: LetIn::default(),
+            doorstep: Doorstep::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

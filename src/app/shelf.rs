@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use super::pairing::Pairings;
 use super::rollouts::Gate;
 use super::stock::{Stock, settle};
 use crate::domain::chip::{Chip, Family};
@@ -34,6 +35,7 @@ pub struct Shelf {
     gates: HashMap<i64, Gate>,
     groups: Vec<Group>,
     known: Arc<KnownNames>,
+    pairings: Pairings,
 }
 
 /// A platform with what it has on offer.
@@ -145,10 +147,16 @@ impl ShelfPlatform {
 }
 
 impl Shelf {
+    /// Who may ask, and whom windows let in.
+    #[must_use]
+    pub fn pairings(&self) -> &Pairings {
+        &self.pairings
+    }
+
     /// What is on offer, from what there is.
     pub(super) fn new(stock: Stock) -> Self {
-        let Stock { platforms, releases, digests, groups, gates } = stock;
-        let mut shelf = Self { groups, gates, ..Self::default() };
+        let Stock { platforms, releases, digests, groups, gates, pairings } = stock;
+        let mut shelf = Self { groups, gates, pairings, ..Self::default() };
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
         let mut recalled: HashMap<i64, Vec<FirmwareVersion>> = HashMap::new();
         for release in releases {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::Error;
+use super::pairing::Pairings;
 use super::rollouts::{Gate, Rollouts};
 use crate::domain::group::Group;
 use crate::domain::platform::Platform;
@@ -16,6 +17,8 @@ pub(super) struct Stock {
     pub(super) releases: Vec<Release>,
     pub(super) digests: HashMap<i64, Vec<ImageDigest>>,
     pub(super) groups: Vec<Group>,
+    /// Who may ask, and whom windows let in.
+    pub(super) pairings: Pairings,
     /// The gate of each release that has one.
     pub(super) gates: HashMap<i64, Gate>,
 }
@@ -28,6 +31,7 @@ impl Stock {
             releases: store.releases(&ReleaseFilter::default()).await?,
             digests: store.digests().await?,
             groups: store.groups().await?,
+            pairings: Pairings::load(store).await?,
             gates: rollouts.gates(store).await?,
         })
     }

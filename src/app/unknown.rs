@@ -71,6 +71,17 @@ const FEW: u32 = 100;
 /// Addresses whose newcomers are counted apart; those of further ones are counted together.
 const ADDRESSES: usize = 4096;
 
+/// An address that brought more new devices in this hour than are recorded of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Crowd {
+    /// The address.
+    pub address: IpAddr,
+    /// How many of its devices are recorded in an hour at most.
+    pub recorded: u32,
+    /// How many requests of further ones were refused in this hour.
+    pub refused: u32,
+}
+
 /// How many new devices each address has brought in this hour: MAC addresses can be made up, and
 /// whoever does must not drive all others out of the inbox.
 #[derive(Debug, Default)]
@@ -89,12 +100,41 @@ impl Newcomers {
         let known = counts.len() < ADDRESSES || counts.contains_key(&address);
         let address = if known { address } else { IpAddr::V4(Ipv4Addr::UNSPECIFIED) };
         let count = counts.entry(address).or_default();
-        *count += 1;
-        *count <= FEW.max(places / 2)
+        *count = count.saturating_add(1);
+        *count <= Self::recorded(places)
+    }
+
+    /// How many devices of one address are recorded in an hour.
+    fn recorded(places: u32) -> u32 {
+        FEW.max(places / 2)
+    }
+
+    /// The addresses that brought more, the worst first.
+    fn crowds(&self, places: u32, now: Timestamp) -> Vec<Crowd> {
+        let counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let recorded = Self::recorded(places);
+        if counted.0 != now.div_euclid(3600) {
+            return Vec::new();
+        }
+        let over = counted.1.iter().filter(|(_, count)| **count > recorded);
+        let crowd = |(address, count): (&IpAddr, &u32)| Crowd {
+            address: *address,
+            recorded,
+            refused: count - recorded,
+        };
+        let mut crowds: Vec<_> = over.map(crowd).collect();
+        crowds.sort_unstable_by_key(|crowd| (std::cmp::Reverse(crowd.refused), crowd.address));
+        crowds
     }
 }
 
 impl App {
+    /// The addresses that brought more new devices in this hour than are recorded of one.
+    #[must_use]
+    pub fn crowds(&self) -> Vec<Crowd> {
+        self.0.newcomers.crowds(self.settings().pending_limit, self.now())
+    }
+
     /// A device request that cannot be attributed: no readable MAC address, or not an updater.
     pub fn refuse_unknown(&self, address: IpAddr, code: &'static str, text: &str) {
         let now = self.now();

@@ -142,6 +142,8 @@ kinds! {
     TokenCreated, "token_created", "token created", Info;
     /// An API token was revoked.
     TokenRevoked, "token_revoked", "token revoked", Info;
+    /// A pairing window was opened or closed, or who may ask was changed.
+    Pairing, "pairing", "pairing", Info;
     /// A setting was changed.
     Settings, "settings", "settings changed", Info;
     /// The server could not do its work.

@@ -260,7 +260,9 @@ pub(super) async fn write_news(
                 sketch_md5 = $6, sketch_sha256 = $7, free_space = $8, sketch_size = $9,
                 chip_size = $10, sdk = $11, address = $12, host = $13, status = $14,
                 outcome = $15, outcome_text = $16, chip = $17, chip_from = $18,
-                ran_signed = $19, verifies = $20, gzip = $21, running_since = $22
+                ran_signed = $19, verifies = $20, gzip = $21, running_since = $22,
+                address_before = CASE WHEN address <> $12 THEN address ELSE address_before END,
+                address_changes = address_changes + CASE WHEN address <> $12 THEN 1 ELSE 0 END
           WHERE id = $1",
     )
     .bind(device_id)

@@ -26,6 +26,7 @@ fn every_page_is_in_order_when_there_is_nothing() {
         ("empty-devices", "/devices"),
         ("empty-add", "/devices/add"),
         ("empty-inbox", "/inbox"),
+        ("empty-decoder", "/decoder"),
         ("empty-events", "/events"),
         ("empty-audit", "/audit"),
         ("empty-upload", "/releases/new"),
@@ -155,7 +156,23 @@ fn furnish(server: &Server) -> Vec<Stop> {
     stops.push(("release-nobody", format!("{release}?stand=aside")));
     stops.push(("device-end", "/devices/5ccf7f000002?before=1.1".to_owned()));
     stops.extend(furnish_several(server));
+    stops.extend(furnish_pairing(server));
     stops
+}
+
+/// The server is closed, with one who asked all the same; a platform is open, with one let in.
+fn furnish_pairing(server: &Server) -> Vec<Stop> {
+    server.form("/pairing", "change=rule&rule=closed");
+    Device::new("5C:CF:7F:00:00:0B", server.address()).polls("chase", "v1.0.0");
+    server.form("/pairing", "platform=greenhouse&change=open&minutes=15");
+    Device::new("5C:CF:7F:00:00:0C", server.address()).polls("greenhouse", "v1.0.0");
+    let log = "rst%20cause:2,%20boot%20mode:(1,7)%0AError%20(-104):%20Wrong%20HTTP%20Code%0Ahello";
+    vec![
+        ("platform-pairing", "/platforms/greenhouse".to_owned()),
+        ("device-paired", "/devices/5ccf7f00000c".to_owned()),
+        ("decoder", "/decoder".to_owned()),
+        ("decoder-line", format!("/decoder?line={log}")),
+    ]
 }
 
 /// A platform whose release has an image for each of three chips, and files; what its devices run

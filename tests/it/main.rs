@@ -27,6 +27,7 @@ mod loops;
 mod migration;
 mod nginx;
 mod packing;
+mod pairing;
 mod proxied;
 mod rollouts;
 mod stats;

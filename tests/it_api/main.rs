@@ -5,6 +5,7 @@
 mod devices;
 mod events;
 mod images;
+mod pairing;
 mod platforms;
 mod problems;
 mod refusals;

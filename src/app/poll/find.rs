@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::{Finding, Poll, Settlement, Wanted};
 use crate::app::fleet::Live;
+use crate::app::pairing::Pairings;
 use crate::app::rollouts::Gate;
 use crate::app::settings::Settings;
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Settled, Shown, settle};
-use crate::domain::device::AttemptState;
+use crate::domain::device::{Approval, AttemptState};
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
+use crate::domain::pairing::Door;
 use crate::domain::policy::Channel;
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
@@ -39,6 +41,8 @@ pub(in crate::app) struct View<'a> {
     tally: Option<Tally>,
     flights: u32,
     updated_here: bool,
+    pairings: &'a Pairings,
+    device_id: i64,
 }
 
 /// What is known of a device at this moment.
@@ -118,6 +122,8 @@ impl<'a> View<'a> {
             ask,
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
+            pairings: shelf.pairings(),
+            device_id: live.id,
             standing: Standing {
                 approval: live.approval,
                 platform: own.map(|own| (own.platform.id, own.platform.name.as_str())),
@@ -149,6 +155,7 @@ impl<'a> View<'a> {
             reported: self.reported.as_ref(),
             platforms_exist: self.platforms_exist,
             platform: self.platform.map(|platform| asked(platform)),
+            door: self.door(now),
             device: Some(self.standing),
             running: self.running.map(|running| Running {
                 release: &running.release,
@@ -165,6 +172,15 @@ impl<'a> View<'a> {
             now,
             updated_here: self.updated_here,
         }
+    }
+
+    /// How the door stands for it; of no matter to those who are approved.
+    fn door(&self, now: Timestamp) -> Door {
+        if self.standing.approval != Approval::Pending {
+            return Door::Ask;
+        }
+        let platform_id = self.platform.map(|platform| platform.platform.id);
+        self.pairings.door_for(platform_id, self.device_id, now)
     }
 
     /// The release that it would get.

@@ -139,6 +139,15 @@ pub(super) struct Finding<'a> {
 }
 
 impl Finding<'_> {
+    /// The same where the device is not let in after all.
+    fn shut_out(self) -> Self {
+        if !self.admit {
+            return self;
+        }
+        let decision = Decision::Refuse(Refusal::NotApproved(Approval::Pending));
+        Self { decision, admit: false, ..self }
+    }
+
     /// Whether something must be durable before the answer leaves.
     fn needs_writing(&self) -> bool {
         self.settled.is_some() || self.admit || matches!(self.decision, Decision::Offer(_))
@@ -176,8 +185,8 @@ impl App {
                         Ok(false) => {
                             let stranger = Live::new(0, Approval::Pending, None);
                             let settings = self.settings();
-                            return self
-                                .answer(&poll, &find(&poll, &stranger, &shelf, &settings, now));
+                            let finding = find(&poll, &stranger, &shelf, &settings, now);
+                            return self.answer(&poll, &finding.shut_out());
                         }
                     }
                 }
@@ -245,9 +254,12 @@ impl App {
         }
         if finding.admit
             && let Some(platform) = finding.platform
-            && let Err(error) = self.admit(mac, finding.device_id, platform, now).await
         {
-            return self.deleted_or_fault(&error, Some(platform), mac).await;
+            match self.admit(mac, finding.device_id, platform, now).await {
+                Ok(true) => {}
+                Ok(false) => return self.answer(poll, &finding.shut_out()),
+                Err(error) => return self.deleted_or_fault(&error, Some(platform), mac).await,
+            }
         }
         match (&finding.decision, finding.release) {
             (Decision::Offer(encoding), Some(release)) => {

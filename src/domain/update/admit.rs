@@ -4,9 +4,13 @@ use super::{Approval, Ask, Asked, Mode, Refusal, Situation, Trace};
 use crate::domain::platform::Admission;
 
 /// Whether the platform lets a device in that nobody has approved: then it is to be approved.
+///
+/// A platform whose devices must prove a secret is no exception that this function knows: the proof
+/// is to be asked for before (401), so that nobody gets here, or in, without it.
 #[must_use]
 pub fn admits_anyone(situation: &Situation<'_>) -> bool {
     let open = situation.platform.is_some_and(|platform| platform.admission == Admission::Any);
+    let open = open || (situation.platform.is_some() && situation.door.is_open());
     open && situation.device.is_none_or(|device| device.approval == Approval::Pending)
 }
 
@@ -48,7 +52,10 @@ fn approved(
     trace: &mut impl Trace,
 ) -> Result<(), Refusal> {
     if admits_anyone(situation) {
-        trace.note("approved", true, || format!("{} is open to any device.", platform.name));
+        trace.note("approved", true, || match platform.admission {
+            Admission::Any => format!("{} is open to any device.", platform.name),
+            Admission::Approved => situation.door.sentence(platform.name, situation.now),
+        });
         return Ok(());
     }
     let approval = situation.device.map_or(Approval::Pending, |device| device.approval);
@@ -56,7 +63,9 @@ fn approved(
         trace.note("approved", false, || match approval {
             Approval::Ignored => "It is ignored.".to_owned(),
             Approval::Blocked => "It is blocked.".to_owned(),
-            Approval::Pending | Approval::Approved => "It is not approved yet.".to_owned(),
+            Approval::Pending | Approval::Approved => {
+                situation.door.sentence(platform.name, situation.now)
+            }
         });
         return Err(Refusal::NotApproved(approval));
     }

@@ -8,6 +8,7 @@ use super::Timestamp;
 use super::chip::{Chip, Family};
 use super::device::Approval;
 use super::learnt::Learnt;
+use super::pairing::Door;
 use super::platform::{Admission, GzipPolicy};
 use super::policy::{Policy, Rule};
 use super::release::{Part, Published};
@@ -98,6 +99,8 @@ pub struct Situation<'a> {
     pub platforms_exist: bool,
     /// The platform in question: the one it named, else its own; `None` if there is no such one.
     pub platform: Option<Asked<'a>>,
+    /// How the door stands for it, where it is not approved.
+    pub door: Door,
     /// What is recorded of the device; `None` at its first contact.
     pub device: Option<Standing<'a>>,
     /// What it runs, where its digest is known.

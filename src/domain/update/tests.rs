@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
+use crate::domain::pairing::Whose;
 use crate::domain::policy::Channel;
 use crate::domain::release::{Image, Packed};
 use crate::domain::rollout::GateWait;
@@ -35,6 +36,7 @@ struct Case {
     pinned: bool,
     recalled: bool,
     quiet_until: Option<Timestamp>,
+    door: Door,
 }
 
 fn release(id: i64, version: &str, chip: Chip) -> Published {
@@ -102,6 +104,7 @@ fn usual() -> Case {
         pinned: false,
         recalled: false,
         quiet_until: None,
+        door: Door::Ask,
     }
 }
 
@@ -136,6 +139,7 @@ impl Case {
                 floor: self.floor.as_ref(),
                 rule: self.rule,
             }),
+            door: self.door,
             device: self.device.map(|(approval, platform)| Standing {
                 approval,
                 platform,
@@ -235,6 +239,34 @@ fn an_open_platform_takes_anyone_but_those_a_person_turned_away() {
         case.platform = open;
         case.device = Some((Approval::Approved, Some((7, "marshall"))));
     });
+}
+
+#[test]
+fn a_pairing_window_takes_those_who_wait_and_the_chain_names_it() {
+    let door = Door::Open { whose: Whose::Platform, until: NOW + 600 };
+    let waits = Some((Approval::Pending, None));
+    for device in [None, waits, Some((Approval::Pending, Some((1, "chase"))))] {
+        expect("offer", |case| (case.door, case.device) = (door, device));
+    }
+    expect("blocked", |case| {
+        (case.door, case.device) = (door, Some((Approval::Blocked, Some((1, "chase")))));
+    });
+    expect("ignored", |case| (case.door, case.device) = (door, Some((Approval::Ignored, None))));
+    expect("unknown_platform", |case| {
+        (case.door, case.device, case.platform) = (door, waits, None);
+    });
+    for shut in [Door::Ask, Door::Closed(Whose::Server), Door::PutBack] {
+        expect("not_approved", |case| (case.door, case.device) = (shut, waits));
+    }
+    let reason = |door| {
+        let case = Case { door, device: waits, ..usual() };
+        let reason = case.decide().1.into_iter().find(|reason| reason.code == "approved");
+        reason.map(|reason| (reason.ok, reason.text)).unwrap()
+    };
+    let (ok, text) = reason(door);
+    assert!(ok && text.contains("The pairing window of chase is open for 10 minutes"), "{text}");
+    let (ok, text) = reason(Door::Closed(Whose::Server));
+    assert!(!ok && text.contains("closed to new devices"), "{text}");
 }
 
 #[test]

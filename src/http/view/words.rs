@@ -112,7 +112,7 @@ pub const fn event_tone(kind: &Kind) -> &'static str {
 #[must_use]
 pub const fn event_icon(kind: &Kind) -> Icon {
     Icon(match kind {
-        Kind::FirstContact => "connect",
+        Kind::FirstContact | Kind::Pairing => "connect",
         Kind::Changed => "device",
         Kind::Refused | Kind::Blocked | Kind::UploadRefused => "ban",
         Kind::Withheld => "info",
@@ -152,6 +152,18 @@ pub fn preposition(actor: &str) -> &'static str {
 pub const OPEN: Badge = Badge { tone: "warn", icon: "connect", word: "any device" };
 /// Which devices of a platform get its releases.
 pub const LISTED: Badge = Badge { tone: "", icon: "check", word: "approved only" };
+
+/// How a device came to be approved.
+#[must_use]
+pub fn approved_via(via: &str) -> &'static str {
+    match via {
+        "pairing" => "in a pairing window",
+        "open" => "its platform is open to any device",
+        "typed" => "by its MAC address, beforehand",
+        "api" => "by a program",
+        _ => "by a person",
+    }
+}
 
 /// Whether ESP8266 devices of a platform get compressed images.
 #[must_use]

@@ -15,6 +15,7 @@ use super::platforms::names;
 use super::runs::RunsView;
 use super::sending::SendingView;
 use crate::app::{App, Explanation};
+use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
 use crate::domain::update::{Decision, NoUpdate, Reason};
@@ -41,6 +42,8 @@ struct Show {
     known: Known,
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
+    /// How it came to be approved, and when.
+    approved: Option<(&'static str, Timestamp)>,
     device: Device,
 }
 
@@ -183,7 +186,7 @@ pub(super) async fn show(
     if part.is("sending") {
         return Ok(View(sending).into_response());
     }
-    let explanation = app.explain(device.mac);
+    let (explanation, via) = app.explain_fully(&device).await?;
     let platforms = names(&app);
     let others = platforms.iter().filter(|name| Some(*name) != device.platform.as_ref());
     let shelf = app.shelf();
@@ -200,6 +203,7 @@ pub(super) async fn show(
         said: said(&device),
         history: History::of(&app, &device, &wish, &page).await?,
         sending,
+        approved: via.map(|(via, at)| (words::approved_via(&via), at)),
         waiting: Waiting::new(device.clone(), &shelf),
         platforms,
         device,

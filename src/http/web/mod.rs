@@ -13,6 +13,7 @@ mod card;
 mod confirm;
 mod connect;
 mod dashboard;
+mod decoder;
 mod device;
 mod device_forms;
 mod devices;
@@ -25,6 +26,7 @@ pub mod inbox;
 mod known;
 mod login;
 pub mod page;
+pub mod pairing;
 mod parts;
 mod platform_forms;
 mod platforms;
@@ -71,6 +73,10 @@ pub fn routes() -> Routes {
         .get("/", Need::View, dashboard::show)
         .get("/inbox", Need::View, inbox::show)
         .post("/inbox", Need::Edit, inbox::several)
+        .post("/pairing", Need::Edit, pairing::change)
+        .post("/pairing/undo", Need::Edit, pairing::undo)
+        .get("/decoder", Need::View, decoder::show)
+        .post("/decoder", Need::View, decoder::explain)
         .get("/events", Need::View, events::list)
         .get("/connect", Need::View, connect::show)
         .get("/api", Need::View, api_docs::show)

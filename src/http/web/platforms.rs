@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
+use super::pairing::PairingView;
 use super::runs::RunsView;
 use crate::app::App;
 use crate::domain::device::Device;
@@ -132,6 +133,7 @@ struct Show {
     checkins: Bars,
     events: Vec<Event>,
     address: Address,
+    pairing: PairingView,
 }
 
 impl Show {
@@ -218,6 +220,7 @@ pub(super) async fn show(
         checkins: checkins(&app, Some(id), &page).await?,
         events: app.store().events(&events).await?,
         address: Address::of(&app, &page),
+        pairing: PairingView::of(&app, Some((id, platform.name.as_str())), page.now).await?,
         platform,
         page,
     };

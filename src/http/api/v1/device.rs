@@ -13,12 +13,15 @@ use crate::http::api::problem::Problem;
 use crate::http::api::time;
 
 /// A device, as it is shown.
+#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the JSON")]
 #[derive(Debug, Serialize)]
 pub(super) struct DeviceView {
     mac: String,
+    mac_looks_random: bool,
     name: String,
     platform: Option<String>,
     approval: &'static str,
+    approved_via: Option<String>,
     version: Option<String>,
     running: Option<RunningView>,
     running_since: Option<String>,
@@ -128,12 +131,15 @@ struct ReasonView {
 impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
+        let approved = app.store().approved_via(device.id).await?;
         let explanation = app.explain(device.mac);
         let runs = Runs::of(&device, &app.shelf());
         let learnt = device.learnt;
         let report = device.report.as_ref();
         Ok(Self {
             mac: device.mac.to_string(),
+            mac_looks_random: device.mac.is_locally_administered(),
+            approved_via: approved.map(|(via, _)| via),
             platform: device.platform,
             approval: device.approval.word(),
             version: report.and_then(|report| report.version.as_deref()).map(str::to_owned),

@@ -194,7 +194,8 @@ pub(super) async fn decision(
     Segment(mac): Segment<String>,
 ) -> Result<Json<DecisionView>, Problem> {
     let device = find(&app, read_mac(&mac)?).await?;
-    let explanation = app.explain(device.mac).ok_or_else(|| {
+    let (explanation, _) = app.explain_fully(&device).await?;
+    let explanation = explanation.ok_or_else(|| {
         let detail = "The device has not asked yet, so there is nothing to decide.";
         Problem::new(StatusCode::NOT_FOUND, "never_asked", detail)
     })?;

@@ -1,11 +1,13 @@
 //! The first version of the API, one file per noun.
 
 mod audit;
+mod decoder;
 mod device;
 mod devices;
 mod events;
 mod images;
 mod openapi;
+mod pairing;
 mod platforms;
 mod releases;
 pub(super) mod report;
@@ -44,6 +46,9 @@ pub(super) fn routes() -> Routes {
         .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
         .get("/api/v1/events", View, events::list)
         .get("/api/v1/audit", Administer, audit::list)
+        .get("/api/v1/pairing", View, pairing::show)
+        .patch("/api/v1/pairing", Edit, pairing::change)
+        .get("/api/v1/decoder", View, decoder::show)
         .get("/api/v1/tokens", Administer, tokens::list)
         .post("/api/v1/tokens", Administer, tokens::create)
         .delete("/api/v1/tokens/{id}", Administer, tokens::revoke)
