@@ -3,6 +3,7 @@
 use super::upload::ReportCard;
 use crate::blobs::BlobError;
 use crate::domain::access::{LabelError, PasswordError, ScopeError};
+use crate::domain::device_secret::DeviceSecretError;
 use crate::domain::image::{Merged, Unusable};
 use crate::domain::mac::{MacAddr, MacError};
 use crate::domain::names::NameError;
@@ -74,6 +75,9 @@ pub enum Error {
     /// The release is not in a state that allows this.
     #[error("{0}")]
     State(&'static str),
+    /// A secret of devices cannot be taken.
+    #[error(transparent)]
+    DeviceSecret(#[from] DeviceSecretError),
     /// A user or token cannot be called so.
     #[error(transparent)]
     Label(#[from] LabelError),
@@ -133,6 +137,7 @@ impl Error {
                 card.questions.first().map_or("open_questions", |question| question.code())
             }
             Self::State(_) => "wrong_state",
+            Self::DeviceSecret(_) => "invalid_secret",
             Self::UserExists(_) => "user_exists",
             Self::Password(_) => "invalid_password",
             Self::Scope(_) => "invalid_scope",

@@ -9,7 +9,7 @@ use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
-use crate::domain::platform::Admission;
+use crate::domain::platform::{Admission, Platform};
 use crate::store::{NewDevice, News};
 
 impl App {
@@ -32,7 +32,11 @@ impl App {
                 files.images().first().and_then(|first| shelf.platform_by_id(first.platform_id))
             }
         };
-        let open = platform.filter(|p| p.platform.admission == Admission::Any);
+        // Where a proof is demanded, it is looked at before anybody is let in.
+        let lets_in = |platform: &Platform| {
+            platform.admission == Admission::Any && !platform.proof.is_demanded()
+        };
+        let open = platform.filter(|entry| lets_in(&entry.platform));
         let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
         if approval == Approval::Pending {
             let places = self.settings().pending_limit;

@@ -11,6 +11,7 @@ use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Approval, Device};
+use crate::domain::device_secret::Secrets;
 use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
@@ -63,6 +64,8 @@ pub(super) struct Live {
     pub(super) tallies: Vec<Tally>,
     /// What is known of it beyond what it says.
     pub(super) learnt: Learnt,
+    /// What is kept of the secret of its own.
+    pub(super) secrets: Option<Box<Secrets>>,
     /// Downloads under way; whoever follows one holds it.
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
@@ -87,6 +90,7 @@ impl Live {
             attempt: None,
             tallies: Vec::new(),
             learnt: Learnt::default(),
+            secrets: None,
             flights: Vec::new(),
             news: None,
             events: (0, 0),
@@ -190,6 +194,7 @@ impl Fleet {
         };
         let mut attempts = store.last_attempts().await?;
         let mut tallies = store.tallies().await?;
+        let mut secrets = store.device_secrets().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
@@ -199,6 +204,7 @@ impl Fleet {
                 let (mac, id) = (device.mac, device.id);
                 let mut live = Live::from_device(device, attempts.remove(&id));
                 live.tallies = tallies.remove(&id).unwrap_or_default();
+                live.secrets = secrets.remove(&id).map(Box::new);
                 fleet.insert(mac, live);
             }
         }

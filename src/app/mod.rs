@@ -13,6 +13,7 @@ mod explain;
 mod first_contact;
 mod fleet;
 mod folder;
+mod gate;
 mod holds;
 mod offers;
 mod packing;
@@ -21,6 +22,7 @@ mod poll;
 mod recognise;
 mod releases;
 mod runs;
+mod secrets;
 mod settings;
 mod shelf;
 mod transfer;
@@ -47,6 +49,7 @@ pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use releases::{FileWish, ReleaseChange};
 pub use runs::{Reach, RunningRelease, Runs};
+pub use secrets::{DeviceProof, ProofCount};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use transfer::{InFlight, TransferEnd};
@@ -62,6 +65,7 @@ use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
+use gate::Gate;
 use recognise::Closer;
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
@@ -131,6 +135,7 @@ struct Inner {
     closer: Closer,
     unknown: UnknownCallers,
     newcomers: Newcomers,
+    gate: Gate,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -160,8 +165,10 @@ impl App {
         let shelf = Shelf::load(&store).await?;
         let fleet = Fleet::load(&store).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
+        let gate = Gate::open(&store).await?;
         let inner = Inner {
             accounts,
+            gate,
             store,
             blobs,
             clock,

@@ -1,9 +1,10 @@
 //! Platforms: created, changed, deleted.
 
-use super::{App, Error};
+use super::{App, Error, ShelfPlatform};
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::version::FirmwareVersion;
 use crate::store::StoreError;
 
@@ -20,6 +21,10 @@ pub struct PlatformChange {
     pub gzip: Option<GzipPolicy>,
     /// The lowest version that is ever offered; empty: none.
     pub floor: Option<String>,
+    /// What its devices show besides their MAC address. A new kind is not demanded at first.
+    pub proof: Option<ProofKind>,
+    /// Whether a device without that is refused.
+    pub proof_demanded: Option<bool>,
 }
 
 /// Characters that a description may have.
@@ -48,6 +53,35 @@ fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
     Err(Error::Value { field, value: text.chars().take(64).collect(), expected })
 }
 
+/// The rule of a platform after a change. What was not there before is not demanded at once, so
+/// that no running device is cut off by mistake.
+fn proof_after(entry: &ShelfPlatform, change: &PlatformChange) -> Result<Proof, Error> {
+    let was = entry.platform.proof;
+    let kind = change.proof.unwrap_or(was.kind);
+    let demanded = change.proof_demanded.unwrap_or(was.demanded && kind == was.kind);
+    let proof = Proof { kind, demanded };
+    if demanded && kind == ProofKind::None {
+        return Err(Error::State("choose first what its devices show: one secret, or each its own"));
+    }
+    let new = proof.is_demanded() && proof != was;
+    if new && kind == ProofKind::Shared && entry.secrets.newest.is_none() {
+        return Err(Error::State("make the secret first; without one no device could come in"));
+    }
+    Ok(proof)
+}
+
+fn proof_text(platform: &Platform) -> String {
+    let name = &platform.name;
+    match (platform.proof.kind, platform.proof.demanded) {
+        (ProofKind::None, _) => format!("Devices of {name} need no secret any more"),
+        (ProofKind::Shared, false) => format!("Devices of {name} may show the secret they share"),
+        (ProofKind::PerDevice, false) => format!("Devices of {name} may each show their secret"),
+        (ProofKind::Shared | ProofKind::PerDevice, true) => {
+            format!("Devices of {name} get nothing without the secret now")
+        }
+    }
+}
+
 impl App {
     /// Creates a platform.
     ///
@@ -73,14 +107,15 @@ impl App {
         let text = format!("The platform {name} was created.");
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
         self.record(event.by(actor)).await?;
-        let (gzip, floor) = (GzipPolicy::default(), None);
-        Ok(Platform { id, name, description, admission, gzip, floor, created_at: now })
+        let (gzip, floor, proof) = (GzipPolicy::default(), None, Proof::default());
+        Ok(Platform { id, name, description, admission, gzip, floor, proof, created_at: now })
     }
 
     /// Renames or describes a platform, or opens it to any device.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Name`], [`Error::PlatformExists`].
+    /// [`Error::NotFound`], [`Error::Name`], [`Error::PlatformExists`], [`Error::State`] where a
+    /// proof is demanded that nobody could have.
     pub async fn change_platform(
         &self,
         name: &str,
@@ -88,8 +123,8 @@ impl App {
         actor: &str,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
-        let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
-        let was = &was.platform;
+        let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+        let was = &entry.platform;
         let mut platform = was.clone();
         if let Some(name) = &change.name {
             platform.name = name.parse()?;
@@ -106,6 +141,7 @@ impl App {
         if let Some(floor) = &change.floor {
             platform.floor = floor_version(floor)?;
         }
+        platform.proof = proof_after(&entry, change)?;
         if platform == *was {
             return Ok(platform);
         }
@@ -129,6 +165,9 @@ impl App {
                 Some(floor) => format!("Nothing below {floor} is offered to {} any more", was.name),
                 None => format!("{} has no lowest version any more", was.name),
             };
+        }
+        if platform.proof != was.proof && platform.name == was.name {
+            text = proof_text(&platform);
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
         self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;

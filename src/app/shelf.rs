@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::Error;
 use crate::domain::chip::{Chip, Family};
+use crate::domain::device_secret::Secrets;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::image::KnownNames;
 use crate::domain::platform::Platform;
@@ -37,6 +38,8 @@ pub struct ShelfPlatform {
     pub published: Vec<Arc<Published>>,
     /// The newest of them per part and chip.
     pub newest: OnOffer,
+    /// What is kept of the secret that its devices share.
+    pub secrets: Secrets,
 }
 
 /// Images from which a device gets the one for its chip.
@@ -124,13 +127,15 @@ impl Shelf {
         let platforms = store.platforms().await?;
         let releases = store.releases(&ReleaseFilter::default()).await?;
         let digests = store.digests().await?;
-        Ok(Self::new(platforms, releases, &digests))
+        let secrets = store.platform_secrets().await?;
+        Ok(Self::new(platforms, releases, &digests, &secrets))
     }
 
     fn new(
         platforms: Vec<Platform>,
         releases: Vec<Release>,
         digests: &HashMap<i64, Vec<ImageDigest>>,
+        secrets: &HashMap<i64, Secrets>,
     ) -> Self {
         let mut shelf = Self::default();
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
@@ -152,7 +157,8 @@ impl Shelf {
                 shelf.name(platform.name.as_str(), release);
             }
             let (id, key) = (platform.id, platform.name.key());
-            let platform = Arc::new(ShelfPlatform { platform, published, newest });
+            let secrets = secrets.get(&id).copied().unwrap_or_default();
+            let platform = Arc::new(ShelfPlatform { platform, published, newest, secrets });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
@@ -215,6 +221,11 @@ impl Shelf {
     #[must_use]
     pub fn platform_by_id(&self, id: i64) -> Option<&Arc<ShelfPlatform>> {
         self.by_id.get(&id)
+    }
+
+    /// The platforms that give nothing away without a proof.
+    pub fn demanding(&self) -> impl Iterator<Item = &Arc<ShelfPlatform>> {
+        self.by_id.values().filter(|entry| entry.platform.proof.is_demanded())
     }
 
     /// All platforms, by name.

@@ -2,6 +2,7 @@
 
 use super::Timestamp;
 use super::names::PlatformName;
+use super::proof::Proof;
 use super::version::FirmwareVersion;
 
 /// Which devices of a platform get its releases.
@@ -79,6 +80,8 @@ pub struct Platform {
     pub gzip: GzipPolicy,
     /// The lowest version that is ever offered.
     pub floor: Option<FirmwareVersion>,
+    /// What its devices have to show besides their MAC address.
+    pub proof: Proof,
     /// When it was created.
     pub created_at: Timestamp,
 }

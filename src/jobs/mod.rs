@@ -15,6 +15,7 @@ const TIDY: Duration = Duration::from_mins(10);
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
+    spawn(app, stop, "secrets", WRITE_BEHIND, |app| async move { app.end_rotations().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }

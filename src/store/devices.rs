@@ -190,7 +190,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.seen_secret, d.shown
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -236,7 +237,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.seen_secret, d.shown
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id

@@ -6,6 +6,7 @@ use super::{Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::version::FirmwareVersion;
 
 /// A platform with the numbers that a list shows.
@@ -29,6 +30,8 @@ struct PlatformRow {
     admission: String,
     gzip: String,
     floor: Option<String>,
+    proof: String,
+    proof_demanded: bool,
     created_at: i64,
 }
 
@@ -46,13 +49,15 @@ impl TryFrom<PlatformRow> for Platform {
 
     fn try_from(row: PlatformRow) -> Result<Self, StoreError> {
         let wrong = |column, value: &str| StoreError::inconsistent("platforms", column, value);
-        let name: PlatformName = row.name.parse().map_err(|_| wrong("name", &row.name))?;
+        let name: PlatformName = PlatformName::kept(&row.name).map_err(|_| wrong("name", &row.name))?;
         let admission =
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
         let gzip = GzipPolicy::read(&row.gzip).ok_or_else(|| wrong("gzip", &row.gzip))?;
         let floor = row.floor.as_deref().map(FirmwareVersion::read);
+        let kind = ProofKind::read(&row.proof).ok_or_else(|| wrong("proof", &row.proof))?;
+        let proof = Proof { kind, demanded: row.proof_demanded };
         let PlatformRow { id, description, created_at, .. } = row;
-        Ok(Self { id, name, description, admission, gzip, floor, created_at })
+        Ok(Self { id, name, description, admission, gzip, floor, proof, created_at })
     }
 }
 
@@ -63,7 +68,8 @@ impl Store {
     /// Where the database fails.
     pub async fn platforms(&self) -> Result<Vec<Platform>, StoreError> {
         let rows: Vec<PlatformRow> = sqlx::query_as(
-            "SELECT id, name, description, admission, gzip, floor, created_at
+            "SELECT id, name, description, admission, gzip, floor, proof, proof_demanded,
+                    created_at
                FROM platforms
               ORDER BY key",
         )
@@ -78,7 +84,8 @@ impl Store {
     /// Where the database fails.
     pub async fn platform_summaries(&self) -> Result<Vec<PlatformSummary>, StoreError> {
         let rows: Vec<SummaryRow> = sqlx::query_as(
-            "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.created_at,
+            "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.proof,
+                    p.proof_demanded, p.created_at,
                     (SELECT count(*) FROM devices d
                       WHERE d.platform_id = p.id AND d.approval = 'approved') AS devices,
                     (SELECT count(*) FROM devices d
@@ -132,7 +139,8 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "UPDATE platforms
-                SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7
+                SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7,
+                    proof = $8, proof_demanded = $9
               WHERE id = $5",
         )
         .bind(platform.name.as_str())
@@ -142,6 +150,8 @@ impl Store {
         .bind(platform.id)
         .bind(platform.gzip.word())
         .bind(platform.floor.as_ref().map(FirmwareVersion::as_str))
+        .bind(platform.proof.kind.word())
+        .bind(platform.proof.demanded)
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE events SET platform = $1 WHERE platform = $2 AND $1 <> $2")

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use super::{Finding, Poll, Settlement, Wanted};
 use crate::app::fleet::Live;
+use crate::app::gate::{Gate, secrets_for};
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Settled, Shown, settle};
 use crate::domain::device::AttemptState;
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
+use crate::domain::proof::SecretShown;
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::{Hold, Patience, Tally};
@@ -31,6 +33,7 @@ pub(in crate::app) struct View<'a> {
     tally: Option<Tally>,
     flights: u32,
     updated_here: bool,
+    shown: SecretShown,
 }
 
 /// What is known of a device at this moment.
@@ -90,11 +93,14 @@ impl<'a> View<'a> {
         let release_id = if let Choice::One(release) = choice { Some(release.id) } else { None };
         let attempt = live.attempt.as_deref();
         let confirmed = attempt.filter(|attempt| attempt.state == AttemptState::Confirmed);
+        let secrets = platform.map(|platform| secrets_for(platform, live));
         Self {
             report,
             platform,
             running: known.running,
             ask,
+            // Until something newer is known: as it came last.
+            shown: secrets.map_or(SecretShown::Unasked, |secrets| learnt.proof.again(secrets)),
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
             standing: Standing {
@@ -124,6 +130,7 @@ impl<'a> View<'a> {
             platforms_exist: self.platforms_exist,
             platform: self.platform.map(|platform| asked(platform)),
             device: Some(self.standing),
+            shown: self.shown,
             running: self.running.map(|running| Running {
                 release: &running.release,
                 flash_mode: running.flash_mode,
@@ -159,6 +166,7 @@ fn asked(platform: &ShelfPlatform) -> Asked<'_> {
         admission: platform.admission,
         gzip: platform.gzip,
         floor: platform.floor.as_ref(),
+        proof: platform.proof,
     }
 }
 
@@ -168,6 +176,7 @@ pub(super) fn find<'a>(
     live: &Live,
     shelf: &'a Shelf,
     patience: &Patience,
+    gate: &Gate,
     now: Timestamp,
 ) -> Finding<'a> {
     let report = &poll.report;
@@ -192,17 +201,29 @@ pub(super) fn find<'a>(
     };
     let learnt = live.learnt.after(report.family, &evidence);
     let known = Known { live, learnt, running, settlement };
-    let view = View::new(report, &poll.wanted, &known, shelf);
+    let mut view = View::new(report, &poll.wanted, &known, shelf);
+    view.shown = gate.shown(poll, live, view.platform, now);
     let situation = view.situation(patience, now);
+    let decision = decide(&situation, &mut NoTrace);
+    // Whoever does not prove to be the device changes nothing of what is known of it.
+    let proven = !decision.is_unproven();
+    // Another platform's secret says nothing of the one that it belongs to.
+    let own = view.platform.is_some_and(|asked| {
+        live.platform_id.is_none_or(|own| own == asked.platform.id)
+    });
+    let proof = if own { live.learnt.proof.after(view.shown) } else { live.learnt.proof };
+    let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
-        decision: decide(&situation, &mut NoTrace),
+        decision,
         admit: admits_anyone(&situation),
         device_id: live.id,
         platform: view.platform,
         release: view.release(),
-        settled: settlement,
+        settled: settlement.filter(|_| proven),
         learnt,
-        unrecognised: running.is_none() && report.sketch_md5.is_some(),
+        rotated: proof.secret != live.learnt.proof.secret
+            && view.platform.is_some_and(|own| secrets_for(own, live).overlap()),
+        unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
     }
 }
 

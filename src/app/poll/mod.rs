@@ -22,6 +22,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
+use crate::domain::secret::Secret;
 use crate::domain::tally::{Patience, Tally};
 use crate::domain::update::{Decision, Refusal};
 use find::find;
@@ -41,6 +42,8 @@ pub struct Poll {
     pub only_looks: bool,
     /// Whether only a range is wanted: it gets the whole image, which counts as no download.
     pub range: bool,
+    /// The secret that it shows.
+    pub secret: Option<Secret>,
     /// Where it asks from.
     pub address: IpAddr,
     /// The `Host` it asks for.
@@ -127,6 +130,8 @@ pub(super) struct Finding<'a> {
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
+    /// It was seen with a newer secret for the first time, and there is an old one to end.
+    pub(super) rotated: bool,
 }
 
 impl Finding<'_> {
@@ -167,8 +172,9 @@ impl App {
                         Ok(false) => {
                             let patience = Patience::default();
                             let stranger = Live::new(0, Approval::Pending, None);
-                            return self
-                                .answer(&poll, &find(&poll, &stranger, &shelf, &patience, now));
+                            let gate = &self.0.gate;
+                            let finding = find(&poll, &stranger, &shelf, &patience, gate, now);
+                            return self.answer(&poll, &finding);
                         }
                     }
                 }
@@ -187,11 +193,14 @@ impl App {
             return Look::Ending(flight);
         }
         let settings = self.0.settings.load();
-        let finding = find(poll, live, shelf, &settings.patience, now);
+        let finding = find(poll, live, shelf, &settings.patience, &self.0.gate, now);
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
+        if finding.rotated {
+            self.0.gate.rotate();
+        }
         if finding.unrecognised {
             self.look_closer(&poll.report);
         }
@@ -280,6 +289,7 @@ pub(super) fn status(decision: &Decision, wanted: &Wanted, quiet: bool) -> u16 {
         Decision::Offer(_) | Decision::Describe => 200,
         Decision::NoUpdate(_) => 304,
         Decision::Refuse(refusal) => match (refusal, wanted) {
+            (Refusal::Unproven(_), _) => 401,
             (Refusal::NotApproved(Approval::Pending), _) if quiet => 304,
             (Refusal::InvalidParameters | Refusal::UnknownPlatform(_), _)
             | (Refusal::NotApproved(_) | Refusal::OtherPlatform { .. }, Wanted::Newest) => 400,
@@ -296,6 +306,7 @@ const fn words(refusal: &Refusal) -> &'static str {
         Refusal::InvalidParameters => "Error: Invalid parameters.",
         Refusal::NoPlatforms => "Error: Create platforms before updating.",
         Refusal::UnknownPlatform(_) => "Error: Unknown platform.",
+        Refusal::Unproven(_) => "Error: Wrong or missing secret.",
         Refusal::NotApproved(_) | Refusal::OtherPlatform { .. } => "Error: Device not whitelisted.",
         Refusal::ModeUnsupported => "Error: No file-system image.",
         Refusal::NothingToDescribe => "Error: Nothing published.",

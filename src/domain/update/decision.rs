@@ -4,6 +4,7 @@ use super::packing::Encoding;
 use crate::domain::Timestamp;
 use crate::domain::chip::{Chip, Family};
 use crate::domain::device::Approval;
+use crate::domain::proof::Lack;
 use crate::domain::release::Part;
 use crate::domain::tally::{Hold, Wait};
 
@@ -113,6 +114,8 @@ pub enum Refusal {
         /// The name.
         String,
     ),
+    /// Its platform demands a secret that it did not show.
+    Unproven(Lack),
     /// It is not approved.
     NotApproved(Approval),
     /// It is approved, but for another platform.
@@ -149,6 +152,12 @@ impl Decision {
             Self::NoUpdate(reason) => reason.text(),
             Self::Refuse(refusal) => refusal.text(),
         }
+    }
+
+    /// Whether somebody with this MAC address did not prove to be the device.
+    #[must_use]
+    pub const fn is_unproven(&self) -> bool {
+        matches!(self, Self::Refuse(Refusal::Unproven(_)))
     }
 
     /// Whether the loop breaker asks a person before the release is offered again.
@@ -276,6 +285,7 @@ impl Refusal {
             Self::InvalidParameters => "invalid_parameters",
             Self::NoPlatforms => "no_platforms",
             Self::UnknownPlatform(_) => "unknown_platform",
+            Self::Unproven(lack) => lack.code(),
             Self::NotApproved(Approval::Ignored) => "ignored",
             Self::NotApproved(Approval::Blocked) => "blocked",
             Self::NotApproved(_) => "not_approved",
@@ -296,6 +306,7 @@ impl Refusal {
             Self::UnknownPlatform(dev) => {
                 format!("There is no platform “{dev}”: create it, or correct dev= in the sketch.")
             }
+            Self::Unproven(lack) => lack.text().to_owned(),
             Self::NotApproved(Approval::Ignored) => "It is ignored.".to_owned(),
             Self::NotApproved(Approval::Blocked) => "It is blocked.".to_owned(),
             Self::NotApproved(_) => "It is not approved yet.".to_owned(),

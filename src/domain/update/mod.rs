@@ -9,6 +9,7 @@ use super::chip::{Chip, Family};
 use super::device::Approval;
 use super::learnt::Learnt;
 use super::platform::{Admission, GzipPolicy};
+use super::proof::{Proof, SecretShown};
 use super::release::{Part, Published};
 use super::report::{Mode, Report};
 use super::tally::{Patience, Tally, Wait};
@@ -56,6 +57,8 @@ pub struct Asked<'a> {
     pub gzip: GzipPolicy,
     /// The lowest version that is ever offered.
     pub floor: Option<&'a FirmwareVersion>,
+    /// What its devices have to show besides their MAC address.
+    pub proof: Proof,
 }
 
 /// A device's standing as a decision sees it.
@@ -93,6 +96,8 @@ pub struct Situation<'a> {
     pub platform: Option<Asked<'a>>,
     /// What is recorded of the device; `None` at its first contact.
     pub device: Option<Standing<'a>>,
+    /// What was shown as a proof.
+    pub shown: SecretShown,
     /// What it runs, where its digest is known.
     pub running: Option<Running<'a>>,
     /// What there is for it: the newest for its chip, or the release whose file it asked for.

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
+use crate::domain::proof::ProofKind;
 use crate::domain::release::{Image, Packed};
 use crate::domain::tally::Hold;
 
@@ -27,6 +28,8 @@ struct Case {
     tally: Option<Tally>,
     flights: u32,
     updated_here: bool,
+    proof: Proof,
+    shown: SecretShown,
 }
 
 fn release(id: i64, version: &str, chip: Chip) -> Published {
@@ -79,6 +82,8 @@ fn usual() -> Case {
         tally: None,
         flights: 0,
         updated_here: false,
+        proof: Proof::default(),
+        shown: SecretShown::Unasked,
     }
 }
 
@@ -103,7 +108,9 @@ impl Case {
                 admission,
                 gzip: self.gzip,
                 floor: self.floor.as_ref(),
+                proof: self.proof,
             }),
+            shown: self.shown,
             device: self.device.map(|(approval, platform)| Standing {
                 approval,
                 platform,
@@ -606,4 +613,66 @@ fn files_go_to_those_who_ask_for_files() {
         files(case);
         case.report.family = Family::Esp32;
     });
+}
+
+#[test]
+fn proof_comes_before_approval_and_only_where_it_is_demanded() {
+    let demanded = Proof { kind: ProofKind::Shared, demanded: true };
+    let accepted = Proof { demanded: false, ..demanded };
+    let (approved, pending) = (usual().device, Some((Approval::Pending, None)));
+    for (proof, shown, device, code) in [
+        (Proof::default(), SecretShown::Missing, approved, "offer"),
+        (accepted, SecretShown::Missing, approved, "offer"),
+        (accepted, SecretShown::Wrong, approved, "offer"),
+        (accepted, SecretShown::Missing, pending, "not_approved"),
+        (demanded, SecretShown::Right(1), approved, "offer"),
+        (demanded, SecretShown::Right(1), pending, "not_approved"),
+        (demanded, SecretShown::Unasked, approved, "secret_missing"),
+        (demanded, SecretShown::Missing, approved, "secret_missing"),
+        (demanded, SecretShown::Missing, pending, "secret_missing"),
+        (demanded, SecretShown::Wrong, approved, "secret_wrong"),
+        (demanded, SecretShown::Ended, approved, "secret_ended"),
+        (demanded, SecretShown::TooOften, approved, "secret_throttled"),
+        (Proof { kind: ProofKind::None, ..demanded }, SecretShown::Missing, approved, "offer"),
+    ] {
+        let case = Case { proof, shown, device, ..usual() };
+        let (decision, reasons) = case.decide();
+        assert_eq!(decision.code(), code, "{proof:?} {shown:?} {device:?}");
+        let reason = reasons.iter().find(|reason| reason.code == "proof");
+        assert_eq!(reason.is_some(), proof.kind != ProofKind::None);
+        assert_eq!(reason.is_some_and(|reason| !reason.ok), decision.is_unproven());
+    }
+}
+
+#[test]
+fn nothing_gets_past_a_missing_proof() {
+    let proof = Proof { kind: ProofKind::PerDevice, demanded: true };
+    for mode in [Mode::Sketch, Mode::Version, Mode::FileSystem, Mode::Unknown] {
+        for ask in [Ask::Newest { named: true }, Ask::Newest { named: false }, Ask::File] {
+            for admission in [Admission::Approved, Admission::Any] {
+                let mut case = Case { proof, shown: SecretShown::Missing, ask, ..usual() };
+                case.report.mode = mode;
+                case.platform = Some((1, "chase", admission));
+                case.device = Some((Approval::Pending, None));
+                assert_eq!(case.decide().0.code(), "secret_missing", "{mode:?} {ask:?}");
+                case.device = usual().device;
+                assert_eq!(case.decide().0.code(), "secret_missing", "{mode:?} {ask:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_open_platform_lets_in_who_has_the_secret() {
+    let proof = Proof { kind: ProofKind::Shared, demanded: true };
+    let open = Case {
+        platform: Some((1, "chase", Admission::Any)),
+        device: Some((Approval::Pending, None)),
+        proof,
+        shown: SecretShown::Right(1),
+        ..usual()
+    };
+    assert_eq!(open.decide().0.code(), "offer");
+    let without = Case { shown: SecretShown::Wrong, ..open };
+    assert_eq!(without.decide().0.code(), "secret_wrong");
 }

@@ -134,7 +134,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Settings => "settings",
         Kind::SignedIn | Kind::SignedOut | Kind::UserCreated | Kind::UserEdited => "user",
         Kind::SignInFailed | Kind::PasswordChanged | Kind::TwoFactor => "lock",
-        Kind::TokenCreated => "key",
+        Kind::TokenCreated | Kind::SecretMade | Kind::SecretEnded => "key",
         Kind::Fault => "alert",
     })
 }
