@@ -11,11 +11,11 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::Error;
 use super::accounts::{network, random};
 use super::fleet::Live;
 use super::poll::Poll;
 use super::shelf::ShelfPlatform;
-use super::Error;
 use crate::domain::Timestamp;
 use crate::domain::device_secret::{SecretDigest, SecretKey, Secrets};
 use crate::domain::mac::MacAddr;
@@ -131,9 +131,7 @@ impl Gate {
         // A secret of one device may be tried on another: that is another guess.
         let scope = match platform.platform.proof.kind {
             ProofKind::PerDevice => u64::try_from(live.id).unwrap_or(0) << 32,
-            ProofKind::None | ProofKind::Shared => {
-                u64::try_from(platform.platform.id).unwrap_or(0)
-            }
+            ProofKind::None | ProofKind::Shared => u64::try_from(platform.platform.id).unwrap_or(0),
         };
         let shown = look(secrets_for(platform, live), &digest, seen);
         self.bounded(who, (scope, digest.number()), shown, now)
@@ -159,7 +157,13 @@ impl Gate {
     }
 
     /// What comes of a secret, unless too many wrong ones came before it. Wrong ones are counted.
-    fn bounded(&self, who: Who, guess: (u64, u64), shown: SecretShown, now: Timestamp) -> SecretShown {
+    fn bounded(
+        &self,
+        who: Who,
+        guess: (u64, u64),
+        shown: SecretShown,
+        now: Timestamp,
+    ) -> SecretShown {
         if shown != SecretShown::Wrong && self.counted.load(Ordering::Relaxed) == 0 {
             return shown;
         }
@@ -224,7 +228,11 @@ mod tests {
         }
         assert_eq!(wrong(&gate, HERE, 20, 30), SecretShown::TooOften);
         let right = SecretShown::Right(7);
-        assert_eq!(gate.bounded(HERE, (1, 99), right, 59), SecretShown::TooOften, "nothing is told");
+        assert_eq!(
+            gate.bounded(HERE, (1, 99), right, 59),
+            SecretShown::TooOften,
+            "nothing is told"
+        );
         assert_eq!(gate.bounded(KNOWN, (1, 99), right, 30), right, "a known device is let in");
         let elsewhere = Who::At([10, 0, 0, 1].into());
         assert_eq!(gate.bounded(elsewhere, (1, 99), right, 30), right);

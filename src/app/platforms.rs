@@ -61,7 +61,9 @@ fn proof_after(entry: &ShelfPlatform, change: &PlatformChange) -> Result<Proof, 
     let demanded = change.proof_demanded.unwrap_or(was.demanded && kind == was.kind);
     let proof = Proof { kind, demanded };
     if demanded && kind == ProofKind::None {
-        return Err(Error::State("choose first what its devices show: one secret, or each its own"));
+        return Err(Error::State(
+            "choose first what its devices show: one secret, or each its own",
+        ));
     }
     let new = proof.is_demanded() && proof != was;
     if new && kind == ProofKind::Shared && entry.secrets.newest.is_none() {

@@ -214,9 +214,10 @@ impl App {
         let now = self.now();
         let mut done: Vec<(MacAddr, i64)> = Vec::new();
         self.0.fleet.each(|mac, live| {
-            let own = live.secrets.as_deref().filter(|own| {
-                live.learnt.proof.secret.is_some_and(|id| own.is_newest(id))
-            });
+            let own = live
+                .secrets
+                .as_deref()
+                .filter(|own| live.learnt.proof.secret.is_some_and(|id| own.is_newest(id)));
             done.extend(own.and_then(|own| own.old).map(|old| (mac, old.id)));
         });
         for (mac, old) in done {
@@ -311,11 +312,7 @@ impl App {
 
     /// The platforms that demand a proof, and whose secret this is. A catalog is asked for without
     /// a MAC address: of a platform whose devices have secrets of their own any of them opens it.
-    pub(super) fn opened_by(
-        &self,
-        secret: Option<&Secret>,
-        address: std::net::IpAddr,
-    ) -> Vec<i64> {
+    pub(super) fn opened_by(&self, secret: Option<&Secret>, address: std::net::IpAddr) -> Vec<i64> {
         let shelf = self.shelf();
         let Some(secret) = secret else { return Vec::new() };
         let demanding: Vec<_> = shelf.demanding().collect();

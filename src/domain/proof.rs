@@ -270,7 +270,9 @@ pub fn look(secrets: &Secrets, digest: &SecretDigest, seen: ProofSeen) -> Secret
     let old = old.filter(|kept| kept.digest.is(digest));
     match (newest, old) {
         (Some(newest), _) => SecretShown::Right(newest.id),
-        (None, Some(_)) if seen.secret.is_some_and(|id| secrets.is_newest(id)) => SecretShown::Ended,
+        (None, Some(_)) if seen.secret.is_some_and(|id| secrets.is_newest(id)) => {
+            SecretShown::Ended
+        }
         (None, Some(old)) => SecretShown::Right(old.id),
         (None, None) => SecretShown::Wrong,
     }

@@ -49,7 +49,8 @@ impl TryFrom<PlatformRow> for Platform {
 
     fn try_from(row: PlatformRow) -> Result<Self, StoreError> {
         let wrong = |column, value: &str| StoreError::inconsistent("platforms", column, value);
-        let name: PlatformName = PlatformName::kept(&row.name).map_err(|_| wrong("name", &row.name))?;
+        let name: PlatformName =
+            PlatformName::kept(&row.name).map_err(|_| wrong("name", &row.name))?;
         let admission =
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
         let gzip = GzipPolicy::read(&row.gzip).ok_or_else(|| wrong("gzip", &row.gzip))?;

@@ -208,9 +208,9 @@ pub(super) fn find<'a>(
     // Whoever does not prove to be the device changes nothing of what is known of it.
     let proven = !decision.is_unproven();
     // Another platform's secret says nothing of the one that it belongs to.
-    let own = view.platform.is_some_and(|asked| {
-        live.platform_id.is_none_or(|own| own == asked.platform.id)
-    });
+    let own = view
+        .platform
+        .is_some_and(|asked| live.platform_id.is_none_or(|own| own == asked.platform.id));
     let proof = if own { live.learnt.proof.after(view.shown) } else { live.learnt.proof };
     let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {

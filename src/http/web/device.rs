@@ -16,6 +16,7 @@ use crate::app::{App, Explanation};
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::mac::MacAddr;
+use crate::domain::proof::ProofKind;
 use crate::domain::update::{Decision, NoUpdate, Reason};
 use crate::http::view::words::Badge;
 use crate::http::view::{filters, words};
@@ -42,6 +43,8 @@ struct Show {
     attempts: Vec<Try>,
     runs: RunsView,
     known: Known,
+    /// Whether a secret of its own is of use.
+    has_secret: bool,
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
     events: Vec<Event>,
@@ -169,11 +172,12 @@ pub(super) async fn show(
         EventFilter { mac: Some(device.mac), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let platforms = names(&app);
     let others = platforms.iter().filter(|name| Some(*name) != device.platform.as_ref());
-    let shelf = app.shelf();
+    let (shelf, proof) = (app.shelf(), app.device_proof(device.mac));
     let attempts = app.store().attempts(device.id, ATTEMPTS_SHOWN).await?;
     let show = Show {
         runs: RunsView::of(&device, &shelf, &page),
-        known: Known::new(&device, explanation.as_ref()),
+        known: Known::new(&device, explanation.as_ref(), proof.as_ref()),
+        has_secret: proof.is_some_and(|p| p.kind == ProofKind::PerDevice || p.own.newest.is_some()),
         chips: ChipForm::new(&device, explanation.as_ref()),
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),
