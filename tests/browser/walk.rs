@@ -125,6 +125,7 @@ fn furnish(server: &Server) -> Vec<Stop> {
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
     stops.push(("release-delete", format!("{release}/delete")));
     stops.extend(furnish_several(server));
+    stops.extend(crate::secrets::furnish(server));
     stops
 }
 

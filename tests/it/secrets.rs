@@ -466,7 +466,10 @@ async fn a_secret_is_written_down_nowhere() {
         .with_max_level(tracing::Level::TRACE)
         .with_writer(move || writer.clone())
         .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    // With one subscriber alone, lines that another test was the first to pass would be missing.
+    let second = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+    let (_second, _guard) =
+        (tracing::Dispatch::new(second), tracing::subscriber::set_default(subscriber));
     let (app, _, secret) = guarded().await;
     let wrong = "this-one-is-wrong";
     for shown in [&*secret, wrong] {

@@ -11,5 +11,6 @@ mod refusals;
 mod releases;
 mod reports;
 mod schema;
+mod secrets;
 mod server;
 mod uploads;

@@ -20,6 +20,7 @@ mod choice;
 mod decision;
 mod offer;
 mod packing;
+mod sketch;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -27,8 +28,9 @@ mod trace;
 
 pub use admit::admits_anyone;
 pub use choice::{Choice, choose};
-pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_sees};
+pub use decision::{Decision, NoUpdate, Refusal, family_name};
 pub use packing::Encoding;
+pub use sketch::what_the_sketch_sees;
 pub use space::{Room, needed_space, room_for, sectors};
 pub use trace::{NoTrace, Reason, Reasons, Trace};
 

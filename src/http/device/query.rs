@@ -12,7 +12,8 @@ pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         // Who appends a second `?key=` means `&key=`; a secret must not end in a name.
-        let (value, more) = value.split_once("?key=").unwrap_or((value, ""));
+        let more = value.contains('?').then(|| value.split_once("?key=")).flatten();
+        let (value, more) = more.unwrap_or((value, ""));
         if name == "key" && !more.is_empty() {
             return Some(percent_decode_str(more).decode_utf8_lossy());
         }
