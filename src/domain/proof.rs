@@ -132,8 +132,10 @@ impl SecretShown {
 pub enum LastShown {
     /// No secret.
     Missing,
-    /// A wrong one, or one that has ended.
+    /// A wrong one.
     Wrong,
+    /// The old one, after the new one.
+    Ended,
     /// A right one.
     Right,
 }
@@ -145,6 +147,7 @@ impl LastShown {
         match self {
             Self::Missing => "missing",
             Self::Wrong => "wrong",
+            Self::Ended => "ended",
             Self::Right => "right",
         }
     }
@@ -152,7 +155,9 @@ impl LastShown {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Missing, Self::Wrong, Self::Right].into_iter().find(|last| last.word() == word)
+        [Self::Missing, Self::Wrong, Self::Ended, Self::Right]
+            .into_iter()
+            .find(|last| last.word() == word)
     }
 }
 
@@ -175,7 +180,8 @@ impl ProofSeen {
                 return Self { secret: Some(id), last: Some(LastShown::Right) };
             }
             SecretShown::Missing => LastShown::Missing,
-            SecretShown::Wrong | SecretShown::Ended => LastShown::Wrong,
+            SecretShown::Wrong => LastShown::Wrong,
+            SecretShown::Ended => LastShown::Ended,
         };
         Self { last: Some(last), ..self }
     }
@@ -187,7 +193,8 @@ impl ProofSeen {
             (Some(LastShown::Right), Some(id)) if secrets.is_newest(id) || secrets.is_old(id) => {
                 SecretShown::Right(id)
             }
-            (Some(LastShown::Right | LastShown::Wrong), _) => SecretShown::Wrong,
+            (Some(LastShown::Ended), _) if secrets.overlap() => SecretShown::Ended,
+            (Some(LastShown::Right | LastShown::Wrong | LastShown::Ended), _) => SecretShown::Wrong,
             (Some(LastShown::Missing) | None, _) => SecretShown::Missing,
         }
     }
@@ -220,7 +227,7 @@ impl ProofStanding {
         match (seen.last, seen.secret) {
             (None, _) => Self::Unknown,
             (Some(LastShown::Missing), _) => Self::Missing,
-            (Some(LastShown::Wrong), _) => Self::Wrong,
+            (Some(LastShown::Wrong | LastShown::Ended), _) => Self::Wrong,
             (Some(LastShown::Right), Some(id)) if secrets.is_newest(id) => Self::Newest,
             (Some(LastShown::Right), Some(id)) if secrets.is_old(id) => Self::Old,
             (Some(LastShown::Right), _) => Self::Unknown,
@@ -328,7 +335,7 @@ mod tests {
             (SecretShown::TooOften, proven),
             (SecretShown::Missing, ProofSeen { last: Some(LastShown::Missing), ..proven }),
             (SecretShown::Wrong, ProofSeen { last: Some(LastShown::Wrong), ..proven }),
-            (SecretShown::Ended, ProofSeen { last: Some(LastShown::Wrong), ..proven }),
+            (SecretShown::Ended, ProofSeen { last: Some(LastShown::Ended), ..proven }),
             (SecretShown::Right(3), seen(3)),
         ] {
             assert_eq!(proven.after(shown), after);
@@ -344,7 +351,7 @@ mod tests {
             (seen(1), &both, ProofStanding::Old, SecretShown::Right(1)),
             (seen(9), &both, ProofStanding::Unknown, SecretShown::Wrong),
             (missing, &both, ProofStanding::Missing, SecretShown::Missing),
-            (seen(2).after(SecretShown::Ended), &both, ProofStanding::Wrong, SecretShown::Wrong),
+            (seen(2).after(SecretShown::Ended), &both, ProofStanding::Wrong, SecretShown::Ended),
             (ProofSeen::default(), &both, ProofStanding::Unknown, SecretShown::Missing),
             (seen(1), &Secrets::NONE, ProofStanding::NoSecret, SecretShown::Wrong),
         ] {
@@ -358,7 +365,7 @@ mod tests {
         for kind in ProofKind::ALL {
             assert_eq!(ProofKind::read(kind.word()), Some(kind));
         }
-        for last in [LastShown::Missing, LastShown::Wrong, LastShown::Right] {
+        for last in [LastShown::Missing, LastShown::Wrong, LastShown::Ended, LastShown::Right] {
             assert_eq!(LastShown::read(last.word()), Some(last));
         }
         assert!(!Proof { kind: ProofKind::None, demanded: true }.is_demanded());

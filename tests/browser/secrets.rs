@@ -3,7 +3,7 @@
 use crate::browser::{Browser, Script};
 use crate::device::Device;
 use crate::server::Server;
-use crate::walk::Stop;
+use crate::walk::{Stop, look_here};
 
 /// Makes platforms with a secret; the pages that show it.
 pub fn furnish(server: &Server) -> Vec<Stop> {
@@ -68,6 +68,9 @@ fn the_way_to_a_secret(script: Script) {
     browser.clicks("Make the secret");
     browser.sees("Copy it now");
     browser.sees("ESPhttpUpdate.setAuthorization");
+    if script == Script::Runs {
+        look_here(&browser, "proof-made");
+    }
     let secret = browser.words_of("[aria-labelledby=made] pre");
     let secret = secret.trim();
     assert_eq!(secret.len(), 32, "{secret}");

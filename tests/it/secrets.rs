@@ -47,6 +47,7 @@ fn with(device: &FakeDevice, secret: &str) -> FakeDevice {
     device.clone().with_header(&basic("device", secret))
 }
 
+// Cases 42 and 107.
 #[track_caller]
 fn refused(answer: &Answer) {
     assert_eq!(answer.said(), (401, WORDS.to_owned()));
@@ -338,6 +339,7 @@ async fn a_shared_secret_is_replaced_with_an_overlap_that_survives_a_restart() {
     }
     refused(&with(&device(), &old).asks(&app, current).await);
     assert_eq!(app.device(CHASE).await.unwrap().outcome.unwrap().code, "secret_ended");
+    assert_eq!(app.decision(CHASE), "secret_ended", "the explanation is the same");
     with(&skye, &old).asks(&app, current).await.is_not_modified();
     app.app.end_rotations().await.unwrap();
     assert_eq!(app.told(Kind::SecretEnded).await, [""; 0], "one device needs it yet");

@@ -19,7 +19,7 @@ async fn a_platform_gets_a_secret_that_is_shown_once() {
     assert_eq!(state, (&json!("shared"), &json!(false)));
     let demand = r#"{"proof_demanded": true}"#;
     let early = server.patch("/api/v1/platforms/chase", demand).await;
-    assert!(early.problem(409, "wrong_state").contains("make the secret first"));
+    assert!(early.problem(409, "wrong_state").contains("Make the secret first"));
 
     let made = server.post("/api/v1/platforms/chase/secret", "{}").await.is(201);
     assert_eq!(made.header("cache-control"), Some("no-store"));
@@ -65,7 +65,7 @@ async fn a_secret_that_is_typed_is_checked_and_never_repeated() {
     server
         .post("/api/v1/platforms/chase/secret", r#"{"secrets": "x"}"#)
         .await
-        .problem(422, "unknown_field");
+        .problem(400, "unknown_field");
     let made = server.post("/api/v1/platforms/chase/secret", r#"{"secret": "hunter22"}"#).await;
     assert_eq!(made.is(201).json()["secret"], "hunter22");
     let shown = server.get("/api/v1/platforms/chase").await.json();
