@@ -119,8 +119,7 @@ impl SecretDigest {
     /// A number that tells guesses apart.
     #[must_use]
     pub fn number(&self) -> u64 {
-        let [a, b, c, d, e, f, g, h, ..] = self.0;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        self.0.first_chunk::<8>().copied().map_or(0, u64::from_be_bytes)
     }
 }
 

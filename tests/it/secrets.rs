@@ -249,7 +249,14 @@ async fn who_only_knows_the_address_changes_nothing() {
     good.asks(&app, POLL).await.is_firmware(&released.bytes);
     app.until_attempt(CHASE, AttemptState::Delivered).await;
     let before = app.device(CHASE).await.unwrap();
-    // Without a proof this would be "it came back unchanged", thrice, and then a hold.
+    app.platform("other").released("v5.0.0").await;
+    // Without a proof this would be "it came back unchanged", thrice, and then a hold. To ask for
+    // another platform, for none, or for nothing at all is no way around that.
+    for target in ["/update?dev=other&ver=v1.0.0", "/update?dev=none&ver=v1.0.0", "/other.bin"] {
+        assert!(matches!(device().asks(&app, target).await.status, 400 | 403), "{target}");
+    }
+    let bare = FakeDevice::esp8266(CHASE).with_md5("");
+    assert_eq!(bare.asks(&app, "/update?dev=chase").await.status, 400);
     for version in ["v1.0.0", "v0.1.0", "v9.9.9"] {
         let imposter = FakeDevice::esp32(CHASE).reporting(version).with_md5(&"ab".repeat(16));
         refused(
@@ -265,7 +272,9 @@ async fn who_only_knows_the_address_changes_nothing() {
     assert_eq!(after.outcome.unwrap().code, "secret_missing", "its page says it");
     assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::Delivered);
     assert_eq!(app.told(Kind::Changed).await, [""; 0]);
-    assert_eq!(app.told(Kind::Refused).await.len(), 1, "told once");
+    let told = app.told(Kind::Refused).await;
+    let missing = told.iter().filter(|text| *text == "It came without the secret.");
+    assert_eq!(missing.count(), 1, "told once: {told:?}");
     let back = good.running(&released).asks(&app, "/update?dev=chase&ver=v1.1.0").await;
     back.is_not_modified();
     assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::Confirmed);

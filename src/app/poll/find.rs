@@ -8,7 +8,7 @@ use crate::app::gate::{Gate, secrets_for};
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Settled, Shown, settle};
-use crate::domain::device::AttemptState;
+use crate::domain::device::{Approval, AttemptState};
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
 use crate::domain::proof::SecretShown;
 use crate::domain::release::{Part, Published};
@@ -205,13 +205,17 @@ pub(super) fn find<'a>(
     view.shown = gate.shown(poll, live, view.platform, now);
     let situation = view.situation(patience, now);
     let decision = decide(&situation, &mut NoTrace);
-    // Whoever does not prove to be the device changes nothing of what is known of it.
-    let proven = !decision.is_unproven();
-    // Another platform's secret says nothing of the one that it belongs to.
-    let own = view
-        .platform
-        .is_some_and(|asked| live.platform_id.is_none_or(|own| own == asked.platform.id));
-    let proof = if own { live.learnt.proof.after(view.shown) } else { live.learnt.proof };
+    // Whoever does not prove to be the device changes nothing of what is known of it, whichever
+    // platform they ask for: what counts is the secret of the one that it belongs to.
+    let own = live.platform_id.and_then(|id| shelf.platform_by_id(id));
+    let own_id = own.or(view.platform).map(|own| own.platform.id);
+    let elsewhere = view.platform.map(|asked| asked.platform.id) != own_id;
+    let shown = if elsewhere { gate.shown(poll, live, own, now) } else { view.shown };
+    let guarded = own.is_some_and(|own| own.platform.proof.is_demanded());
+    let stranger =
+        guarded && live.approval == Approval::Approved && !matches!(shown, SecretShown::Right(_));
+    let proven = !stranger && !decision.is_unproven();
+    let proof = live.learnt.proof.after(shown);
     let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
         decision,
@@ -222,7 +226,8 @@ pub(super) fn find<'a>(
         settled: settlement.filter(|_| proven),
         learnt,
         rotated: proof.secret != live.learnt.proof.secret
-            && view.platform.is_some_and(|own| secrets_for(own, live).overlap()),
+            && own.or(view.platform).is_some_and(|own| secrets_for(own, live).overlap()),
+        stranger,
         unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
     }
 }

@@ -132,6 +132,8 @@ pub(super) struct Finding<'a> {
     pub(super) unrecognised: bool,
     /// It was seen with a newer secret for the first time, and there is an old one to end.
     pub(super) rotated: bool,
+    /// It did not prove to be the approved device whose address it has.
+    pub(super) stranger: bool,
 }
 
 impl Finding<'_> {

@@ -29,8 +29,7 @@ pub(super) fn note(
     let known = if for_files { &live.files_outcome } else { &live.outcome };
     let new_outcome = **known != *code;
     // Whoever does not prove to be an approved device changes nothing of what it said.
-    let stranger = finding.decision.is_unproven() && live.approval == Approval::Approved;
-    let said = live.report.as_deref().filter(|_| stranger).cloned();
+    let said = live.report.as_deref().filter(|_| finding.stranger).cloned();
     let new_report = !for_files && said.is_none() && live.report.as_deref() != Some(&poll.report);
     let new_learnt = live.learnt != finding.learnt;
     let new_address = said.is_none() && live.address != Some(poll.address);
@@ -85,7 +84,7 @@ fn tell(
         Event { release_id: release, ..event.on(platform) }
     };
     if live.approval == Approval::Approved
-        && !finding.decision.is_unproven()
+        && !finding.stranger
         && poll.report.mode != Mode::FileSystem
         && let Some(earlier) = live.program()
         && poll.report.runs_other_than(earlier)
