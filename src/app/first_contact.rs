@@ -12,6 +12,11 @@ use crate::domain::mac::MacAddr;
 use crate::domain::platform::{Admission, Platform};
 use crate::store::{NewDevice, News};
 
+/// Whether a device is approved at its first contact, before anything is known of it.
+fn lets_anybody_in(platform: &Platform) -> bool {
+    platform.admission == Admission::Any && !platform.proof.is_demanded()
+}
+
 impl App {
     /// Records a device that nobody knows: as pending, or as approved where its platform is open.
     /// Says whether it is recorded: its address may have brought too many.
@@ -33,10 +38,7 @@ impl App {
             }
         };
         // Where a proof is demanded, it is looked at before anybody is let in.
-        let lets_in = |platform: &Platform| {
-            platform.admission == Admission::Any && !platform.proof.is_demanded()
-        };
-        let open = platform.filter(|entry| lets_in(&entry.platform));
+        let open = platform.filter(|entry| lets_anybody_in(&entry.platform));
         let approval = if open.is_some() { Approval::Approved } else { Approval::Pending };
         if approval == Approval::Pending {
             let places = self.settings().pending_limit;

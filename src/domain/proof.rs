@@ -225,12 +225,11 @@ impl ProofStanding {
             return Self::NoSecret;
         }
         match (seen.last, seen.secret) {
-            (None, _) => Self::Unknown,
             (Some(LastShown::Missing), _) => Self::Missing,
             (Some(LastShown::Wrong | LastShown::Ended), _) => Self::Wrong,
             (Some(LastShown::Right), Some(id)) if secrets.is_newest(id) => Self::Newest,
             (Some(LastShown::Right), Some(id)) if secrets.is_old(id) => Self::Old,
-            (Some(LastShown::Right), _) => Self::Unknown,
+            (Some(LastShown::Right) | None, _) => Self::Unknown,
         }
     }
 

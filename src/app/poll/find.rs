@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Finding, Poll, Settlement, Wanted};
+use super::{Finding, Poll, ProofNews, Settlement, Wanted};
 use crate::app::fleet::Live;
 use crate::app::gate::{Gate, secrets_for};
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
@@ -10,7 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::{Settled, Shown, settle};
 use crate::domain::device::{Approval, AttemptState};
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
-use crate::domain::proof::SecretShown;
+use crate::domain::proof::{ProofSeen, SecretShown};
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::{Hold, Patience, Tally};
@@ -205,17 +205,8 @@ pub(super) fn find<'a>(
     view.shown = gate.shown(poll, live, view.platform, now);
     let situation = view.situation(patience, now);
     let decision = decide(&situation, &mut NoTrace);
-    // Whoever does not prove to be the device changes nothing of what is known of it, whichever
-    // platform they ask for: what counts is the secret of the one that it belongs to.
-    let own = live.platform_id.and_then(|id| shelf.platform_by_id(id));
-    let own_id = own.or(view.platform).map(|own| own.platform.id);
-    let elsewhere = view.platform.map(|asked| asked.platform.id) != own_id;
-    let shown = if elsewhere { gate.shown(poll, live, own, now) } else { view.shown };
-    let guarded = own.is_some_and(|own| own.platform.proof.is_demanded());
-    let stranger =
-        guarded && live.approval == Approval::Approved && !matches!(shown, SecretShown::Right(_));
-    let proven = !stranger && !decision.is_unproven();
-    let proof = live.learnt.proof.after(shown);
+    let (proof, news) = weigh(poll, live, &view, shelf, gate, now);
+    let proven = news != ProofNews::Stranger && !decision.is_unproven();
     let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
         decision,
@@ -225,11 +216,37 @@ pub(super) fn find<'a>(
         release: view.release(),
         settled: settlement.filter(|_| proven),
         learnt,
-        rotated: proof.secret != live.learnt.proof.secret
-            && own.or(view.platform).is_some_and(|own| secrets_for(own, live).overlap()),
-        stranger,
+        proof: news,
         unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
     }
+}
+
+/// Which secret the device was seen with after this check-in, and what that says. Whoever does not
+/// prove to be the device changes nothing of what is known of it, whichever platform they ask for:
+/// what counts is the secret of the one that it belongs to.
+fn weigh(
+    poll: &Poll,
+    live: &Live,
+    view: &View<'_>,
+    shelf: &Shelf,
+    gate: &Gate,
+    now: Timestamp,
+) -> (ProofSeen, ProofNews) {
+    let own = live.platform_id.and_then(|id| shelf.platform_by_id(id)).or(view.platform);
+    let id = |platform: Option<&Arc<ShelfPlatform>>| platform.map(|found| found.platform.id);
+    let elsewhere = id(view.platform) != id(own);
+    let shown = if elsewhere { gate.shown(poll, live, own, now) } else { view.shown };
+    let (seen, proof) = (live.learnt.proof, live.learnt.proof.after(shown));
+    let guarded = own.is_some_and(|own| own.platform.proof.is_demanded());
+    let right = matches!(shown, SecretShown::Right(_));
+    let news = match own {
+        _ if guarded && !right && live.approval == Approval::Approved => ProofNews::Stranger,
+        Some(own) if proof.secret != seen.secret && secrets_for(own, live).overlap() => {
+            ProofNews::Rotated
+        }
+        _ => ProofNews::None,
+    };
+    (proof, news)
 }
 
 /// What this check-in says about the last attempt, with the tally after that.

@@ -130,10 +130,19 @@ pub(super) struct Finding<'a> {
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
+    /// What its secret says.
+    pub(super) proof: ProofNews,
+}
+
+/// What the secret of a check-in says beyond the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProofNews {
+    /// Nothing.
+    None,
     /// It was seen with a newer secret for the first time, and there is an old one to end.
-    pub(super) rotated: bool,
+    Rotated,
     /// It did not prove to be the approved device whose address it has.
-    pub(super) stranger: bool,
+    Stranger,
 }
 
 impl Finding<'_> {
@@ -200,7 +209,7 @@ impl App {
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
-        if finding.rotated {
+        if finding.proof == ProofNews::Rotated {
             self.0.gate.rotate();
         }
         if finding.unrecognised {

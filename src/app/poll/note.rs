@@ -1,6 +1,6 @@
 //! What a check-in changes in memory, and the events it makes.
 
-use super::{Finding, Poll};
+use super::{Finding, Poll, ProofNews};
 use crate::app::fleet::{Live, Shard};
 use crate::domain::Timestamp;
 use crate::domain::attempt::Settled;
@@ -29,7 +29,8 @@ pub(super) fn note(
     let known = if for_files { &live.files_outcome } else { &live.outcome };
     let new_outcome = **known != *code;
     // Whoever does not prove to be an approved device changes nothing of what it said.
-    let said = live.report.as_deref().filter(|_| finding.stranger).cloned();
+    let stranger = finding.proof == ProofNews::Stranger;
+    let said = live.report.as_deref().filter(|_| stranger).cloned();
     let new_report = !for_files && said.is_none() && live.report.as_deref() != Some(&poll.report);
     let new_learnt = live.learnt != finding.learnt;
     let new_address = said.is_none() && live.address != Some(poll.address);
@@ -84,7 +85,7 @@ fn tell(
         Event { release_id: release, ..event.on(platform) }
     };
     if live.approval == Approval::Approved
-        && !finding.stranger
+        && finding.proof != ProofNews::Stranger
         && poll.report.mode != Mode::FileSystem
         && let Some(earlier) = live.program()
         && poll.report.runs_other_than(earlier)

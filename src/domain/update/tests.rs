@@ -635,7 +635,7 @@ fn proof_comes_before_approval_and_only_where_it_is_demanded() {
         (demanded, SecretShown::TooOften, approved, "secret_throttled"),
         (Proof { kind: ProofKind::None, ..demanded }, SecretShown::Missing, approved, "offer"),
     ] {
-        let case = Case { proof, shown, device, ..usual() };
+        let case = Case { device, proof, shown, ..usual() };
         let (decision, reasons) = case.decide();
         assert_eq!(decision.code(), code, "{proof:?} {shown:?} {device:?}");
         let reason = reasons.iter().find(|reason| reason.code == "proof");
