@@ -10,6 +10,7 @@ use espalier::domain::chip::Chip;
 use espalier::domain::device::{Approval, AttemptState};
 use espalier::domain::learnt::{ChipFrom, GzipTried};
 use espalier::domain::pairing::Rule;
+use espalier::domain::proof::LastShown;
 use espalier::domain::release::{Part, ReleaseState};
 use espalier::store::{AuditFilter, DeviceFilter, EventFilter, ReleaseFilter, Store};
 use sqlx::migrate::Migrator;
@@ -66,6 +67,10 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     let platforms = store.platforms().await.unwrap();
     assert_eq!(platforms.len(), 2);
     assert_eq!(platforms[1].name.as_str(), "Chase");
+    assert!(platforms[1].proof.is_demanded() && !platforms[0].proof.is_demanded());
+    let secrets = store.platform_secrets().await.unwrap()[&platforms[1].id];
+    assert_eq!((secrets.newest.unwrap().id, secrets.old.unwrap().id), (2, 1));
+    assert_eq!(store.device_secrets().await.unwrap()[&2].newest.unwrap().id, 3);
     let releases = store.releases(&ReleaseFilter::default()).await.unwrap();
     let states: Vec<ReleaseState> = releases.iter().map(|release| release.state).collect();
     let all = [ReleaseState::Draft, ReleaseState::Withdrawn, ReleaseState::Published];
@@ -88,6 +93,8 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     let all = [Approval::Approved, Approval::Pending, Approval::Blocked, Approval::Ignored];
     assert_eq!(approvals, all);
     assert_eq!(devices[0].checkins, 42);
+    assert_eq!(devices[0].learnt.proof.secret, Some(1));
+    assert_eq!(devices[1].learnt.proof.last, Some(LastShown::Missing));
     let learnt = devices[1].learnt;
     assert_eq!(learnt.chip, Some((Chip::Esp32C3, ChipFrom::Told)));
     assert!(learnt.verifies && learnt.gzip == Some(GzipTried::Taken));
@@ -116,6 +123,7 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(store.releases(&ReleaseFilter::default()).await.unwrap().len(), 1);
     let devices = store.devices(&DeviceFilter::default()).await.unwrap();
     assert_eq!(devices.len(), 4, "devices outlive their platform");
+    assert!(store.platform_secrets().await.unwrap().is_empty(), "secrets do not");
     store.close().await;
 }
 

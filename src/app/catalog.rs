@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::release::{Part, Published};
+use crate::domain::secret::Secret;
 
 /// Bytes of the longest name that AutoConnect's 256-byte parser takes (`protocol.md` §4.2).
 const NAME_LIMIT: usize = 100;
@@ -126,8 +128,8 @@ pub(super) struct Lists {
     made: Mutex<HashMap<ListKey, Made>>,
 }
 
-/// The path, and the family that asks.
-type ListKey = (Vec<String>, Option<Family>);
+/// The path, the family that asks, and the platforms that its secret opens.
+type ListKey = (Vec<String>, Option<Family>, Vec<i64>);
 
 #[derive(Debug)]
 struct Made {
@@ -150,7 +152,8 @@ impl App {
         self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The catalog of a path, as a device of this family sees it (`None`: any).
+    /// The catalog of a path, as a device of this family sees it (`None`: any). Releases of a
+    /// platform that demands a secret are left out where that was not shown.
     ///
     /// # Errors
     /// [`CatalogError`] where the path leads nowhere or out of the folder.
@@ -158,8 +161,10 @@ impl App {
         &self,
         path: &str,
         family: Option<Family>,
+        secret: Option<&Secret>,
+        address: IpAddr,
     ) -> Result<Arc<Catalog>, CatalogError> {
-        let key = (segments(path)?, family);
+        let key = (segments(path)?, family, self.opened_by(secret, address));
         let shelf = self.shelf();
         {
             let made = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
@@ -171,7 +176,7 @@ impl App {
                 return Ok(Arc::clone(&made.catalog));
             }
         }
-        let catalog = Arc::new(self.make_catalog(&key.0, family, &shelf).await?);
+        let catalog = Arc::new(self.make_catalog(&key, &shelf).await?);
         let made = Made { shelf, at: Instant::now(), catalog: Arc::clone(&catalog) };
         let mut lists = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
         if lists.len() >= REMEMBERED {
@@ -183,13 +188,18 @@ impl App {
 
     async fn make_catalog(
         &self,
-        path: &[String],
-        family: Option<Family>,
+        (path, family, opened): &ListKey,
         shelf: &Shelf,
     ) -> Result<Catalog, CatalogError> {
-        let released = match path {
-            [] => Some(root_entries(shelf, family)),
-            [name] => shelf.platform(name).map(|platform| all_entries(platform, family)),
+        let family = *family;
+        let shown = |entry: &ShelfPlatform| {
+            !entry.platform.proof.is_demanded() || opened.contains(&entry.platform.id)
+        };
+        let released = match path.as_slice() {
+            [] => Some(root_entries(shelf, family, shown)),
+            [name] => shelf.platform(name).map(|platform| {
+                if shown(platform) { all_entries(platform, family) } else { Vec::new() }
+            }),
             _ => None,
         };
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
@@ -246,9 +256,13 @@ impl App {
 }
 
 /// The newest release of each platform, and the platforms as folders.
-fn root_entries(shelf: &Shelf, family: Option<Family>) -> Vec<Entry> {
+fn root_entries(
+    shelf: &Shelf,
+    family: Option<Family>,
+    shown: impl Fn(&ShelfPlatform) -> bool,
+) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for platform in shelf.platforms() {
+    for platform in shelf.platforms().into_iter().filter(|entry| shown(entry)) {
         let mut newest = newest(platform, family).peekable();
         if newest.peek().is_some() {
             entries.extend(newest.map(|release| entry(platform, release, family)));

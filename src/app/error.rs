@@ -3,6 +3,7 @@
 use super::upload::ReportCard;
 use crate::blobs::BlobError;
 use crate::domain::access::{LabelError, PasswordError, ScopeError};
+use crate::domain::device_secret::DeviceSecretError;
 use crate::domain::group::GroupNameError;
 use crate::domain::image::{Merged, Unusable};
 use crate::domain::mac::{MacAddr, MacError};
@@ -92,6 +93,9 @@ pub enum Error {
     /// Quiet hours cannot be read.
     #[error(transparent)]
     Quiet(#[from] QuietHoursError),
+    /// A secret of devices cannot be taken.
+    #[error(transparent)]
+    DeviceSecret(#[from] DeviceSecretError),
     /// A user or token cannot be called so.
     #[error(transparent)]
     Label(#[from] LabelError),
@@ -154,6 +158,7 @@ impl Error {
             Self::Plan(_) => "invalid_plan",
             Self::Quiet(_) => "invalid_value",
             Self::GroupExists(_) => "group_exists",
+            Self::DeviceSecret(_) => "invalid_secret",
             Self::UserExists(_) => "user_exists",
             Self::Password(_) => "invalid_password",
             Self::Scope(_) => "invalid_scope",

@@ -84,6 +84,7 @@ impl App {
         let platform = asked_platform(poll, shelf);
         let door = shelf.pairings().door(platform.map(|p| p.platform.id), now);
         let any = platform.is_some_and(|p| p.platform.admission == Admission::Any);
+        let demanded = platform.is_some_and(|p| p.platform.proof.is_demanded());
         if !any && door.is_closed() {
             let asked_for = poll.report.dev.as_deref().map(str::to_owned);
             self.turn_away(Unasked { mac, address: poll.address, asked_for, at: now });
@@ -94,10 +95,12 @@ impl App {
             return Ok(true);
         }
         let way = match any {
-            true => Way::Open,
-            false if !self.may_come(poll, now) => return Ok(false),
-            false if door.is_open() && self.0.let_in.allows(self.places(), now) => Way::Paired,
-            false => Way::Waits,
+            // Where a proof is demanded, it is looked at before anybody is let in.
+            true if !demanded => Way::Open,
+            _ if !self.may_come(poll, now) => return Ok(false),
+            _ if demanded => Way::Waits,
+            _ if door.is_open() && self.0.let_in.allows(self.places(), now) => Way::Paired,
+            _ => Way::Waits,
         };
         let approval = way.approval();
         if approval == Approval::Pending {

@@ -11,6 +11,7 @@ use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Approval, Device};
+use crate::domain::device_secret::Secrets;
 use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
@@ -70,6 +71,8 @@ pub(super) struct Live {
     pub(super) policy: Policy,
     /// The groups it is in.
     pub(super) groups: Box<[i64]>,
+    /// What is kept of the secret of its own.
+    pub(super) secrets: Option<Box<Secrets>>,
     /// Downloads under way; whoever follows one holds it.
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
@@ -96,6 +99,7 @@ impl Live {
             learnt: Learnt::default(),
             policy: Policy::default(),
             groups: Box::default(),
+            secrets: None,
             flights: Vec::new(),
             news: None,
             events: (0, 0),
@@ -225,6 +229,7 @@ impl Fleet {
         };
         let mut attempts = store.last_attempts().await?;
         let mut tallies = store.tallies().await?;
+        let mut secrets = store.device_secrets().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
@@ -234,6 +239,7 @@ impl Fleet {
                 let (mac, id) = (device.mac, device.id);
                 let mut live = Live::from_device(device, attempts.remove(&id));
                 live.tallies = tallies.remove(&id).unwrap_or_default();
+                live.secrets = secrets.remove(&id).map(Box::new);
                 fleet.insert(mac, live);
             }
         }

@@ -21,10 +21,12 @@ mod platforms;
 mod policies;
 mod poll;
 mod preview;
+mod proof_check;
 mod recognise;
 mod releases;
 mod rollouts;
 mod runs;
+mod secrets;
 mod settings;
 mod shelf;
 mod stats;
@@ -57,6 +59,7 @@ pub use preview::{Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
 pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
+pub use secrets::{DeviceProof, ProofCount};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use stats::Sending;
@@ -76,6 +79,7 @@ use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
 use pairing::{Doorstep, LetIn};
+use proof_check::ProofCheck;
 use recognise::Closer;
 use rollouts::Rollouts;
 use stats::{Counted, Flights};
@@ -151,6 +155,7 @@ struct Inner {
     rollouts: Rollouts,
     let_in: LetIn,
     doorstep: Doorstep,
+    proof_check: ProofCheck,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -185,8 +190,10 @@ impl App {
         let shelf = Shelf::new(Stock::load(&store, &rollouts).await?);
         let fleet = Fleet::load(&store).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
+        let proof_check = ProofCheck::open(&store).await?;
         let inner = Inner {
             accounts,
+            proof_check,
             store,
             blobs,
             clock,

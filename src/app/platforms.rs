@@ -1,13 +1,14 @@
 //! Platforms: created, changed, deleted.
 
 use super::policies::quiet_hours;
-use super::{App, Error};
+use super::{App, Error, ShelfPlatform};
 use crate::domain::actor::Actor;
 use crate::domain::audit::listed;
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
 use crate::domain::policy::Rule;
+use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::version::FirmwareVersion;
 use crate::store::StoreError;
 
@@ -30,6 +31,10 @@ pub struct PlatformChange {
     pub pinned: Option<Option<i64>>,
     /// Hours in which nothing is offered, like `22:00-06:00`; empty: none.
     pub quiet: Option<String>,
+    /// What its devices show besides their MAC address. A new kind is not demanded at first.
+    pub proof: Option<ProofKind>,
+    /// Whether a device without that is refused.
+    pub proof_demanded: Option<bool>,
 }
 
 /// Characters that a description may have.
@@ -82,10 +87,45 @@ fn deeds(was: &Platform, is: &Platform) -> Vec<String> {
         (_, Some(to)) => deeds.push(format!("set the lowest version of {} to {to}", is.name)),
         (_, None) => deeds.push(format!("removed the lowest version of {}", is.name)),
     }
+    if was.proof != is.proof {
+        let text = proof_text(is);
+        deeds.push(format!("changed the proof of {}: {text}", is.name));
+    }
     if deeds.is_empty() {
         deeds.push(format!("changed the platform {}", is.name));
     }
     deeds
+}
+
+/// The rule of a platform after a change. What was not there before is not demanded at once, so
+/// that no running device is cut off by mistake.
+fn proof_after(entry: &ShelfPlatform, change: &PlatformChange) -> Result<Proof, Error> {
+    let was = entry.platform.proof;
+    let kind = change.proof.unwrap_or(was.kind);
+    let demanded = change.proof_demanded.unwrap_or(was.demanded && kind == was.kind);
+    let proof = Proof { kind, demanded };
+    if demanded && kind == ProofKind::None {
+        return Err(Error::State(
+            "choose first what its devices show: one secret, or each its own",
+        ));
+    }
+    let new = proof.is_demanded() && proof != was;
+    if new && kind == ProofKind::Shared && entry.secrets.newest.is_none() {
+        return Err(Error::State("make the secret first; without one no device could come in"));
+    }
+    Ok(proof)
+}
+
+fn proof_text(platform: &Platform) -> String {
+    let name = &platform.name;
+    match (platform.proof.kind, platform.proof.demanded) {
+        (ProofKind::None, _) => format!("Devices of {name} need no secret any more"),
+        (ProofKind::Shared, false) => format!("Devices of {name} may show the secret they share"),
+        (ProofKind::PerDevice, false) => format!("Devices of {name} may each show their secret"),
+        (ProofKind::Shared | ProofKind::PerDevice, true) => {
+            format!("Devices of {name} get nothing without the secret now")
+        }
+    }
 }
 
 impl App {
@@ -125,6 +165,7 @@ impl App {
             rule: Rule::default(),
             pinned: None,
             quiet: None,
+            proof: Proof::default(),
             created_at: now,
         })
     }
@@ -132,7 +173,8 @@ impl App {
     /// Renames or describes a platform, or opens it to any device.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Name`], [`Error::PlatformExists`].
+    /// [`Error::NotFound`], [`Error::Name`], [`Error::PlatformExists`], [`Error::State`] where a
+    /// proof is demanded that nobody could have.
     pub async fn change_platform(
         &self,
         name: &str,
@@ -140,8 +182,8 @@ impl App {
         actor: &Actor,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
-        let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
-        let was = &was.platform;
+        let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
+        let was = &entry.platform;
         let mut platform = was.clone();
         if let Some(name) = &change.name {
             platform.name = name.parse()?;
@@ -170,6 +212,7 @@ impl App {
             }
             platform.pinned = pinned;
         }
+        platform.proof = proof_after(&entry, change)?;
         if platform == *was {
             return Ok(platform);
         }
@@ -193,6 +236,9 @@ impl App {
                 Some(floor) => format!("Nothing below {floor} is offered to {} any more", was.name),
                 None => format!("{} has no lowest version any more", was.name),
             };
+        }
+        if platform.proof != was.proof && platform.name == was.name {
+            text = proof_text(&platform);
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
         let deed = listed(&deeds(was, &platform));

@@ -8,6 +8,7 @@ use super::pairing::Pairings;
 use super::rollouts::Gate;
 use super::stock::{Stock, settle};
 use crate::domain::chip::{Chip, Family};
+use crate::domain::device_secret::Secrets;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::group::Group;
 use crate::domain::image::KnownNames;
@@ -51,6 +52,8 @@ pub struct ShelfPlatform {
     pub beta: OnOffer,
     /// The versions that were recalled.
     pub recalled: Vec<FirmwareVersion>,
+    /// What is kept of the secret that its devices share.
+    pub secrets: Secrets,
 }
 
 /// Images from which a device gets the one for its chip.
@@ -155,7 +158,7 @@ impl Shelf {
 
     /// What is on offer, from what there is.
     pub(super) fn new(stock: Stock) -> Self {
-        let Stock { platforms, releases, digests, groups, gates, pairings } = stock;
+        let Stock { platforms, releases, digests, groups, gates, pairings, secrets } = stock;
         let mut shelf = Self { groups, gates, pairings, ..Self::default() };
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
         let mut recalled: HashMap<i64, Vec<FirmwareVersion>> = HashMap::new();
@@ -186,7 +189,9 @@ impl Shelf {
             }
             let (id, key) = (platform.id, platform.name.key());
             let recalled = recalled.remove(&id).unwrap_or_default();
-            let platform = Arc::new(ShelfPlatform { platform, published, newest, beta, recalled });
+            let secrets = secrets.get(&id).copied().unwrap_or_default();
+            let entry = ShelfPlatform { platform, published, newest, beta, recalled, secrets };
+            let platform = Arc::new(entry);
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
@@ -289,6 +294,11 @@ impl Shelf {
     #[must_use]
     pub fn platform_by_id(&self, id: i64) -> Option<&Arc<ShelfPlatform>> {
         self.by_id.get(&id)
+    }
+
+    /// The platforms that give nothing away without a proof.
+    pub fn demanding(&self) -> impl Iterator<Item = &Arc<ShelfPlatform>> {
+        self.by_id.values().filter(|entry| entry.platform.proof.is_demanded())
     }
 
     /// All platforms, by name.

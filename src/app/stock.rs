@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::Error;
 use super::pairing::Pairings;
 use super::rollouts::{Gate, Rollouts};
+use crate::domain::device_secret::Secrets;
 use crate::domain::group::Group;
 use crate::domain::platform::Platform;
 use crate::domain::release::{Image, Published, Release, ReleaseState};
@@ -19,6 +20,8 @@ pub(super) struct Stock {
     pub(super) groups: Vec<Group>,
     /// Who may ask, and whom windows let in.
     pub(super) pairings: Pairings,
+    /// What is kept of the secret that a platform's devices share.
+    pub(super) secrets: HashMap<i64, Secrets>,
     /// The gate of each release that has one.
     pub(super) gates: HashMap<i64, Gate>,
 }
@@ -32,6 +35,7 @@ impl Stock {
             digests: store.digests().await?,
             groups: store.groups().await?,
             pairings: Pairings::load(store).await?,
+            secrets: store.platform_secrets().await?,
             gates: rollouts.gates(store).await?,
         })
     }

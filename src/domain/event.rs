@@ -96,6 +96,10 @@ kinds! {
     PlatformCreated, "platform_created", "platform created", Info;
     /// A platform was changed.
     PlatformEdited, "platform_edited", "platform changed", Info;
+    /// A secret of devices was made.
+    SecretMade, "secret_made", "secret made", Info;
+    /// An old secret of devices ended.
+    SecretEnded, "secret_ended", "secret ended", Info;
     /// A platform was deleted.
     PlatformDeleted, "platform_deleted", "platform deleted", Info;
     /// A file was uploaded and waits as a draft.

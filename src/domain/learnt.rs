@@ -3,6 +3,7 @@
 
 use super::Timestamp;
 use super::chip::{Chip, Family};
+use super::proof::ProofSeen;
 use super::release::Image;
 
 /// Where a device's chip is known from, surest first.
@@ -83,6 +84,8 @@ pub struct Learnt {
     pub gzip: Option<GzipTried>,
     /// Since when it runs what it runs.
     pub running_since: Option<Timestamp>,
+    /// Which secret it was seen with.
+    pub proof: ProofSeen,
 }
 
 /// What one check-in shows.

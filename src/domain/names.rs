@@ -68,6 +68,7 @@ const RESERVED: &[&str] = &[
     "groups",
     "healthz",
     "inbox",
+    "k",
     "login",
     "logout",
     "manifest",
@@ -104,6 +105,21 @@ impl FromStr for PlatformName {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
+        let name = Self::kept(text)?;
+        let key = name.key();
+        if RESERVED.contains(&key.as_str()) || key.rsplit('.').next() == Some("bin") {
+            return Err(NameError::Reserved { name: name.0 });
+        }
+        Ok(name)
+    }
+}
+
+impl PlatformName {
+    /// A name that was given when fewer words were the server's own.
+    ///
+    /// # Errors
+    /// [`NameError`] where it can never have been one.
+    pub fn kept(text: &str) -> Result<Self, NameError> {
         let name = text.trim();
         let Some(first) = name.chars().next() else {
             return Err(NameError::Empty);
@@ -119,10 +135,6 @@ impl FromStr for PlatformName {
         }
         if !first.is_ascii_alphanumeric() {
             return Err(NameError::Start { name: name.to_owned() });
-        }
-        let key = name.to_ascii_lowercase();
-        if RESERVED.contains(&key.as_str()) || key.rsplit('.').next() == Some("bin") {
-            return Err(NameError::Reserved { name: name.to_owned() });
         }
         Ok(Self(name.to_owned()))
     }
@@ -198,6 +210,7 @@ mod tests {
             ("ch/ase", "holds “/”"),
             ("chäse", "holds “ä”"),
             ("Update", "own pages"),
+            ("K", "own pages"),
             ("x.bin", "own pages"),
             (&"x".repeat(41), "41 characters"),
         ] {

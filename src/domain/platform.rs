@@ -3,6 +3,7 @@
 use super::Timestamp;
 use super::names::PlatformName;
 use super::policy::{QuietHours, Rule};
+use super::proof::Proof;
 use super::version::FirmwareVersion;
 
 /// Which devices of a platform get its releases.
@@ -86,6 +87,8 @@ pub struct Platform {
     pub pinned: Option<i64>,
     /// Hours in which nothing is offered.
     pub quiet: Option<QuietHours>,
+    /// What its devices have to show besides their MAC address.
+    pub proof: Proof,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -20,6 +20,7 @@ const FIELD: Duration = Duration::from_hours(1);
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
+    spawn(app, stop, "secrets", WRITE_BEHIND, |app| async move { app.end_rotations().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
     spawn(app, stop, "rollouts", ROLLOUTS, |app| async move { app.watch_rollouts(false).await });
     spawn(app, stop, "field", FIELD, |app| async move { app.count_field().await });

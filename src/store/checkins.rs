@@ -12,6 +12,7 @@ use crate::domain::device::Outcome;
 use crate::domain::event::Event;
 use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
+use crate::domain::proof::LastShown;
 use crate::domain::report::Report;
 
 /// What a device's check-ins since the last batch come to.
@@ -258,11 +259,13 @@ pub(super) async fn write_news(
         "UPDATE devices
             SET family = $2, mode = $3, asked_for = coalesce($4, asked_for), version = $5,
                 sketch_md5 = $6, sketch_sha256 = $7, free_space = $8, sketch_size = $9,
-                chip_size = $10, sdk = $11, address = $12, host = $13, status = $14,
+                chip_size = $10, sdk = $11, address = $12,
+                host = coalesce($13, host), status = $14,
                 outcome = $15, outcome_text = $16, chip = $17, chip_from = $18,
                 ran_signed = $19, verifies = $20, gzip = $21, running_since = $22,
                 address_before = CASE WHEN address <> $12 THEN address ELSE address_before END,
-                address_changes = address_changes + CASE WHEN address <> $12 THEN 1 ELSE 0 END
+                address_changes = address_changes + CASE WHEN address <> $12 THEN 1 ELSE 0 END,
+                seen_secret = $23, shown = $24
           WHERE id = $1",
     )
     .bind(device_id)
@@ -288,6 +291,8 @@ pub(super) async fn write_news(
     .bind(learnt.verifies)
     .bind(learnt.gzip.map(GzipTried::word))
     .bind(learnt.running_since)
+    .bind(learnt.proof.secret)
+    .bind(learnt.proof.last.map(LastShown::word))
     .execute(connection)
     .await?;
     Ok(())

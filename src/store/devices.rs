@@ -198,7 +198,8 @@ impl Store {
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
-                    d.channel, d.pinned, d.updates_off
+                    d.channel, d.pinned, d.updates_off,
+                    d.seen_secret, d.shown
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -250,7 +251,8 @@ impl Store {
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
-                    d.channel, d.pinned, d.updates_off
+                    d.channel, d.pinned, d.updates_off,
+                    d.seen_secret, d.shown
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::{Store, StoreError};
 use crate::domain::learnt::{ChipFrom, GzipTried, Learnt};
+use crate::domain::proof::{LastShown, ProofSeen};
 
 #[derive(FromRow)]
 pub(super) struct LearntRow {
@@ -13,6 +14,8 @@ pub(super) struct LearntRow {
     verifies: bool,
     gzip: Option<String>,
     running_since: Option<i64>,
+    seen_secret: Option<i64>,
+    shown: Option<String>,
 }
 
 impl From<&LearntRow> for Learnt {
@@ -25,6 +28,10 @@ impl From<&LearntRow> for Learnt {
             verifies: row.verifies,
             gzip: row.gzip.as_deref().and_then(GzipTried::read),
             running_since: row.running_since,
+            proof: ProofSeen {
+                secret: row.seen_secret,
+                last: row.shown.as_deref().and_then(LastShown::read),
+            },
         }
     }
 }
@@ -38,7 +45,7 @@ impl Store {
         sqlx::query(
             "UPDATE devices
                 SET chip = $2, chip_from = $3, ran_signed = $4, verifies = $5, gzip = $6,
-                    running_since = $7
+                    running_since = $7, seen_secret = $8, shown = $9
               WHERE id = $1",
         )
         .bind(id)
@@ -48,6 +55,8 @@ impl Store {
         .bind(learnt.verifies)
         .bind(learnt.gzip.map(GzipTried::word))
         .bind(learnt.running_since)
+        .bind(learnt.proof.secret)
+        .bind(learnt.proof.last.map(LastShown::word))
         .execute(&self.write)
         .await?;
         Ok(())

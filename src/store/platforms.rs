@@ -8,6 +8,7 @@ use crate::domain::Timestamp;
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
 use crate::domain::policy::Rule;
+use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::version::FirmwareVersion;
 
 /// A platform with the numbers that a list shows.
@@ -34,6 +35,8 @@ struct PlatformRow {
     rule: String,
     pinned: Option<i64>,
     quiet: Option<String>,
+    proof: String,
+    proof_demanded: bool,
     created_at: i64,
 }
 
@@ -51,15 +54,30 @@ impl TryFrom<PlatformRow> for Platform {
 
     fn try_from(row: PlatformRow) -> Result<Self, StoreError> {
         let wrong = |column, value: &str| StoreError::inconsistent("platforms", column, value);
-        let name: PlatformName = row.name.parse().map_err(|_| wrong("name", &row.name))?;
+        let name: PlatformName =
+            PlatformName::kept(&row.name).map_err(|_| wrong("name", &row.name))?;
         let admission =
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
         let gzip = GzipPolicy::read(&row.gzip).ok_or_else(|| wrong("gzip", &row.gzip))?;
         let floor = row.floor.as_deref().map(FirmwareVersion::read);
         let rule = Rule::read(&row.rule).ok_or_else(|| wrong("rule", &row.rule))?;
         let quiet = quiet("platforms", row.quiet.as_deref())?;
+        let kind = ProofKind::read(&row.proof).ok_or_else(|| wrong("proof", &row.proof))?;
+        let proof = Proof { kind, demanded: row.proof_demanded };
         let PlatformRow { id, description, pinned, created_at, .. } = row;
-        Ok(Self { id, name, description, admission, gzip, floor, rule, pinned, quiet, created_at })
+        Ok(Self {
+            id,
+            name,
+            description,
+            admission,
+            gzip,
+            floor,
+            rule,
+            pinned,
+            quiet,
+            proof,
+            created_at,
+        })
     }
 }
 
@@ -70,7 +88,8 @@ impl Store {
     /// Where the database fails.
     pub async fn platforms(&self) -> Result<Vec<Platform>, StoreError> {
         let rows: Vec<PlatformRow> = sqlx::query_as(
-            "SELECT id, name, description, admission, gzip, floor, rule, pinned, quiet, created_at
+            "SELECT id, name, description, admission, gzip, floor, rule, pinned, quiet, proof,
+                    proof_demanded, created_at
                FROM platforms
               ORDER BY key",
         )
@@ -86,7 +105,7 @@ impl Store {
     pub async fn platform_summaries(&self) -> Result<Vec<PlatformSummary>, StoreError> {
         let rows: Vec<SummaryRow> = sqlx::query_as(
             "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.rule, p.pinned,
-                    p.quiet, p.created_at,
+                    p.quiet, p.proof, p.proof_demanded, p.created_at,
                     (SELECT count(*) FROM devices d
                       WHERE d.platform_id = p.id AND d.approval = 'approved') AS devices,
                     (SELECT count(*) FROM devices d
@@ -141,7 +160,7 @@ impl Store {
         sqlx::query(
             "UPDATE platforms
                 SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7,
-                    rule = $8, pinned = $9, quiet = $10
+                    rule = $8, pinned = $9, quiet = $10, proof = $11, proof_demanded = $12
               WHERE id = $5",
         )
         .bind(platform.name.as_str())
@@ -154,6 +173,8 @@ impl Store {
         .bind(platform.rule.word())
         .bind(platform.pinned)
         .bind(platform.quiet.map(|quiet| quiet.to_string()))
+        .bind(platform.proof.kind.word())
+        .bind(platform.proof.demanded)
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE events SET platform = $1 WHERE platform = $2 AND $1 <> $2")

@@ -26,7 +26,7 @@
 //! | 7.4.1, 7.4.2 sessions end by signing out, or with the account | `attacks::a_cookie_is_worth_nothing_after_signing_out`, `people::a_change_of_role_holds_from_the_next_request_on` |
 //! | 8.2.1, 8.2.2, 8.3.1 access is decided here, for each route and thing | `matrix::every_route_as_everybody`, `tokens::a_build_server_stays_on_its_platform` |
 //! | 11.4.2 passwords are kept as a slow hash | `people::secrets_stay_out_of_the_database_and_the_log` |
-//! | 14.2.1 secrets are not in addresses | `people::secrets_stay_out_of_the_database_and_the_log`; tokens are headers |
+//! | 14.2.1 secrets are not in addresses | `people::secrets_stay_out_of_the_database_and_the_log`; tokens are headers. A device whose updater can send none may have its own secret in the address: `it::secrets::a_secret_is_written_down_nowhere` |
 //! | 14.3.1 what a browser keeps is gone after signing out | `people::signing_in_leads_to_where_one_wanted_to_go` (`no-store`) |
 //! | 16.2.5 the log holds no secrets | `domain::secret` (unit test) |
 

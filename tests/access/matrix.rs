@@ -55,6 +55,12 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("POST /platforms/{name}/edit", EDIT),
     ("GET /platforms/{name}/delete", ADMINISTER),
     ("POST /platforms/{name}/delete", ADMINISTER),
+    ("GET /platforms/{name}/proof", VIEW),
+    ("POST /platforms/{name}/proof", EDIT),
+    ("GET /platforms/{name}/proof/demand", EDIT),
+    ("POST /platforms/{name}/secret", EDIT),
+    ("GET /platforms/{name}/secret/old", EDIT),
+    ("POST /platforms/{name}/secret/old", EDIT),
     ("GET /releases", VIEW),
     ("POST /releases", UPLOAD),
     ("GET /releases/new", UPLOAD),
@@ -82,6 +88,10 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("POST /devices/{mac}/hold", EDIT),
     ("POST /devices/{mac}/chip", EDIT),
     ("POST /devices/{mac}/verifies", EDIT),
+    ("GET /devices/{mac}/secret", VIEW),
+    ("POST /devices/{mac}/secret", EDIT),
+    ("GET /devices/{mac}/secret/old", EDIT),
+    ("POST /devices/{mac}/secret/old", EDIT),
     ("GET /devices/{mac}/delete", EDIT),
     ("POST /devices/{mac}/delete", EDIT),
     ("GET /login", ALL),
@@ -114,12 +124,16 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("GET /api/v1/platforms/{name}", VIEW),
     ("PATCH /api/v1/platforms/{name}", EDIT),
     ("DELETE /api/v1/platforms/{name}", ADMINISTER),
+    ("POST /api/v1/platforms/{name}/secret", EDIT),
+    ("DELETE /api/v1/platforms/{name}/secret/old", EDIT),
     ("GET /api/v1/platforms/{name}/devices", VIEW),
     ("POST /api/v1/platforms/{name}/devices", EDIT),
     ("GET /api/v1/devices", VIEW),
     ("GET /api/v1/devices/{mac}", VIEW),
     ("PATCH /api/v1/devices/{mac}", EDIT),
     ("DELETE /api/v1/devices/{mac}", EDIT),
+    ("POST /api/v1/devices/{mac}/secret", EDIT),
+    ("DELETE /api/v1/devices/{mac}/secret/old", EDIT),
     ("GET /api/v1/devices/{mac}/decision", VIEW),
     ("GET /api/v1/releases", VIEW),
     ("POST /api/v1/releases", UPLOAD),
@@ -140,6 +154,9 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("* /update", ALL),
     ("GET /_catalog", ALL),
     ("GET /_catalog/", ALL),
+    ("* /k/{secret}", ALL),
+    ("* /k/{secret}/", ALL),
+    ("* /k/{secret}/{*path}", ALL),
     ("GET /healthz", ALL),
     ("GET /readyz", ALL),
     ("GET /static/{file}", ALL),
@@ -179,7 +196,8 @@ fn seen(answer: &Answer) -> Guard {
 }
 
 fn expected(face: Face, route: &str, who: &str, let_in: &[&str]) -> Guard {
-    let for_devices = route.ends_with("/update") || route.contains("/_catalog");
+    let for_devices =
+        route.ends_with("/update") || route.contains("/_catalog") || route.contains("{secret}");
     let probe = route.ends_with("/healthz") || route.ends_with("/readyz");
     let program = who == "read" || who == "admin" || who.contains(':');
     if who == "device" {
@@ -190,7 +208,7 @@ fn expected(face: Face, route: &str, who: &str, let_in: &[&str]) -> Guard {
     }
     if for_devices {
         // A browser or program is no device: no MAC address.
-        return if route.ends_with("/update") { Guard::AsDevice } else { Guard::LetPass };
+        return if route.contains("/_catalog") { Guard::LetPass } else { Guard::AsDevice };
     }
     if route == "GET /setup" {
         // There is an administrator already.
@@ -279,6 +297,8 @@ fn concrete(path: &str) -> String {
         .replace("{id}", "999")
         .replace("{mac}", "18fe34000009")
         .replace("{file}", "nothing.css")
+        .replace("{secret}", "a-secret")
+        .replace("{*path}", "update")
 }
 
 async fn request(

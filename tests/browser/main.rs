@@ -12,5 +12,6 @@ mod device;
 mod driver;
 mod image;
 mod job;
+mod secrets;
 mod server;
 mod walk;

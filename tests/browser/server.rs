@@ -101,6 +101,21 @@ impl Server {
         assert!(first.contains(" 303 "), "{path} answered {first}");
     }
 
+    /// Sends a form that answers with what it made, once.
+    pub fn makes(&self, path: &str, body: &str) -> String {
+        let answer = self.exchange(
+            format!(
+                "POST {path} HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                 Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .as_bytes(),
+        );
+        let first = answer.lines().next().unwrap_or_default();
+        assert!(first.contains(" 200 "), "{path} answered {first}");
+        answer
+    }
+
     /// Uploads a file; the page that its release or draft has.
     pub fn upload(&self, name: &str, image: &[u8], publish: bool) -> String {
         self.upload_as(name, image, &[("publish", if publish { "true" } else { "" })])

@@ -157,6 +157,7 @@ fn furnish(server: &Server) -> Vec<Stop> {
     stops.push(("device-end", "/devices/5ccf7f000002?before=1.1".to_owned()));
     stops.extend(furnish_several(server));
     stops.extend(furnish_pairing(server));
+    stops.extend(crate::secrets::furnish(server));
     stops
 }
 
@@ -239,6 +240,19 @@ pub fn walk_in(browser: &Browser, stops: &[Stop]) {
         }
     }
     assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Looks at the page that a form answered with, which no address leads to.
+pub fn look_here(browser: &Browser, name: &str) {
+    let mut wrong = Vec::new();
+    for (device, width, height) in WIDTHS {
+        browser.resizes(width, height);
+        wrong.extend(examine(browser, name, width));
+        keep_picture(browser, &format!("{name}-{device}.png"), width);
+    }
+    assert!(wrong.is_empty(), "{} things are wrong:\n{}", wrong.len(), wrong.join("\n"));
+    let (_, width, height) = WIDTHS[0];
+    browser.resizes(width, height);
 }
 
 /// Keeps a picture of the whole page, where one is wished for.

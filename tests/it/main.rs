@@ -30,6 +30,7 @@ mod packing;
 mod pairing;
 mod proxied;
 mod rollouts;
+mod secrets;
 mod stats;
 mod store;
 mod support;

@@ -12,5 +12,6 @@ mod refusals;
 mod releases;
 mod reports;
 mod schema;
+mod secrets;
 mod server;
 mod uploads;

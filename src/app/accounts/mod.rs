@@ -31,6 +31,7 @@ use crate::store::Store;
 use hashing::Hasher;
 use second_step::Ticket;
 use throttle::Throttle;
+pub(super) use throttle::network;
 
 pub use second_step::Enrolment;
 pub use sign_in::{SignIn, SignedIn};
@@ -166,7 +167,7 @@ fn plain_code(typed: &str) -> Secret {
     Secret::new(letters.map(|c| c.to_ascii_uppercase()).take(64).collect::<String>())
 }
 
-fn random<const BYTES: usize>() -> Result<[u8; BYTES], Error> {
+pub(super) fn random<const BYTES: usize>() -> Result<[u8; BYTES], Error> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|_| Error::Broken("the system gives no random numbers"))?;
     Ok(bytes)

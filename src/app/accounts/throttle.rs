@@ -137,7 +137,7 @@ fn buckets(user: &str, address: IpAddr, standing: &Standing) -> Vec<Bucket> {
 }
 
 /// The address, or of IPv6 the network of it: one subscriber has all addresses of a /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(in crate::app) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let mut parts = v6.segments();

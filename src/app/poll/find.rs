@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Finding, Poll, Settlement, Wanted};
+use super::{Finding, Poll, ProofNews, Settlement, Wanted};
 use crate::app::fleet::Live;
 use crate::app::pairing::Pairings;
+use crate::app::proof_check::{ProofCheck, secrets_for};
 use crate::app::rollouts::Gate;
 use crate::app::settings::Settings;
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
@@ -14,6 +15,7 @@ use crate::domain::device::{Approval, AttemptState};
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
 use crate::domain::pairing::Door;
 use crate::domain::policy::Channel;
+use crate::domain::proof::{ProofSeen, SecretShown};
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::{Hold, Patience, Tally};
@@ -43,6 +45,7 @@ pub(in crate::app) struct View<'a> {
     updated_here: bool,
     pairings: &'a Pairings,
     device_id: i64,
+    shown: SecretShown,
 }
 
 /// What is known of a device at this moment.
@@ -115,11 +118,14 @@ impl<'a> View<'a> {
         let release_id = if let Choice::One(release) = choice { Some(release.id) } else { None };
         let attempt = live.attempt.as_deref();
         let confirmed = attempt.filter(|attempt| attempt.state == AttemptState::Confirmed);
+        let secrets = platform.map(|platform| secrets_for(platform, live));
         Self {
             report,
             platform,
             running: known.running,
             ask,
+            // Until something newer is known: as it came last.
+            shown: secrets.map_or(SecretShown::Unasked, |secrets| learnt.proof.again(secrets)),
             reported: report.version.as_deref().map(FirmwareVersion::read),
             platforms_exist: !shelf.is_empty(),
             pairings: shelf.pairings(),
@@ -157,6 +163,7 @@ impl<'a> View<'a> {
             platform: self.platform.map(|platform| asked(platform)),
             door: self.door(now),
             device: Some(self.standing),
+            shown: self.shown,
             running: self.running.map(|running| Running {
                 release: &running.release,
                 flash_mode: running.flash_mode,
@@ -268,6 +275,7 @@ fn asked(platform: &ShelfPlatform) -> Asked<'_> {
         gzip: platform.gzip,
         floor: platform.floor.as_ref(),
         rule: platform.rule,
+        proof: platform.proof,
     }
 }
 
@@ -277,6 +285,7 @@ pub(super) fn find<'a>(
     live: &Live,
     shelf: &'a Shelf,
     settings: &Settings,
+    proofs: &ProofCheck,
     now: Timestamp,
 ) -> Finding<'a> {
     let patience = &settings.patience;
@@ -302,21 +311,55 @@ pub(super) fn find<'a>(
     };
     let learnt = live.learnt.after(report.family, &evidence);
     let known = Known { live, learnt, running, settlement };
-    let view = View::new(report, &poll.wanted, &known, shelf, (settings, now));
+    let mut view = View::new(report, &poll.wanted, &known, shelf, (settings, now));
+    view.shown = proofs.shown(poll, live, view.platform, now);
     let situation = view.situation(patience, now);
+    let decision = decide(&situation, &mut NoTrace);
+    let (proof, news) = weigh(poll, live, &view, shelf, proofs, now);
+    let proven = news != ProofNews::Stranger && !decision.is_unproven();
+    let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
-        decision: decide(&situation, &mut NoTrace),
+        decision,
         admit: admits_anyone(&situation),
         device_id: live.id,
         platform: view.platform,
         release: view.release(),
         gate: view.gate(shelf),
-        settled: settlement,
+        settled: settlement.filter(|_| proven),
         halts: None,
         learnt,
-        unrecognised: running.is_none() && report.sketch_md5.is_some(),
+        proof: news,
+        unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
         judged: None,
     }
+}
+
+/// Which secret the device was seen with after this check-in, and what that says. Whoever does not
+/// prove to be the device changes nothing of what is known of it, whichever platform they ask for:
+/// what counts is the secret of the one that it belongs to.
+fn weigh(
+    poll: &Poll,
+    live: &Live,
+    view: &View<'_>,
+    shelf: &Shelf,
+    proofs: &ProofCheck,
+    now: Timestamp,
+) -> (ProofSeen, ProofNews) {
+    let own = live.platform_id.and_then(|id| shelf.platform_by_id(id)).or(view.platform);
+    let id = |platform: Option<&Arc<ShelfPlatform>>| platform.map(|found| found.platform.id);
+    let elsewhere = id(view.platform) != id(own);
+    let shown = if elsewhere { proofs.shown(poll, live, own, now) } else { view.shown };
+    let (seen, proof) = (live.learnt.proof, live.learnt.proof.after(shown));
+    let guarded = own.is_some_and(|own| own.platform.proof.is_demanded());
+    let right = matches!(shown, SecretShown::Right(_));
+    let news = match own {
+        _ if guarded && !right && live.approval == Approval::Approved => ProofNews::Stranger,
+        Some(own) if proof.secret != seen.secret && secrets_for(own, live).overlap() => {
+            ProofNews::Rotated
+        }
+        _ => ProofNews::None,
+    };
+    (proof, news)
 }
 
 /// What this check-in says about the last attempt, with the tally after that.

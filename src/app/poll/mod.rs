@@ -24,6 +24,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::{Mode, Report};
+use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
 use find::find;
@@ -43,6 +44,8 @@ pub struct Poll {
     pub only_looks: bool,
     /// Whether only a range is wanted: it gets the whole image, which counts as no download.
     pub range: bool,
+    /// The secret that it shows.
+    pub secret: Option<Secret>,
     /// Where it asks from.
     pub address: IpAddr,
     /// The `Host` it asks for.
@@ -136,6 +139,19 @@ pub(super) struct Finding<'a> {
     pub(super) unrecognised: bool,
     /// The event in which the server judges something, to be written before the answer leaves.
     pub(super) judged: Option<Box<Event>>,
+    /// What its secret says.
+    pub(super) proof: ProofNews,
+}
+
+/// What the secret of a check-in says beyond the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ProofNews {
+    /// Nothing.
+    None,
+    /// It was seen with a newer secret for the first time, and there is an old one to end.
+    Rotated,
+    /// It did not prove to be the approved device whose address it has.
+    Stranger,
 }
 
 impl Finding<'_> {
@@ -184,8 +200,8 @@ impl App {
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
                             let stranger = Live::new(0, Approval::Pending, None);
-                            let settings = self.settings();
-                            let finding = find(&poll, &stranger, &shelf, &settings, now);
+                            let (settings, proofs) = (self.settings(), &self.0.proof_check);
+                            let finding = find(&poll, &stranger, &shelf, &settings, proofs, now);
                             return self.answer(&poll, &finding.shut_out());
                         }
                     }
@@ -205,9 +221,9 @@ impl App {
             return Look::Ending(flight);
         }
         let settings = self.0.settings.load();
-        let mut finding = find(poll, live, shelf, &settings, now);
+        let mut finding = find(poll, live, shelf, &settings, &self.0.proof_check, now);
         if let Some(release_id) = tell_rollout(&finding, shelf, now) {
-            finding = find(poll, live, shelf, &settings, now);
+            finding = find(poll, live, shelf, &settings, &self.0.proof_check, now);
             finding.halts = Some(release_id);
         }
         if let (Decision::Offer(_), Some(gate), false) =
@@ -216,12 +232,15 @@ impl App {
             && !gate.take_place(mac, live, now)
         {
             // Another device was faster.
-            finding = find(poll, live, shelf, &settings, now);
+            finding = find(poll, live, shelf, &settings, &self.0.proof_check, now);
         }
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
         drop(shard);
+        if finding.proof == ProofNews::Rotated {
+            self.0.proof_check.rotate();
+        }
         if finding.unrecognised {
             self.look_closer(&poll.report);
         }
@@ -330,6 +349,7 @@ pub(super) fn status(decision: &Decision, wanted: &Wanted, quiet: bool) -> u16 {
         Decision::Offer(_) | Decision::Describe => 200,
         Decision::NoUpdate(_) => 304,
         Decision::Refuse(refusal) => match (refusal, wanted) {
+            (Refusal::Unproven(_), _) => 401,
             (Refusal::NotApproved(Approval::Pending), _) if quiet => 304,
             (Refusal::InvalidParameters | Refusal::UnknownPlatform(_), _)
             | (Refusal::NotApproved(_) | Refusal::OtherPlatform { .. }, Wanted::Newest) => 400,
@@ -346,6 +366,7 @@ const fn words(refusal: &Refusal) -> &'static str {
         Refusal::InvalidParameters => "Error: Invalid parameters.",
         Refusal::NoPlatforms => "Error: Create platforms before updating.",
         Refusal::UnknownPlatform(_) => "Error: Unknown platform.",
+        Refusal::Unproven(_) => "Error: Wrong or missing secret.",
         Refusal::NotApproved(_) | Refusal::OtherPlatform { .. } => "Error: Device not whitelisted.",
         Refusal::ModeUnsupported => "Error: No file-system image.",
         Refusal::NothingToDescribe => "Error: Nothing published.",

@@ -1,6 +1,6 @@
 //! What a check-in changes in memory, and the events it makes.
 
-use super::{Finding, Poll};
+use super::{Finding, Poll, ProofNews};
 use crate::app::fleet::{Live, Shard};
 use crate::domain::Timestamp;
 use crate::domain::attempt::Settled;
@@ -29,9 +29,12 @@ pub(super) fn note(
     let for_files = poll.report.mode == Mode::FileSystem && live.program().is_some();
     let known = if for_files { &live.files_outcome } else { &live.outcome };
     let new_outcome = **known != *code;
-    let new_report = !for_files && live.report.as_deref() != Some(&poll.report);
+    // Whoever does not prove to be an approved device changes nothing of what it said.
+    let stranger = finding.proof == ProofNews::Stranger;
+    let said = live.report.as_deref().filter(|_| stranger).cloned();
+    let new_report = !for_files && said.is_none() && live.report.as_deref() != Some(&poll.report);
     let new_learnt = live.learnt != finding.learnt;
-    let new_address = live.address != Some(poll.address);
+    let new_address = said.is_none() && live.address != Some(poll.address);
     if let Some(settlement) = finding.settled {
         events.extend(tell_settled(poll, finding, live, settlement.settled, now));
     }
@@ -51,10 +54,14 @@ pub(super) fn note(
     } else if new_outcome || new_report || new_address || new_learnt {
         let text = finding.decision.text();
         let outcome = Outcome { status, code: code.to_owned(), text };
-        let report = poll.report.clone();
+        let (address, host) = match said {
+            Some(_) => (live.address, None),
+            None => (Some(poll.address), poll.host.clone()),
+        };
+        let report = said.unwrap_or_else(|| poll.report.clone());
         live.report = Some(Box::new(report.clone()));
         live.learnt = finding.learnt;
-        let (address, host, learnt) = (Some(poll.address), poll.host.clone(), finding.learnt);
+        let learnt = finding.learnt;
         live.news = Some(Box::new(News { report, address, host, outcome, learnt }));
         live.outcome = code.into();
         live.address = address;
@@ -79,6 +86,7 @@ fn tell(
         Event { release_id: release, ..event.on(platform) }
     };
     if live.approval == Approval::Approved
+        && finding.proof != ProofNews::Stranger
         && poll.report.mode != Mode::FileSystem
         && let Some(earlier) = live.program()
         && poll.report.runs_other_than(earlier)

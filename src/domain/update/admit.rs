@@ -2,6 +2,7 @@
 
 use super::{Approval, Ask, Asked, Mode, Refusal, Situation, Trace};
 use crate::domain::platform::Admission;
+use crate::domain::proof::{Lack, ProofKind};
 
 /// Whether the platform lets a device in that nobody has approved: then it is to be approved.
 ///
@@ -9,12 +10,14 @@ use crate::domain::platform::Admission;
 /// is to be asked for before (401), so that nobody gets here, or in, without it.
 #[must_use]
 pub fn admits_anyone(situation: &Situation<'_>) -> bool {
-    let open = situation.platform.is_some_and(|platform| platform.admission == Admission::Any);
-    let open = open || (situation.platform.is_some() && situation.door.is_open());
+    let open = situation.platform.is_some_and(|platform| {
+        let lets_in = platform.admission == Admission::Any || situation.door.is_open();
+        lets_in && lacks(situation, platform).is_none()
+    });
     open && situation.device.is_none_or(|device| device.approval == Approval::Pending)
 }
 
-/// Parameters, platforms, platform, approval: in this order.
+/// Parameters, platforms, platform, proof, approval: in this order.
 pub(super) fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), Refusal> {
     let named = situation.ask == Ask::Newest { named: true };
     let version_known = situation.reported.is_some() || situation.running.is_some();
@@ -43,7 +46,32 @@ pub(super) fn admit(situation: &Situation<'_>, trace: &mut impl Trace) -> Result
         Ask::Newest { named: false } => format!("Its platform is {}.", platform.name),
         Ask::Newest { named: true } | Ask::File => format!("It asks for {}.", platform.name),
     });
+    proven(situation, platform, trace)?;
     approved(situation, platform, trace)
+}
+
+/// What the device lacks that its platform demands.
+fn lacks(situation: &Situation<'_>, platform: Asked<'_>) -> Option<Lack> {
+    situation.shown.lack().filter(|_| platform.proof.is_demanded())
+}
+
+fn proven(
+    situation: &Situation<'_>,
+    platform: Asked<'_>,
+    trace: &mut impl Trace,
+) -> Result<(), Refusal> {
+    if platform.proof.kind == ProofKind::None {
+        return Ok(());
+    }
+    if let Some(lack) = lacks(situation, platform) {
+        trace.note("proof", false, || lack.text().to_owned());
+        return Err(Refusal::Unproven(lack));
+    }
+    trace.note("proof", true, || match situation.shown.lack() {
+        None => "It came with its secret.".to_owned(),
+        Some(lack) => format!("{} That is not demanded yet.", lack.text()),
+    });
+    Ok(())
 }
 
 fn approved(

@@ -4,6 +4,7 @@ use super::packing::Encoding;
 use crate::domain::Timestamp;
 use crate::domain::chip::{Chip, Family};
 use crate::domain::device::Approval;
+use crate::domain::proof::Lack;
 use crate::domain::release::Part;
 use crate::domain::rollout::GateWait;
 use crate::domain::tally::{Hold, Wait};
@@ -137,6 +138,8 @@ pub enum Refusal {
         /// The name.
         String,
     ),
+    /// Its platform demands a secret that it did not show.
+    Unproven(Lack),
     /// It is not approved.
     NotApproved(Approval),
     /// It is approved, but for another platform.
@@ -173,6 +176,12 @@ impl Decision {
             Self::NoUpdate(reason) => reason.text(),
             Self::Refuse(refusal) => refusal.text(),
         }
+    }
+
+    /// Whether somebody with this MAC address did not prove to be the device.
+    #[must_use]
+    pub const fn is_unproven(&self) -> bool {
+        matches!(self, Self::Refuse(Refusal::Unproven(_)))
     }
 
     /// Whether the loop breaker asks a person before the release is offered again.
@@ -250,6 +259,7 @@ impl Refusal {
             Self::InvalidParameters => "invalid_parameters",
             Self::NoPlatforms => "no_platforms",
             Self::UnknownPlatform(_) => "unknown_platform",
+            Self::Unproven(lack) => lack.code(),
             Self::NotApproved(Approval::Ignored) => "ignored",
             Self::NotApproved(Approval::Blocked) => "blocked",
             Self::NotApproved(_) => "not_approved",
@@ -270,6 +280,7 @@ impl Refusal {
             Self::UnknownPlatform(dev) => {
                 format!("There is no platform “{dev}”: create it, or correct dev= in the sketch.")
             }
+            Self::Unproven(lack) => lack.text().to_owned(),
             Self::NotApproved(Approval::Ignored) => "It is ignored.".to_owned(),
             Self::NotApproved(Approval::Blocked) => "It is blocked.".to_owned(),
             Self::NotApproved(_) => "It is not approved yet.".to_owned(),
@@ -291,20 +302,5 @@ pub const fn family_name(family: Family) -> &'static str {
     match family {
         Family::Esp8266 => "ESP8266",
         Family::Esp32 => "ESP32",
-    }
-}
-
-/// What the sketch makes of an HTTP status, in the words its serial log shows (`protocol.md` §1).
-#[must_use]
-pub const fn what_the_sketch_sees(status: u16) -> &'static str {
-    match status {
-        200 => "200 → HTTP_UPDATE_OK, it installs and restarts",
-        304 => "304 → HTTP_UPDATE_NO_UPDATES",
-        401 => "401 → -108 (ESP8266) or -104 Wrong HTTP Code",
-        403 => "403 → -103 Forbidden (403)",
-        404 => "404 → -102 File Not Found (404)",
-        400 => "400 → -104 Wrong HTTP Code",
-        500 => "500 → -104 Wrong HTTP Code",
-        _ => "-104 Wrong HTTP Code",
     }
 }

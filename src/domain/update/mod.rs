@@ -11,6 +11,7 @@ use super::learnt::Learnt;
 use super::pairing::Door;
 use super::platform::{Admission, GzipPolicy};
 use super::policy::{Policy, Rule};
+use super::proof::{Proof, SecretShown};
 use super::release::{Part, Published};
 use super::report::{Mode, Report};
 use super::tally::{Patience, Tally, Wait};
@@ -23,6 +24,7 @@ mod newer;
 mod offer;
 mod packing;
 mod sentences;
+mod sketch;
 mod space;
 #[cfg(test)]
 mod tests;
@@ -30,8 +32,9 @@ mod trace;
 
 pub use admit::admits_anyone;
 pub use choice::{Choice, Selection, Waiting, choose};
-pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_sees};
+pub use decision::{Decision, NoUpdate, Refusal, family_name};
 pub use packing::Encoding;
+pub use sketch::what_the_sketch_sees;
 pub use space::{Room, needed_space, room_for, sectors};
 pub use trace::{NoTrace, Reason, Reasons, Trace};
 
@@ -62,6 +65,8 @@ pub struct Asked<'a> {
     pub floor: Option<&'a FirmwareVersion>,
     /// When a release is offered to a device that runs another one.
     pub rule: Rule,
+    /// What its devices have to show besides their MAC address.
+    pub proof: Proof,
 }
 
 /// A device's standing as a decision sees it.
@@ -103,6 +108,8 @@ pub struct Situation<'a> {
     pub door: Door,
     /// What is recorded of the device; `None` at its first contact.
     pub device: Option<Standing<'a>>,
+    /// What was shown as a proof.
+    pub shown: SecretShown,
     /// What it runs, where its digest is known.
     pub running: Option<Running<'a>>,
     /// What there is for it: the newest for its chip, or the release whose file it asked for.

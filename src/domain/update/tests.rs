@@ -6,6 +6,7 @@ use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
 use crate::domain::pairing::Whose;
 use crate::domain::policy::Channel;
+use crate::domain::proof::ProofKind;
 use crate::domain::release::{Image, Packed};
 use crate::domain::rollout::GateWait;
 use crate::domain::tally::Hold;
@@ -37,6 +38,8 @@ struct Case {
     recalled: bool,
     quiet_until: Option<Timestamp>,
     door: Door,
+    proof: Proof,
+    shown: SecretShown,
 }
 
 fn release(id: i64, version: &str, chip: Chip) -> Published {
@@ -105,6 +108,8 @@ fn usual() -> Case {
         recalled: false,
         quiet_until: None,
         door: Door::Ask,
+        proof: Proof::default(),
+        shown: SecretShown::Unasked,
     }
 }
 
@@ -138,8 +143,10 @@ impl Case {
                 gzip: self.gzip,
                 floor: self.floor.as_ref(),
                 rule: self.rule,
+                proof: self.proof,
             }),
             door: self.door,
+            shown: self.shown,
             device: self.device.map(|(approval, platform)| Standing {
                 approval,
                 platform,
@@ -745,4 +752,66 @@ fn a_rollout_keeps_the_newest_back_and_the_one_before_is_given() {
         case.report.version = Some("v1.0.1".into());
         case.ask = Ask::Newest { named: false };
     });
+}
+
+#[test]
+fn proof_comes_before_approval_and_only_where_it_is_demanded() {
+    let demanded = Proof { kind: ProofKind::Shared, demanded: true };
+    let accepted = Proof { demanded: false, ..demanded };
+    let (approved, pending) = (usual().device, Some((Approval::Pending, None)));
+    for (proof, shown, device, code) in [
+        (Proof::default(), SecretShown::Missing, approved, "offer"),
+        (accepted, SecretShown::Missing, approved, "offer"),
+        (accepted, SecretShown::Wrong, approved, "offer"),
+        (accepted, SecretShown::Missing, pending, "not_approved"),
+        (demanded, SecretShown::Right(1), approved, "offer"),
+        (demanded, SecretShown::Right(1), pending, "not_approved"),
+        (demanded, SecretShown::Unasked, approved, "secret_missing"),
+        (demanded, SecretShown::Missing, approved, "secret_missing"),
+        (demanded, SecretShown::Missing, pending, "secret_missing"),
+        (demanded, SecretShown::Wrong, approved, "secret_wrong"),
+        (demanded, SecretShown::Ended, approved, "secret_ended"),
+        (demanded, SecretShown::TooOften, approved, "secret_throttled"),
+        (Proof { kind: ProofKind::None, ..demanded }, SecretShown::Missing, approved, "offer"),
+    ] {
+        let case = Case { device, proof, shown, ..usual() };
+        let (decision, reasons) = case.decide();
+        assert_eq!(decision.code(), code, "{proof:?} {shown:?} {device:?}");
+        let reason = reasons.iter().find(|reason| reason.code == "proof");
+        assert_eq!(reason.is_some(), proof.kind != ProofKind::None);
+        assert_eq!(reason.is_some_and(|reason| !reason.ok), decision.is_unproven());
+    }
+}
+
+#[test]
+fn nothing_gets_past_a_missing_proof() {
+    let proof = Proof { kind: ProofKind::PerDevice, demanded: true };
+    for mode in [Mode::Sketch, Mode::Version, Mode::FileSystem, Mode::Unknown] {
+        for ask in [Ask::Newest { named: true }, Ask::Newest { named: false }, Ask::File] {
+            for admission in [Admission::Approved, Admission::Any] {
+                let mut case = Case { proof, shown: SecretShown::Missing, ask, ..usual() };
+                case.report.mode = mode;
+                case.platform = Some((1, "chase", admission));
+                case.device = Some((Approval::Pending, None));
+                assert_eq!(case.decide().0.code(), "secret_missing", "{mode:?} {ask:?}");
+                case.device = usual().device;
+                assert_eq!(case.decide().0.code(), "secret_missing", "{mode:?} {ask:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_open_platform_lets_in_who_has_the_secret() {
+    let proof = Proof { kind: ProofKind::Shared, demanded: true };
+    let open = Case {
+        platform: Some((1, "chase", Admission::Any)),
+        device: Some((Approval::Pending, None)),
+        proof,
+        shown: SecretShown::Right(1),
+        ..usual()
+    };
+    assert_eq!(open.decide().0.code(), "offer");
+    let without = Case { shown: SecretShown::Wrong, ..open };
+    assert_eq!(without.decide().0.code(), "secret_wrong");
 }

@@ -115,6 +115,7 @@ impl Problem {
             Error::NotFound(_)
             | Error::Name(_)
             | Error::Mac(_)
+            | Error::DeviceSecret(_)
             | Error::PlatformExists(_)
             | Error::NoPlatformChosen
             | Error::Value { .. }
@@ -212,6 +213,7 @@ fn status(error: &Error) -> StatusCode {
         Error::Questions(card) if is_conflict(leading(card)) => StatusCode::CONFLICT,
         Error::Name(_)
         | Error::Mac(_)
+        | Error::DeviceSecret(_)
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile
@@ -242,6 +244,7 @@ fn detail(error: &Error) -> String {
         Error::NotFound(_)
         | Error::Name(_)
         | Error::Mac(_)
+        | Error::DeviceSecret(_)
         | Error::PlatformExists(_)
         | Error::NoPlatformChosen
         | Error::Value { .. }

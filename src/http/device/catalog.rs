@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 
-use super::{query, respond};
+use super::report::Caller;
+use super::{query, respond, secret};
 use crate::app::{App, CatalogError, Entry, EntryKind};
 use crate::domain::chip::Family;
 
@@ -21,8 +22,11 @@ pub(super) async fn list(State(app): State<App>, request: Request) -> Response<B
         Some(_) => return respond::error(403, "unknown operation"),
         None => return respond::error(403, "invalid catalog request"),
     }
-    let path = query::value(query, "path").unwrap_or_default().into_owned();
-    match app.catalog(&path, family(request.headers())).await {
+    let path = query::value(query, "path").unwrap_or_default();
+    let (in_path, path) = secret::take_from_catalog(&path);
+    let shown = in_path.or_else(|| secret::shown(&request));
+    let address = Caller::of(&request).address;
+    match app.catalog(path, family(request.headers()), shown.as_ref(), address).await {
         Ok(catalog) => {
             let zone = &app.settings().time_zone.0;
             json(catalog.drawn(|entries| draw(entries, zone)))

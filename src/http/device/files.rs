@@ -7,7 +7,7 @@ use axum::http::{Method, Response};
 use percent_encoding::percent_decode_str;
 
 use super::report::{self, Caller, Updater};
-use super::respond;
+use super::{respond, secret};
 use crate::app::{App, CatalogError, FileTarget, FolderFile, Poll, Wanted};
 use crate::domain::report::Mode;
 use crate::http::wire::Connection;
@@ -57,7 +57,8 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
             let only_looks = request.method() == Method::HEAD;
             let range = request.headers().contains_key(RANGE);
             let (wanted, chip) = (Wanted::File(files), report::chip(&request));
-            let poll = Poll { report, wanted, chip, only_looks, range, address, host };
+            let secret = secret::shown(&request);
+            let poll = Poll { report, wanted, chip, only_looks, range, secret, address, host };
             let answer = app.answer_poll(poll).await;
             respond::draw(&app, answer, request.extensions().get::<Connection>())
         }

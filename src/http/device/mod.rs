@@ -8,6 +8,7 @@ mod files;
 mod query;
 mod report;
 mod respond;
+mod secret;
 mod update;
 
 use axum::extract::{Request, State};
@@ -26,6 +27,22 @@ pub fn routes() -> Routes {
         .any("/update", Need::Device, update::answer)
         .get("/_catalog", Need::Device, catalog::list)
         .get("/_catalog/", Need::Device, catalog::list)
+        .any("/k/{secret}", Need::Device, with_secret)
+        .any("/k/{secret}/", Need::Device, with_secret)
+        .any("/k/{secret}/{*path}", Need::Device, with_secret)
+}
+
+/// What is behind `/k/<secret>`, for updaters that can show a secret in the address only.
+async fn with_secret(app: State<App>, mut request: Request) -> Response {
+    secret::take(&mut request);
+    match request.uri().path() {
+        "/update" => update::answer(app, request).await,
+        "/_catalog" | "/_catalog/" => catalog::list(app, request).await,
+        _ => match fallback(app, request).await {
+            Ok(response) => response,
+            Err(_) => respond::error(404, "Error: No such file."),
+        },
+    }
 }
 
 /// Requests for addresses that no route knows: files ending in `.bin`, and updaters of the

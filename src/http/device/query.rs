@@ -11,6 +11,12 @@ use percent_encoding::percent_decode_str;
 pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     query.split('&').find_map(|pair| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        // Who appends a second `?key=` means `&key=`; a secret must not end in a name.
+        let more = value.contains('?').then(|| value.split_once("?key=")).flatten();
+        let (value, more) = more.unwrap_or((value, ""));
+        if name == "key" && !more.is_empty() {
+            return Some(percent_decode_str(more).decode_utf8_lossy());
+        }
         let value = (key == name).then(|| percent_decode_str(value));
         value.map(percent_encoding::PercentDecode::decode_utf8_lossy)
     })
@@ -40,5 +46,7 @@ mod tests {
         assert_eq!(value("", "dev"), None);
         assert_eq!(value("device=x", "dev"), None);
         assert_eq!(value("dev", "dev").as_deref(), Some(""));
+        assert_eq!(value("ver=1&dev=a?key=x", "dev").as_deref(), Some("a"));
+        assert_eq!(value("ver=1&dev=a?key=x", "key").as_deref(), Some("x"));
     }
 }

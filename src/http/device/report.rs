@@ -38,7 +38,9 @@ impl Caller {
     pub fn of(request: &Request) -> Self {
         let connection = request.extensions().get::<Connection>();
         let address = connection.map(|connection| connection.peer().address);
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).map(shorten);
+        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        // Credentials before the name are nothing to be recorded.
+        let host = host.map(|host| shorten(host.rsplit('@').next().unwrap_or(host)));
         Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), host }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::{
-    CONNECTION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+    CONNECTION, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderValue, Response, StatusCode};
 use bytes::Bytes;
@@ -14,6 +14,8 @@ use crate::http::wire::Connection;
 const X_MD5: HeaderName = HeaderName::from_static("x-md5");
 const X_VERSION: HeaderName = HeaderName::from_static("x-version");
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
+/// What `esp_http_client` must be told before it sends its credentials.
+const REALM: HeaderValue = HeaderValue::from_static("Basic realm=\"Espalier\"");
 const PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 
 /// Draws an answer; a download is followed to its end on `connection`.
@@ -33,12 +35,15 @@ fn not_modified() -> Response<Body> {
     response
 }
 
-/// The original's error: plain text.
+/// The original's error: plain text. 401 says how a device proves itself.
 pub(super) fn error(status: u16, text: &'static str) -> Response<Body> {
     let mut response = Response::new(Body::from(text));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, PLAIN);
+    if status == 401 {
+        response.headers_mut().insert(WWW_AUTHENTICATE, REALM);
+    }
     response
 }
 

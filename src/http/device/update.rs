@@ -6,7 +6,7 @@ use axum::http::header::RANGE;
 use axum::http::{Method, Response};
 
 use super::report::{self, Caller};
-use super::respond;
+use super::{respond, secret};
 use crate::app::{App, Poll, Wanted};
 use crate::http::wire::Connection;
 
@@ -26,7 +26,8 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
     let only_looks = request.method() == Method::HEAD;
     let range = request.headers().contains_key(RANGE);
     let (wanted, chip) = (Wanted::Newest, report::chip(&request));
-    let poll = Poll { report, wanted, chip, only_looks, range, address, host };
+    let secret = secret::shown(&request);
+    let poll = Poll { report, wanted, chip, only_looks, range, secret, address, host };
     let answer = app.answer_poll(poll).await;
     respond::draw(&app, answer, request.extensions().get::<Connection>())
 }

@@ -7,6 +7,7 @@ use askama::filters::HtmlSafe;
 use crate::domain::device::{Approval, AttemptState, Device};
 use crate::domain::event::{Kind, Severity};
 use crate::domain::platform::GzipPolicy;
+use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::release::{Question, ReleaseState};
 use crate::domain::update::{Decision, NoUpdate, Refusal};
 use crate::http::assets;
@@ -137,7 +138,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Settings => "settings",
         Kind::SignedIn | Kind::SignedOut | Kind::UserCreated | Kind::UserEdited => "user",
         Kind::SignInFailed | Kind::PasswordChanged | Kind::TwoFactor => "lock",
-        Kind::TokenCreated => "key",
+        Kind::TokenCreated | Kind::SecretMade | Kind::SecretEnded => "key",
         Kind::Fault => "alert",
     })
 }
@@ -172,6 +173,18 @@ pub const fn gzip(policy: &GzipPolicy) -> &'static str {
         GzipPolicy::Auto => "where it is safe",
         GzipPolicy::Off => "never",
         GzipPolicy::Always => "always",
+    }
+}
+
+/// What the devices of a platform have to show.
+#[must_use]
+pub const fn proof(proof: &Proof) -> &'static str {
+    match (proof.kind, proof.demanded) {
+        (ProofKind::None, _) => "none: the MAC address is all",
+        (ProofKind::Shared, false) => "a shared secret, not demanded yet",
+        (ProofKind::Shared, true) => "a shared secret",
+        (ProofKind::PerDevice, false) => "a secret for each device, not demanded yet",
+        (ProofKind::PerDevice, true) => "a secret for each device",
     }
 }
 

@@ -27,10 +27,13 @@ const SHOWN: u32 = 5;
 const COUNTED: u32 = 500;
 
 /// Decisions that a person should look at, worst first.
-const TROUBLES: [&str; 13] = [
+const TROUBLES: [&str; 16] = [
     "rolled_back",
     "stopped",
     "reports_other",
+    "secret_ended",
+    "secret_wrong",
+    "secret_missing",
     "transfers_broke",
     "chip_unknown",
     "identical_but_reports",

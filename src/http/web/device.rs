@@ -18,6 +18,7 @@ use crate::app::{App, Explanation};
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
+use crate::domain::proof::ProofKind;
 use crate::domain::update::{Decision, NoUpdate, Reason};
 use crate::http::view::words::Badge;
 use crate::http::view::{filters, words};
@@ -40,6 +41,8 @@ struct Show {
     history: History,
     runs: RunsView,
     known: Known,
+    /// Whether a secret of its own is of use.
+    has_secret: bool,
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
     /// How it came to be approved, and when.
@@ -189,11 +192,12 @@ pub(super) async fn show(
     let (explanation, via) = app.explain_fully(&device).await?;
     let platforms = names(&app);
     let others = platforms.iter().filter(|name| Some(*name) != device.platform.as_ref());
-    let shelf = app.shelf();
+    let (shelf, proof) = (app.shelf(), app.device_proof(device.mac));
     let attempts = app.store().attempts(device.id, 1).await?;
     let show = Show {
         runs: RunsView::of(&device, &shelf, &page),
-        known: Known::new(&device, explanation.as_ref()),
+        known: Known::new(&device, explanation.as_ref(), proof.as_ref()),
+        has_secret: proof.is_some_and(|p| p.kind == ProofKind::PerDevice || p.own.newest.is_some()),
         chips: ChipForm::new(&device, explanation.as_ref()),
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),

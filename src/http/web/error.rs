@@ -79,6 +79,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
         Error::Name(_)
         | Error::Mac(_)
+        | Error::DeviceSecret(_)
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile

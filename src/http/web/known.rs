@@ -1,9 +1,10 @@
 //! What is known of a device beyond what it says: its chip, signatures, and how it takes gzip.
 
-use crate::app::Explanation;
+use crate::app::{DeviceProof, Explanation};
 use crate::domain::chip::{Chip, Family};
 use crate::domain::device::Device;
 use crate::domain::learnt::{ChipFrom, GzipTried};
+use crate::domain::proof::ProofKind;
 use crate::domain::update::{Decision, Encoding, NoUpdate};
 
 /// What is known, as lines.
@@ -15,7 +16,11 @@ pub(super) struct Known {
 }
 
 impl Known {
-    pub(super) fn new(device: &Device, explanation: Option<&Explanation>) -> Self {
+    pub(super) fn new(
+        device: &Device,
+        explanation: Option<&Explanation>,
+        proof: Option<&DeviceProof>,
+    ) -> Self {
         let learnt = &device.learnt;
         let family = device.report.as_ref().map(|report| report.family);
         let mut facts = vec![chip(device)];
@@ -29,9 +34,14 @@ impl Known {
         if family == Some(Family::Esp8266) {
             facts.push(gzip(learnt.gzip));
         }
+        facts.extend(proof.filter(|proof| proof.kind != ProofKind::None).map(shown));
         facts.extend(explanation.and_then(form));
         Self { facts, verifies: learnt.verifies }
     }
+}
+
+fn shown(proof: &DeviceProof) -> (&'static str, String, String) {
+    ("Proof", proof.standing.label().to_owned(), "the secret that its platform looks at".to_owned())
 }
 
 fn chip(device: &Device) -> (&'static str, String, String) {

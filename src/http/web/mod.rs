@@ -16,6 +16,7 @@ mod dashboard;
 mod decoder;
 mod device;
 mod device_forms;
+mod device_secret;
 mod devices;
 mod drafts;
 mod error;
@@ -31,10 +32,12 @@ mod parts;
 mod platform_forms;
 mod platforms;
 mod plots;
+mod proof;
 mod query;
 mod reached;
 mod releases;
 mod runs;
+mod secret_lines;
 mod sending;
 mod settings;
 mod setup;
@@ -100,6 +103,12 @@ fn platform_routes() -> Routes {
         .post("/platforms/{name}/edit", Edit, platform_forms::save)
         .get("/platforms/{name}/delete", Administer, platform_forms::confirm_delete)
         .post("/platforms/{name}/delete", Administer, platform_forms::delete)
+        .get("/platforms/{name}/proof", View, proof::show)
+        .post("/platforms/{name}/proof", Edit, proof::save)
+        .get("/platforms/{name}/proof/demand", Edit, proof::confirm_demand)
+        .post("/platforms/{name}/secret", Edit, proof::make)
+        .get("/platforms/{name}/secret/old", Edit, proof::confirm_end)
+        .post("/platforms/{name}/secret/old", Edit, proof::end)
 }
 
 fn release_routes() -> Routes {
@@ -137,6 +146,10 @@ fn device_routes() -> Routes {
         .post("/devices/{mac}/hold", Edit, device_forms::hold)
         .post("/devices/{mac}/chip", Edit, device_forms::chip)
         .post("/devices/{mac}/verifies", Edit, device_forms::verifies)
+        .get("/devices/{mac}/secret", View, device_secret::show)
+        .post("/devices/{mac}/secret", Edit, device_secret::make)
+        .get("/devices/{mac}/secret/old", Edit, device_secret::confirm_end)
+        .post("/devices/{mac}/secret/old", Edit, device_secret::end)
         .get("/devices/{mac}/delete", Edit, device_forms::confirm_delete)
         .post("/devices/{mac}/delete", Edit, device_forms::delete)
 }

@@ -18,6 +18,7 @@ use espalier::domain::device::{Approval, Attempt, AttemptState, Device};
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::mac::MacAddr;
 use espalier::domain::platform::{Admission, GzipPolicy};
+use espalier::domain::proof::ProofKind;
 use espalier::domain::release::{Counters, Release, ReleaseState};
 use espalier::server::Server;
 use espalier::store::EventFilter;
@@ -359,6 +360,22 @@ impl TestApp {
     /// Changes a platform as a person.
     pub async fn change_platform(&self, name: &str, change: PlatformChange) {
         self.app.change_platform(name, &change, &a_test()).await.unwrap();
+    }
+
+    /// Lets the devices of a platform share a secret, which is made or typed; demanded or not.
+    pub async fn shares_secret(&self, platform: &str, typed: Option<&str>, demand: bool) -> String {
+        let proof = Some(ProofKind::Shared);
+        self.change_platform(platform, PlatformChange { proof, ..Default::default() }).await;
+        let made = self.app.make_platform_secret(platform, typed, &a_test()).await.unwrap();
+        self.demand_secret(platform, demand).await;
+        made.expose().to_owned()
+    }
+
+    /// Demands the secret of a platform's devices, or only accepts it.
+    pub async fn demand_secret(&self, platform: &str, demand: bool) {
+        let proof_demanded = Some(demand);
+        let change = PlatformChange { proof_demanded, ..PlatformChange::default() };
+        self.change_platform(platform, change).await;
     }
 
     /// The counters of a release.

@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use super::secrets::SecretsView;
 use crate::app::{App, Explanation, Runs};
 use crate::domain::chip::Family;
 use crate::domain::device::{Attempt, Device, Outcome};
 use crate::domain::learnt::GzipTried;
+use crate::domain::proof::ProofKind;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
 use crate::domain::update::{Decision, NoUpdate};
@@ -30,6 +32,8 @@ pub(super) struct DeviceView {
     verifies: bool,
     ran_signed: bool,
     gzip: Option<&'static str>,
+    proof: Option<&'static str>,
+    secret: Option<SecretsView>,
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
@@ -136,7 +140,11 @@ impl DeviceView {
         let runs = Runs::of(&device, &app.shelf());
         let learnt = device.learnt;
         let report = device.report.as_ref();
+        let proof = app.device_proof(device.mac);
+        let asked = proof.as_ref().filter(|proof| proof.kind != ProofKind::None);
         Ok(Self {
+            proof: asked.map(|proof| proof.standing.word()),
+            secret: proof.as_ref().and_then(|proof| SecretsView::of(&proof.own)),
             mac: device.mac.to_string(),
             mac_looks_random: device.mac.is_locally_administered(),
             approved_via: approved.map(|(via, _)| via),

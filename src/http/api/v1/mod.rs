@@ -11,6 +11,7 @@ mod pairing;
 mod platforms;
 mod releases;
 pub(super) mod report;
+mod secrets;
 mod tokens;
 mod upload;
 mod users;
@@ -30,12 +31,16 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/platforms/{name}", View, platforms::show)
         .patch("/api/v1/platforms/{name}", Edit, platforms::change)
         .delete("/api/v1/platforms/{name}", Administer, platforms::delete)
+        .post("/api/v1/platforms/{name}/secret", Edit, secrets::make_for_platform)
+        .delete("/api/v1/platforms/{name}/secret/old", Edit, secrets::end_for_platform)
         .get("/api/v1/platforms/{name}/devices", View, devices::of_platform)
         .post("/api/v1/platforms/{name}/devices", Edit, devices::approve)
         .get("/api/v1/devices", View, devices::list)
         .get("/api/v1/devices/{mac}", View, devices::show)
         .patch("/api/v1/devices/{mac}", Edit, devices::change)
         .delete("/api/v1/devices/{mac}", Edit, devices::delete)
+        .post("/api/v1/devices/{mac}/secret", Edit, secrets::make_for_device)
+        .delete("/api/v1/devices/{mac}/secret/old", Edit, secrets::end_for_device)
         .get("/api/v1/devices/{mac}/decision", View, devices::decision)
         .get("/api/v1/releases", View, releases::list)
         .upload("/api/v1/releases", Upload, upload::create)

@@ -7,8 +7,10 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::secrets::{SecretsView, read_proof};
 use crate::app::{App, PlatformChange};
 use crate::domain::platform::{Admission, GzipPolicy};
+use crate::domain::proof::ProofKind;
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{Everything, List, Page};
 use crate::http::api::problem::Problem;
@@ -23,6 +25,10 @@ pub(super) struct PlatformView {
     admission: &'static str,
     gzip: &'static str,
     floor: Option<String>,
+    proof: &'static str,
+    proof_demanded: bool,
+    secret: Option<SecretsView>,
+    proven: u64,
     created_at: String,
     devices: u64,
     pending: u64,
@@ -41,7 +47,10 @@ impl PlatformView {
     fn of(app: &App, summary: PlatformSummary) -> Self {
         let PlatformSummary { platform, devices, pending, releases } = summary;
         let shelf = app.shelf();
-        let newest = shelf.platform_by_id(platform.id).and_then(|entry| entry.newest());
+        let entry = shelf.platform_by_id(platform.id);
+        let newest = entry.and_then(|entry| entry.newest());
+        let asks = platform.proof.kind != ProofKind::None;
+        let count = entry.filter(|_| asks).map(|entry| app.proof_count(entry));
         Self {
             newest: newest.map(|n| Newest { id: n.id, version: n.version.to_string() }),
             name: platform.name.to_string(),
@@ -49,6 +58,10 @@ impl PlatformView {
             admission: platform.admission.word(),
             gzip: platform.gzip.word(),
             floor: platform.floor.map(|floor| floor.to_string()),
+            proof: platform.proof.kind.word(),
+            proof_demanded: platform.proof.demanded,
+            secret: entry.and_then(|entry| SecretsView::of(&entry.secrets)),
+            proven: count.map_or(0, |count| count.proven()),
             created_at: time::text(platform.created_at),
             devices,
             pending,
@@ -133,6 +146,10 @@ pub(super) struct Change {
     gzip: Option<String>,
     #[serde(default, deserialize_with = "present")]
     floor: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    proof: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    proof_demanded: Option<bool>,
 }
 
 /// `PATCH /api/v1/platforms/{name}`
@@ -142,11 +159,22 @@ pub(super) async fn change(
     Segment(name): Segment<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<PlatformView>, Problem> {
-    let Change { name: new_name, description, admission, gzip, floor } = change;
+    let Change { name: new_name, description, admission, gzip, floor, proof, proof_demanded } =
+        change;
     let admission = admission.as_deref().map(read_admission).transpose()?;
     let gzip = gzip.as_deref().map(read_gzip).transpose()?;
     let others = PlatformChange::default();
-    let change = PlatformChange { name: new_name, description, admission, gzip, floor, ..others };
+    let proof = proof.as_deref().map(read_proof).transpose()?;
+    let change = PlatformChange {
+        name: new_name,
+        description,
+        admission,
+        gzip,
+        floor,
+        proof,
+        proof_demanded,
+        ..others
+    };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }
