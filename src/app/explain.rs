@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::App;
-use super::poll::{Known, View, Wanted, status};
+use super::poll::{Known, View, Wanted, settlement, status};
 use super::shelf::Recognised;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
@@ -45,7 +45,10 @@ impl App {
                 report.dev = report.dev.filter(|_| live.platform_id.is_none());
             }
             let running = shelf.running_on(&report, live.platform_id);
-            let known = Known { live, learnt: live.learnt, running, settlement: None };
+            let own = running.map(|running| &running.release);
+            // Asking again as it did last, it shows that it did not take what it got meanwhile.
+            let settlement = settlement(&report, live, own, false, &settings.patience, now);
+            let known = Known { live, learnt: live.learnt, running, settlement };
             let view = View::new(&report, &Wanted::Newest, &known, &shelf);
             let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();

@@ -66,6 +66,17 @@ pub struct Heard {
     pub fault: Option<&'static str>,
 }
 
+/// What all devices of a fleet come from.
+#[derive(Debug, Clone)]
+pub struct Breed {
+    /// The seed.
+    pub seed: u64,
+    /// Which of them behave how.
+    pub mix: Mix,
+    /// Seconds that the most eager one waits between two check-ins.
+    pub fastest: i64,
+}
+
 /// A device.
 #[derive(Debug)]
 pub struct Device {
@@ -96,9 +107,9 @@ pub struct Device {
 
 impl Device {
     /// The device of this number. `first` is the build that most devices run already.
-    pub fn new(number: u64, seed: u64, mix: &Mix, library: &Library, first: usize) -> Self {
-        let mut random = Random::of(seed, number);
-        let behaviour = mix.draw(&mut random);
+    pub fn new(number: u64, breed: &Breed, library: &Library, first: usize) -> Self {
+        let mut random = Random::of(breed.seed, number);
+        let behaviour = breed.mix.draw(&mut random);
         let build = library.get(first);
         let (platform, own) = build.map_or((0, Chip::Esp32), |b| (b.platform, b.chip));
         let chip = if behaviour == Behaviour::WrongChip { other(own, &mut random) } else { own };
@@ -118,7 +129,7 @@ impl Device {
             behaviour,
             log: Logbook::default(),
             names_chip: chip.family() == Family::Esp32 && random.chance(50),
-            rhythm: rhythm(behaviour, &mut random),
+            rhythm: rhythm(behaviour, &mut random).max(breed.fastest),
             seed: random.next(),
             core: if random.chance(10) { Core::Old } else { Core::Current },
             flash_mode,

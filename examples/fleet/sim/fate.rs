@@ -65,7 +65,9 @@ mod tests {
     use super::*;
 
     fn build(breaks: u32) -> Build {
-        Build { breaks, ..Build::new(0, "meter", "v1.1.0", Chip::Esp32, 32) }
+        let mut build = Build::new(0, "meter", "v1.1.0", Chip::Esp32, 32);
+        build.breaks = breaks;
+        build
     }
 
     #[test]

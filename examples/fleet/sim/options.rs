@@ -34,6 +34,9 @@ pub struct Options {
     /// Which devices behave how, in percent; the rest is normal
     #[arg(long, default_value = Mix::REALISTIC)]
     pub mix: Mix,
+    /// Minutes that the most eager device waits between two check-ins
+    #[arg(long, default_value_t = 1)]
+    pub fastest: u32,
     /// Platforms: for the ESP32, the ESP8266 and the ESP32-C3
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
     pub platforms: u8,

@@ -177,7 +177,8 @@ pub(super) fn find<'a>(
     let changed = earlier.is_some_and(|earlier| report.runs_other_than(earlier));
     let running = shelf.running_on(report, live.platform_id);
     let own = running.map(|running| &running.release);
-    let settlement = settlement(poll, live, own, changed, patience, now);
+    let settlement = settlement(report, live, own, changed, patience, now);
+    let settlement = settlement.filter(|_| !poll.only_looks);
     let settled = settlement.map(|settlement| settlement.settled);
     let taken = settled.filter(|settled| *settled == Settled::Confirmed);
     let taken = taken.and(live.attempt.as_ref()).and_then(|attempt| attempt.image_id);
@@ -206,9 +207,9 @@ pub(super) fn find<'a>(
     }
 }
 
-/// What this check-in says about the last attempt, with the tally after that.
-fn settlement(
-    poll: &Poll,
+/// What a check-in that says this shows of the last attempt, with the tally after that.
+pub(in crate::app) fn settlement(
+    report: &Report,
     live: &Live,
     running: Option<&Arc<Published>>,
     changed: bool,
@@ -216,8 +217,7 @@ fn settlement(
     now: Timestamp,
 ) -> Option<Settlement> {
     let attempt = live.attempt.as_deref()?;
-    let report = &poll.report;
-    if poll.only_looks || report.mode != Mode::Sketch {
+    if report.mode != Mode::Sketch {
         return None;
     }
     let shown = Shown {

@@ -25,7 +25,7 @@ use crate::domain::report::Report;
 use crate::domain::tally::{Patience, Tally};
 use crate::domain::update::{Decision, Refusal};
 use find::find;
-pub(super) use find::{Known, View};
+pub(super) use find::{Known, View, settlement};
 use note::note;
 
 /// A check-in.

@@ -9,19 +9,23 @@ const NOW: Timestamp = 1_767_225_600;
 
 /// A library with two releases of one platform.
 fn library(breaks: u32) -> Library {
-    let build = |version| Build {
-        breaks,
-        published: true,
-        ..Build::new(0, "meter", version, Chip::Esp32, 32)
-    };
-    Library(vec![Build { breaks: 0, ..build("v1.0.0") }, build("v1.1.0")])
+    let builds = ["v1.0.0", "v1.1.0"].map(|version| {
+        let mut build = Build::new(0, "meter", version, Chip::Esp32, 32);
+        (build.published, build.breaks) = (true, if version == "v1.1.0" { breaks } else { 0 });
+        build
+    });
+    Library(builds.into())
+}
+
+fn breed(seed: u64, mix: &str) -> Breed {
+    Breed { seed, mix: mix.parse().unwrap(), fastest: 60 }
 }
 
 /// A device of this behaviour that runs the first release.
 fn device(behaviour: Behaviour, library: &Library) -> Device {
     let mix = format!("{}:100", behaviour.word());
-    let mix: Mix = if behaviour == Behaviour::Normal { "" } else { &mix }.parse().unwrap();
-    let found = (0..).map(|number| Device::new(number, 1, &mix, library, 0));
+    let breed = breed(1, if behaviour == Behaviour::Normal { "" } else { &mix });
+    let found = (0..).map(|number| Device::new(number, &breed, library, 0));
     found
         .into_iter()
         .find(|device| device.runs() == Some(0) && device.core == Core::Current)
@@ -45,10 +49,9 @@ fn text(device: &mut Device) -> String {
 #[test]
 fn the_same_seed_makes_the_same_device() {
     let library = library(0);
-    let mix: Mix = Mix::REALISTIC.parse().unwrap();
     for number in 0..200 {
         let make = |seed| {
-            let mut device = Device::new(number, seed, &mix, &library, 0);
+            let mut device = Device::new(number, &breed(seed, Mix::REALISTIC), &library, 0);
             (device.first(), device.asks("meter").request, device.behaviour)
         };
         assert_eq!(make(1), make(1));
@@ -146,9 +149,9 @@ fn a_broken_transfer_installs_nothing() {
 #[test]
 fn a_broken_release_breaks_some_and_the_others_run_it() {
     let library = library(30);
-    let mix: Mix = "".parse().unwrap();
+    let breed = breed(1, "");
     let runs = |number| {
-        let mut device = Device::new(number, 1, &mix, &library, 0);
+        let mut device = Device::new(number, &breed, &library, 0);
         device.hears(NOW, b"a", &[image(&library)], &library);
         device.runs() == Some(1) && device.trial.is_none()
     };

@@ -15,7 +15,7 @@ use super::Fault;
 use super::api::{Address, Api};
 use super::behaviour::Behaviour;
 use super::checks;
-use super::device::Device;
+use super::device::{Breed, Device};
 use super::driver::{Driver, Setting, Time};
 use super::host::Host;
 use super::library::Build;
@@ -140,9 +140,11 @@ async fn prepare(driver: &mut Driver, options: &Options) -> Result<(), Fault> {
     }
     release(driver, 0, 0, &Rollout::AllAtOnce).await?;
     let mut random = Random::of(options.seed, u64::MAX - 2);
+    let fastest = 60 * i64::from(options.fastest);
+    let breed = Breed { seed: options.seed, mix: options.mix.clone(), fastest };
     let devices = (0..options.devices).map(|number| {
         let platform = random.pick(&[0, 1, 2][..platforms.len()]).unwrap_or(0);
-        Device::new(number, options.seed, &options.mix, &driver.library, platform)
+        Device::new(number, &breed, &driver.library, platform)
     });
     let devices: Vec<Device> = devices.collect();
     let api = &driver.api;
