@@ -48,8 +48,6 @@ pub struct Seen {
     pub mac: String,
     /// Its standing.
     pub approval: String,
-    /// When it asked last.
-    pub last_seen: Option<String>,
     /// How often it asked.
     pub checkins: u64,
     /// What came of it.
@@ -242,6 +240,23 @@ impl Api {
         let kind = "multipart/form-data; boundary=xx";
         let release = self.want("POST", "/api/v1/releases", kind, &form).await?;
         Ok(release["id"].as_i64().unwrap_or_default())
+    }
+
+    /// Waits until the compressed form of a release is made: until then devices get the other one,
+    /// and how long that is depends on the machine.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn packed(&self, release: i64) -> Result<(), Fault> {
+        for _ in 0..600 {
+            let path = format!("/api/v1/releases/{release}");
+            let shown: Option<Value> = self.get(&path).await?;
+            if shown.is_none_or(|shown| !shown["images"][0]["packed"].is_null()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Waits until the end of a device's transfer is recorded: in virtual time that is at once.

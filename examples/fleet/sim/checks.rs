@@ -199,18 +199,21 @@ fn state(device: &Device, seen: Option<&Seen>, version: &str, run: &Run) -> Stri
         return "not approved".to_owned();
     }
     if let Some(hold) = &seen.hold {
-        return format!("held: {}", hold.code);
+        return format!("held: {}", hold.code.replace('_', " "));
     }
+    let outcome = seen.last_outcome.as_ref().map_or("?", |outcome| outcome.code.as_str());
+    let outcome = outcome.replace('_', " ");
     if let Some(attempt) = seen.last_attempt.as_ref().filter(|own| own.version == version) {
         return match (attempt.state.as_str(), device.is_gone()) {
             ("delivered", true) => "silent since".to_owned(),
+            ("not_taken", _) => format!("not taken: {outcome}"),
             (state, _) => state.replace('_', " "),
         };
     }
     if device.log.last.is_some_and(|last| last < run.published) {
         return "asleep".to_owned();
     }
-    seen.last_outcome.as_ref().map_or("?", |outcome| outcome.code.as_str()).replace('_', " ")
+    outcome
 }
 
 /// What became of each release.

@@ -305,16 +305,12 @@ impl Device {
             return Some(self.random.within(4..=20));
         }
         self.trial = None;
-        match self.before.take().filter(|_| back) {
-            Some(before) => {
-                self.runs = before;
-                Some(self.random.within(4..=20))
-            }
-            None => {
-                self.gone = true;
-                None
-            }
-        }
+        let Some(before) = self.before.take().filter(|_| back) else {
+            self.gone = true;
+            return None;
+        };
+        self.runs = before;
+        Some(self.random.within(4..=20))
     }
 
     fn reading(&mut self) -> Reading {

@@ -19,12 +19,12 @@ pub struct Options {
     /// The same seed makes the same fleet and the same days
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Virtual hours after the second release, unless all is quiet before
-    #[arg(long, default_value_t = 48)]
-    pub hours: u32,
-    /// Virtual hours before the second release
-    #[arg(long, default_value_t = 12)]
-    pub before: u32,
+    /// Virtual hours after the second release (or 90m, 7d), unless all is quiet before
+    #[arg(long, default_value = "48")]
+    pub hours: Span,
+    /// Virtual hours before the second release (or 90m, 7d)
+    #[arg(long, default_value = "12")]
+    pub before: Span,
     /// Virtual seconds in a second at most; as many as the machine can where it is not given
     #[arg(long)]
     pub speed: Option<u32>,
@@ -72,6 +72,29 @@ pub struct Options {
     pub json: bool,
 }
 
+/// A virtual time, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub i64);
+
+impl FromStr for Span {
+    type Err = String;
+
+    /// Reads `48` (hours), `90m`, `12h` and `7d`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let unit = match unit {
+            "m" => Some(60),
+            "" | "h" => Some(3_600),
+            "d" => Some(86_400),
+            _ => None,
+        };
+        let number = number.parse::<u32>().ok();
+        let span = number.zip(unit).map(|(number, unit)| Self(i64::from(number) * unit));
+        span.ok_or_else(|| "expected hours, or a time like 90m or 7d".to_owned())
+    }
+}
+
 /// A range of virtual minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Minutes(pub RangeInclusive<i64>);
@@ -105,6 +128,16 @@ mod tests {
         assert_eq!("30".parse::<Minutes>(), Ok(Minutes(30..=30)));
         for text in ["60..20", "0..5", "x", ""] {
             assert!(text.parse::<Minutes>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn times_are_hours_or_have_a_unit() {
+        for (text, seconds) in [("48", 172_800), ("90m", 5_400), ("2h", 7_200), ("7d", 604_800)] {
+            assert_eq!(text.parse::<Span>(), Ok(Span(seconds)), "{text}");
+        }
+        for text in ["", "h", "1w", "-1", "1.5"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
         }
     }
 

@@ -217,13 +217,13 @@ impl Report {
         }
         let mut states: Vec<(&str, u64)> = sums.into_iter().collect();
         states.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let _ = write!(text, "\n{:24}", "");
+        let _ = write!(text, "\n{:34}", "");
         for row in &self.rows {
             let _ = write!(text, "{:>11}", row.behaviour);
         }
         let _ = writeln!(text, "{:>9}", "all");
         for (state, sum) in states {
-            let _ = write!(text, "{state:24}");
+            let _ = write!(text, "{state:34}");
             for row in &self.rows {
                 match row.states.get(state) {
                     Some(count) => write!(text, "{count:>11}"),

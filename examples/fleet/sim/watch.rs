@@ -188,7 +188,7 @@ async fn kept(api: &Api, device: &Device) -> Result<Kept, Fault> {
     let mut seen = api.device(&mac).await?;
     if let Some(seen) = &mut seen {
         // Written a second later; that none is lost is seen at the end of the run.
-        (seen.checkins, seen.last_seen, seen.last_outcome) = (0, None, None);
+        (seen.checkins, seen.last_outcome) = (0, None);
     }
     Ok(Kept { seen, decided })
 }

@@ -45,6 +45,7 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
     let data = options.data.clone().unwrap_or_else(|| folder.path().to_owned());
     let mut driver = start(options, &data).await?;
     let first = driver.now();
+    tell(&format!("the server is http://{}", driver.api.address.get()));
     prepare(&mut driver, options).await?;
     tell(&format!(
         "{} devices on {} platforms are approved after {:.1} s",
@@ -52,14 +53,14 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
         driver.names.len(),
         began.elapsed().as_secs_f64()
     ));
-    driver.run(first + hours(options.before), false).await?;
+    driver.run(first + options.before.0, false).await?;
     tell(&progress(&driver, first, began));
     let published = driver.now();
     for device in &mut driver.devices {
         device.log.answered_before = device.log.answered;
     }
     release(&mut driver, 1, options.breaks, &options.rollout).await?;
-    let end = published + hours(options.hours);
+    let end = published + options.hours.0;
     while driver.now() < end {
         let before = driver.now();
         let next = end.min(before + 12 * 3_600);
@@ -78,10 +79,6 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
         host.stop().await;
     }
     Ok(report)
-}
-
-fn hours(hours: u32) -> i64 {
-    i64::from(hours) * 3_600
 }
 
 fn progress(driver: &Driver, first: Timestamp, began: Instant) -> String {
@@ -182,17 +179,18 @@ async fn release(
         rollout.publish(&driver.api, id).await?;
         build.breaks = breaks;
         build.published = true;
+        if build.chip == Chip::Esp8266 {
+            driver.api.packed(id).await?;
+        }
     }
     Ok(())
 }
 
 /// What is written behind the answers is written when the server stops; elsewhere after a second.
 async fn flush(driver: &mut Driver) -> Result<(), Fault> {
-    match &mut driver.host {
-        Some(host) => host.restart().await,
-        None => {
-            tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-            Ok(())
-        }
-    }
+    let Some(host) = &mut driver.host else {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        return Ok(());
+    };
+    host.restart().await
 }
