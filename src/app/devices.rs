@@ -2,6 +2,7 @@
 
 use super::fleet::Live;
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
@@ -60,7 +61,7 @@ impl App {
         &self,
         platform: &str,
         new: &NewApproval,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(MacAddr, Whitelisted), Error> {
         let mac: MacAddr = new.mac.parse()?;
         let name = device_name(&new.name)?;
@@ -93,7 +94,7 @@ impl App {
         name: String,
         platform: &Platform,
         via: &'static str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let now = self.now();
         let (approval, platform_id) = (Approval::Approved, Some(platform.id));
@@ -111,7 +112,7 @@ impl App {
         device: &Device,
         platform: &Platform,
         via: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let (now, approved) = (self.now(), Approval::Approved);
         self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
@@ -135,7 +136,7 @@ impl App {
         &self,
         mac: MacAddr,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         self.flush().await?;
@@ -188,7 +189,7 @@ impl App {
         }
     }
 
-    async fn rename(&self, device: &Device, name: String, actor: &str) -> Result<(), Error> {
+    async fn rename(&self, device: &Device, name: String, actor: &Actor) -> Result<(), Error> {
         if name == device.name {
             return Ok(());
         }
@@ -207,7 +208,7 @@ impl App {
         &self,
         device: &Device,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let mut learnt = device.learnt;
         let mut said = Vec::new();
@@ -238,7 +239,7 @@ impl App {
         device: &Device,
         approval: Approval,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let platform_id = match &change.platform {
             Some(name) => {
@@ -268,7 +269,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn remove_device(&self, mac: MacAddr, actor: &str) -> Result<Device, Error> {
+    pub async fn remove_device(&self, mac: MacAddr, actor: &Actor) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         let _recording = self.0.recording.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;

@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use super::App;
-use super::poll::{Known, View, Wanted, settlement, status};
+use super::poll::{Known, View, Wanted, status};
 use super::shelf::Recognised;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::update::{Decision, Reason, Reasons, decide};
-
-/// The code of what came of naming a platform without a version.
-const INVALID: &str = "invalid_parameters";
 
 /// What a device would get right now, and why.
 #[derive(Debug, Clone)]
@@ -36,20 +33,9 @@ impl App {
         let shelf = self.shelf();
         let (settings, now) = (self.settings(), self.now());
         self.0.fleet.with(mac, |live| {
-            let mut report = live.report.as_deref()?.clone();
-            if report.mode != crate::domain::report::Mode::FileSystem {
-                report.mode = crate::domain::report::Mode::Sketch;
-            }
-            // Where a name came only with its first contact, it asked for a file since then.
-            if report.version.is_none() && *live.outcome != *INVALID {
-                report.dev = report.dev.filter(|_| live.platform_id.is_none());
-            }
-            let running = shelf.running_on(&report, live.platform_id);
-            let own = running.map(|running| &running.release);
-            // Asking again as it did last, it shows that it did not take what it got meanwhile.
-            let settlement = settlement(&report, live, own, false, &settings.patience, now);
-            let known = Known { live, learnt: live.learnt, running, settlement };
-            let view = View::new(&report, &Wanted::Newest, &known, &shelf);
+            let report = live.last_question()?;
+            let known = Known::of_last(live, &report, &shelf, &settings, now);
+            let view = View::new(&report, &Wanted::Newest, &known, &shelf, (&settings, now));
             let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();
             let decision = decide(&situation, &mut reasons);

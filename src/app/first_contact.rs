@@ -5,6 +5,7 @@ use super::poll::{Poll, Wanted};
 use super::shelf::{Shelf, ShelfPlatform};
 use super::{App, Error};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
@@ -94,7 +95,7 @@ impl App {
         self.0.fleet.set_approval(mac, approved, Some(id));
         let text = format!("Approved for {name}, which is open to any device.");
         self.record_later(
-            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by("server"),
+            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by(Actor::machine()),
         );
         Ok(())
     }

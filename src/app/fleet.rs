@@ -14,6 +14,7 @@ use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Policy;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::Tally;
@@ -23,6 +24,8 @@ use crate::store::{Batch, DeviceFilter, News, Seen, Store};
 const SHARDS: usize = 64;
 /// Events of one device that are written in an hour.
 const EVENTS_AN_HOUR: u16 = 60;
+/// The code of what came of naming a platform without a version.
+const INVALID: &str = "invalid_parameters";
 /// Devices that are read from the database at once.
 const PAGE: u32 = 5_000;
 
@@ -63,6 +66,10 @@ pub(super) struct Live {
     pub(super) tallies: Vec<Tally>,
     /// What is known of it beyond what it says.
     pub(super) learnt: Learnt,
+    /// What a person decided about it.
+    pub(super) policy: Policy,
+    /// The groups it is in.
+    pub(super) groups: Box<[i64]>,
     /// Downloads under way; whoever follows one holds it.
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
@@ -87,6 +94,8 @@ impl Live {
             attempt: None,
             tallies: Vec::new(),
             learnt: Learnt::default(),
+            policy: Policy::default(),
+            groups: Box::default(),
             flights: Vec::new(),
             news: None,
             events: (0, 0),
@@ -98,6 +107,30 @@ impl Live {
     /// version instead.
     pub(super) fn program(&self) -> Option<&Report> {
         self.report.as_deref().filter(|report| report.mode != Mode::FileSystem)
+    }
+
+    /// The question that it would ask next: the one it asked last.
+    pub(super) fn last_question(&self) -> Option<Report> {
+        let mut report = self.report.as_deref()?.clone();
+        if report.mode != Mode::FileSystem {
+            report.mode = Mode::Sketch;
+        }
+        // Where a name came only with its first contact, it asked for a file since then.
+        if report.version.is_none() && *self.outcome != *INVALID {
+            report.dev = report.dev.filter(|_| self.platform_id.is_none());
+        }
+        Some(report)
+    }
+
+    /// Whether it is approved for a platform and gets updates.
+    pub(super) fn gets_updates_of(&self, platform_id: i64) -> bool {
+        let own = self.platform_id == Some(platform_id) && self.approval == Approval::Approved;
+        own && !self.policy.updates_off && self.policy.pinned.is_none()
+    }
+
+    /// After how many seconds of silence it counts as asleep; `None`: its rhythm is not known.
+    pub(super) fn silence(&self) -> Option<i64> {
+        None
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements
@@ -153,6 +186,8 @@ impl Live {
             checkins: device.checkins,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             learnt: device.learnt,
+            policy: device.policy,
+            groups: device.groups.into(),
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -259,11 +294,22 @@ impl Fleet {
             for live in shard.devices.values_mut() {
                 if live.platform_id == Some(platform_id) {
                     live.platform_id = None;
+                    live.policy.pinned = None;
                     if live.approval != Approval::Pending {
                         live.approval = Approval::Pending;
                         self.pending.fetch_add(1, Ordering::Relaxed);
                     }
                 }
+            }
+        }
+    }
+
+    /// Takes all devices out of a group.
+    pub(super) fn leave_group(&self, group: i64) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for live in shard.devices.values_mut().filter(|live| live.groups.contains(&group)) {
+                live.groups = live.groups.iter().copied().filter(|own| *own != group).collect();
             }
         }
     }

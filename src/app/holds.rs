@@ -1,6 +1,7 @@
 //! Holds: what the loop breaker stopped and a person decides on.
 
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
@@ -12,7 +13,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
+    pub async fn try_again(&self, mac: MacAddr, actor: &Actor) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
@@ -36,7 +37,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn hold(&self, mac: MacAddr, release_id: i64, actor: &str) -> Result<(), Error> {
+    pub async fn hold(&self, mac: MacAddr, release_id: i64, actor: &Actor) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let release = self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))?;
@@ -57,7 +58,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn lift_holds(&self, release_id: i64, actor: &str) -> Result<usize, Error> {
+    pub async fn lift_holds(&self, release_id: i64, actor: &Actor) -> Result<usize, Error> {
         let _changing = self.0.changing.lock().await;
         let release = self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))?;
         let devices = self.0.store.lift_release(release_id).await?;

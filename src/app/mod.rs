@@ -17,12 +17,16 @@ mod holds;
 mod offers;
 mod packing;
 mod platforms;
+mod policies;
 mod poll;
+mod preview;
 mod recognise;
 mod releases;
+mod rollouts;
 mod runs;
 mod settings;
 mod shelf;
+mod stock;
 mod transfer;
 mod unknown;
 mod upload;
@@ -44,8 +48,11 @@ pub use error::Error;
 pub use explain::Explanation;
 pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
+pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
+pub use preview::{Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
+pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
@@ -63,6 +70,8 @@ use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
 use recognise::Closer;
+use rollouts::Rollouts;
+use stock::Stock;
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
 
@@ -131,6 +140,7 @@ struct Inner {
     closer: Closer,
     unknown: UnknownCallers,
     newcomers: Newcomers,
+    rollouts: Rollouts,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -157,7 +167,8 @@ impl App {
             tracing::info!(attempts = cut, "downloads that the last stop cut are marked aborted");
         }
         let settings = Settings::load(&store, &limits).await?;
-        let shelf = Shelf::load(&store).await?;
+        let rollouts = Rollouts::default();
+        let shelf = Shelf::new(Stock::load(&store, &rollouts).await?);
         let fleet = Fleet::load(&store).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
         let inner = Inner {
@@ -178,6 +189,7 @@ impl App {
             closer: Closer::default(),
             unknown: UnknownCallers::default(),
             newcomers: Newcomers::default(),
+            rollouts,
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),
@@ -255,7 +267,8 @@ impl App {
 
     /// Puts the shelf in step with the database after a change.
     async fn restock(&self) -> Result<(), Error> {
-        self.0.shelf.store(Arc::new(Shelf::load(&self.0.store).await?));
+        let stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+        self.0.shelf.store(Arc::new(Shelf::new(stock)));
         Ok(())
     }
 

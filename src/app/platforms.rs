@@ -1,9 +1,12 @@
 //! Platforms: created, changed, deleted.
 
+use super::policies::quiet_hours;
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::policy::Rule;
 use crate::domain::version::FirmwareVersion;
 use crate::store::StoreError;
 
@@ -20,6 +23,12 @@ pub struct PlatformChange {
     pub gzip: Option<GzipPolicy>,
     /// The lowest version that is ever offered; empty: none.
     pub floor: Option<String>,
+    /// When a release is offered to a device that runs another one.
+    pub rule: Option<Rule>,
+    /// The release that all its devices get; the inner `None`: none any more.
+    pub pinned: Option<Option<i64>>,
+    /// Hours in which nothing is offered, like `22:00-06:00`; empty: none.
+    pub quiet: Option<String>,
 }
 
 /// Characters that a description may have.
@@ -58,7 +67,7 @@ impl App {
         name: &str,
         description: &str,
         admission: Admission,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let name: PlatformName = name.parse()?;
         let description = described(description)?;
@@ -73,8 +82,18 @@ impl App {
         let text = format!("The platform {name} was created.");
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
         self.record(event.by(actor)).await?;
-        let (gzip, floor) = (GzipPolicy::default(), None);
-        Ok(Platform { id, name, description, admission, gzip, floor, created_at: now })
+        Ok(Platform {
+            id,
+            name,
+            description,
+            admission,
+            gzip: GzipPolicy::default(),
+            floor: None,
+            rule: Rule::default(),
+            pinned: None,
+            quiet: None,
+            created_at: now,
+        })
     }
 
     /// Renames or describes a platform, or opens it to any device.
@@ -85,7 +104,7 @@ impl App {
         &self,
         name: &str,
         change: &PlatformChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
         let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
@@ -105,6 +124,18 @@ impl App {
         }
         if let Some(floor) = &change.floor {
             platform.floor = floor_version(floor)?;
+        }
+        if let Some(rule) = change.rule {
+            platform.rule = rule;
+        }
+        if let Some(quiet) = &change.quiet {
+            platform.quiet = quiet_hours(quiet)?;
+        }
+        if let Some(pinned) = change.pinned {
+            if let Some(id) = pinned {
+                self.pinnable(id, Some(was.id))?;
+            }
+            platform.pinned = pinned;
         }
         if platform == *was {
             return Ok(platform);
@@ -139,7 +170,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_platform(&self, name: &str, actor: &str) -> Result<Platform, Error> {
+    pub async fn delete_platform(&self, name: &str, actor: &Actor) -> Result<Platform, Error> {
         let platform = {
             let _changing = self.0.changing.lock().await;
             let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;

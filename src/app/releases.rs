@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{App, Error, Wishes};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{Image, Release, ReleaseState};
 
@@ -34,7 +35,7 @@ impl App {
         &self,
         id: i64,
         change: &ReleaseChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let mut release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         if release.state == ReleaseState::Draft {
@@ -71,11 +72,12 @@ impl App {
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
-    async fn withdraw(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn withdraw(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Withdrawn {
             return Ok(());
         }
         let _changing = self.0.changing.lock().await;
+        self.end_rollout(release.id, "The release was withdrawn.").await?;
         self.0.store.withdraw_release(release.id).await?;
         self.restock().await?;
         let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
@@ -83,7 +85,7 @@ impl App {
         self.record(event.on(release.platform.as_deref())).await
     }
 
-    async fn publish_again(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn publish_again(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Published {
             return Ok(());
         }
@@ -92,7 +94,12 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.0.store.publish_release(id, platform_id, version, &release.notes, now).await?;
+        self.0.store.ungate(id).await?;
+        let channel = release.channel;
+        self.0
+            .store
+            .publish_release(id, platform_id, version, &release.notes, channel, now)
+            .await?;
         self.restock().await?;
         let text = format!("{} was published again.", release.title());
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
@@ -103,10 +110,14 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
-    pub async fn delete_release(&self, id: i64, actor: &str) -> Result<Release, Error> {
+    pub async fn delete_release(&self, id: i64, actor: &Actor) -> Result<Release, Error> {
         let release = {
             let _changing = self.0.changing.lock().await;
             let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+            if self.0.store.pinned_to(id).await? > 0 {
+                let text = "devices are pinned to this release; pin them to another one first";
+                return Err(Error::State(text));
+            }
             self.0.store.delete_release(id).await?;
             self.restock().await?;
             release
@@ -132,7 +143,7 @@ impl App {
         &self,
         release_id: i64,
         image_id: i64,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(Release, Image), Error> {
         let (release, image) = {
             let _changing = self.0.changing.lock().await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{App, Error, Limits};
 use crate::config::{PublicUrl, TimeZone};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::tally::Patience;
 use crate::store::Store;
@@ -132,7 +133,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Value`] where a number is out of its bounds.
-    pub async fn save_settings(&self, new: Settings, actor: &str) -> Result<(), Error> {
+    pub async fn save_settings(&self, new: Settings, actor: &Actor) -> Result<(), Error> {
         let bounds = [
             ("retention in days", new.retention_days, 1..=3650, "a number from 1 to 3650"),
             ("pending devices", new.pending_limit, 1..=100_000, "a number from 1 to 100000"),

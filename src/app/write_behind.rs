@@ -3,6 +3,7 @@
 use super::poll::Settlement;
 use super::{App, Error};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::store::{EndedAttempt, StoreError};
 
@@ -38,7 +39,10 @@ impl App {
     async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
         match write {
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
-            LateWrite::Settled { settlement: Settlement { attempt_id, settled, tally }, at } => {
+            LateWrite::Settled {
+                settlement: Settlement { attempt_id, settled, tally, .. },
+                at,
+            } => {
                 let state = settled.state();
                 self.0.store.settle_attempt(attempt_id, state, tally.as_ref(), at).await
             }
@@ -95,7 +99,7 @@ impl App {
             self.0.store.delete_release(id).await?;
             let text = format!("The draft {} was thrown away after a day.", draft.title());
             let event = Event::new(now, Kind::ReleaseDeleted, text);
-            self.record(event.on(draft.platform).by("server")).await?;
+            self.record(event.on(draft.platform).by(Actor::machine())).await?;
         }
         drop(accepting);
         self.sweep().await

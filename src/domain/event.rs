@@ -1,6 +1,7 @@
 //! The event log: what happened, in sentences.
 
 use super::Timestamp;
+use super::actor::Actor;
 use super::mac::MacAddr;
 
 /// How much an event wants to be read.
@@ -110,6 +111,16 @@ kinds! {
     ReleaseEdited, "release_edited", "release changed", Info;
     /// A release or draft was deleted.
     ReleaseDeleted, "release_deleted", "release deleted", Info;
+    /// A rollout began, went on, or was told what to do.
+    RolloutChanged, "rollout_changed", "rollout", Info;
+    /// A rollout waits for a person's word.
+    RolloutAsks, "rollout_asks", "rollout asks", Warning;
+    /// A rollout was halted, because its release failed.
+    RolloutHalted, "rollout_halted", "rollout halted", Problem;
+    /// A rollout is through.
+    RolloutFinished, "rollout_finished", "rollout finished", Good;
+    /// A group was made, changed or deleted.
+    Grouped, "grouped", "group changed", Info;
     /// Somebody signed in.
     SignedIn, "signed_in", "signed in", Info;
     /// Somebody could not sign in.
@@ -155,6 +166,8 @@ pub struct Event {
     pub release_id: Option<i64>,
     /// Who did it: a user, a token, an address, or `server`.
     pub actor: String,
+    /// The same in full, where somebody changed something; not kept in the event log.
+    pub author: Option<Actor>,
 }
 
 impl Event {
@@ -162,8 +175,18 @@ impl Event {
     #[must_use]
     pub fn new(at: Timestamp, kind: Kind, text: impl Into<String>) -> Self {
         let text = text.into();
-        let actor = String::new();
-        Self { id: 0, at, kind, text, mac: None, platform: None, release_id: None, actor }
+        let (mac, platform, release_id) = (None, None, None);
+        Self {
+            id: 0,
+            at,
+            kind,
+            text,
+            mac,
+            platform,
+            release_id,
+            actor: String::new(),
+            author: None,
+        }
     }
 
     /// The same about a device.
@@ -189,8 +212,41 @@ impl Event {
 
     /// The same with the one who did it.
     #[must_use]
-    pub fn by(mut self, actor: impl Into<String>) -> Self {
-        self.actor = actor.into();
+    pub fn by(mut self, actor: impl Into<By>) -> Self {
+        let By { text, actor } = actor.into();
+        (self.actor, self.author) = (text, actor);
         self
+    }
+}
+
+/// The one who did it, as [`Event::by`] takes them: somebody who changed something, or, for what
+/// devices do, only an address.
+#[derive(Debug, Clone)]
+pub struct By {
+    text: String,
+    actor: Option<Actor>,
+}
+
+impl From<&Actor> for By {
+    fn from(actor: &Actor) -> Self {
+        Self { text: actor.to_string(), actor: Some(actor.clone()) }
+    }
+}
+
+impl From<Actor> for By {
+    fn from(actor: Actor) -> Self {
+        Self { text: actor.to_string(), actor: Some(actor) }
+    }
+}
+
+impl From<String> for By {
+    fn from(text: String) -> Self {
+        Self { text, actor: None }
+    }
+}
+
+impl From<&str> for By {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
     }
 }

@@ -4,19 +4,23 @@
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
 pub mod access;
+pub mod actor;
 pub mod attempt;
 pub mod chip;
 pub mod device;
 pub mod digest;
 pub mod event;
+pub mod group;
 pub mod image;
 pub mod learnt;
 pub mod mac;
 pub mod names;
 pub mod network;
 pub mod platform;
+pub mod policy;
 pub mod release;
 pub mod report;
+pub mod rollout;
 pub mod secret;
 pub mod tally;
 pub mod totp;

@@ -34,6 +34,8 @@ pub struct NewOffer<'a> {
     pub from_md5: Option<Md5>,
     /// Bytes that are sent.
     pub size: u64,
+    /// The rollout by which the device gets it.
+    pub rollout_id: Option<i64>,
     /// Now.
     pub now: Timestamp,
 }
@@ -128,8 +130,8 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
-                                   image_id, part, packed, from_version, from_md5)
-             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10)
+                                   image_id, part, packed, from_version, from_md5, rollout_id)
+             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11)
              RETURNING id",
         )
         .bind(offer.device_id)
@@ -142,6 +144,7 @@ impl Store {
         .bind(offer.packed)
         .bind(offer.from_version)
         .bind(offer.from_md5.map(|md5| md5.to_string()))
+        .bind(offer.rollout_id)
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::checkins::write_news;
 use super::learnt::LearntRow;
+use super::policies::PolicyRow;
 use super::{News, Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
@@ -82,6 +83,8 @@ pub struct DeviceFilter {
     pub approval: Option<Approval>,
     /// Only those whose last check-in came to this decision.
     pub outcome: Option<String>,
+    /// Only those in this group.
+    pub group: Option<i64>,
     /// Only those with a higher number: the cursor of the page before.
     pub after: Option<i64>,
     /// The order.
@@ -120,6 +123,8 @@ struct DeviceRow {
     outcome_text: Option<String>,
     #[sqlx(flatten)]
     learnt: LearntRow,
+    #[sqlx(flatten)]
+    policy: PolicyRow,
 }
 
 impl DeviceRow {
@@ -171,6 +176,8 @@ impl TryFrom<DeviceRow> for Device {
             address: row.address.as_deref().and_then(|text| text.parse().ok()),
             outcome,
             learnt: (&row.learnt).into(),
+            policy: (&row.policy).try_into()?,
+            groups: Vec::new(),
             name: row.name,
             platform: row.platform,
             host: row.host,
@@ -190,7 +197,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.channel, d.pinned, d.updates_off
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -203,6 +211,9 @@ impl Store {
                 AND (CAST($4 AS TEXT) IS NULL OR d.approval = $4)
                 AND (CAST($5 AS TEXT) IS NULL OR d.outcome = $5)
                 AND (CAST($6 AS INTEGER) IS NULL OR d.id > $6)
+                AND (CAST($10 AS INTEGER) IS NULL
+                     OR EXISTS (SELECT 1 FROM device_groups g
+                                 WHERE g.device_id = d.id AND g.group_id = $10))
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -221,9 +232,11 @@ impl Store {
         .bind(filter.sort.word())
         .bind(i64::from(limit))
         .bind(i64::from(filter.offset))
+        .bind(filter.group)
         .fetch_all(&self.read)
         .await?;
-        rows.into_iter().map(Device::try_from).collect()
+        let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;
+        self.with_groups(devices).await
     }
 
     /// One device.
@@ -236,7 +249,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.channel, d.pinned, d.updates_off
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -245,7 +259,8 @@ impl Store {
         .bind(mac.hex())
         .fetch_optional(&self.read)
         .await?;
-        row.map(Device::try_from).transpose()
+        let device = row.map(Device::try_from).transpose()?;
+        Ok(self.with_groups(device.into_iter().collect()).await?.pop())
     }
 
     /// How many devices have each standing.

@@ -49,7 +49,7 @@ impl TryFrom<EventRow> for Event {
         let mac = row.mac.as_deref();
         let mac = mac.map(|text| text.parse().map_err(|_| wrong("mac", text))).transpose()?;
         let EventRow { id, at, text, platform, release_id, actor, .. } = row;
-        Ok(Self { id, at, kind, text, mac, platform, release_id, actor })
+        Ok(Self { id, at, kind, text, mac, platform, release_id, actor, author: None })
     }
 }
 

@@ -8,6 +8,7 @@ use espalier::app::{App, Caller, SignIn, TokenWish};
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, PasswordCost};
 use espalier::domain::access::Role;
+use espalier::domain::actor::Actor;
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::secret::Secret;
 use espalier::server::Server as Inner;
@@ -50,13 +51,18 @@ pub struct Browser {
     pub cookies: Vec<(String, String)>,
 }
 
+/// The one who changes things in tests.
+pub fn a_test() -> Actor {
+    Actor::person("a test", None)
+}
+
 impl Server {
     /// A fresh one with these users, all with the same password.
     pub async fn with(users: &[(&str, Role)]) -> Self {
         let server = Self::start(&[]).await;
         for (name, role) in users {
             let password = Secret::new(PASSWORD);
-            server.app.accounts().create_user(name, *role, &password, "a test").await.unwrap();
+            server.app.accounts().create_user(name, *role, &password, &a_test()).await.unwrap();
         }
         server
     }
@@ -112,7 +118,7 @@ impl Server {
     pub async fn token(&self, scopes: &str) -> String {
         let (name, scopes) = ("a test".parse().unwrap(), scopes.parse().unwrap());
         let wish = TokenWish { name, scopes, days: None };
-        let made = self.app.accounts().create_token(wish, "a test").await;
+        let made = self.app.accounts().create_token(wish, &a_test()).await;
         made.unwrap().1.expose().to_owned()
     }
 

@@ -7,7 +7,7 @@ use espalier::domain::access::Role;
 use espalier::domain::platform::Admission;
 use espalier::http::access::Face;
 
-use crate::client::{Answer, Server};
+use crate::client::{Answer, Server, a_test};
 
 /// Everybody who tries.
 const EVERYBODY: [&str; 11] = [
@@ -213,7 +213,7 @@ async fn every_route_as_everybody() {
         ("viewer", Role::Viewer),
     ];
     let server = Server::with(&users).await;
-    server.app.create_platform("chase", "", Admission::Approved, "a test").await.unwrap();
+    server.app.create_platform("chase", "", Admission::Approved, &a_test()).await.unwrap();
     let mut tokens = BTreeMap::new();
     for scopes in
         EVERYBODY.iter().filter(|who| **who == "read" || **who == "admin" || who.contains(':'))

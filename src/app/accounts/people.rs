@@ -2,6 +2,7 @@
 
 use super::{Accounts, Error};
 use crate::domain::access::{PasswordError, Role, UserName, check_password};
+use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
@@ -27,7 +28,7 @@ impl Accounts {
         name: &str,
         role: Role,
         password: &Secret,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<User, Error> {
         let name: UserName = name.parse()?;
         if self.0.store.user_by_key(&name.key()).await?.is_some() {
@@ -53,7 +54,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::LastAdministrator`] where nobody could manage users any more.
-    pub async fn change_role(&self, user: &User, role: Role, actor: &str) -> Result<(), Error> {
+    pub async fn change_role(&self, user: &User, role: Role, actor: &Actor) -> Result<(), Error> {
         if user.role == role {
             return Ok(());
         }
@@ -68,7 +69,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::LastAdministrator`] where nobody could manage users any more.
-    pub async fn remove_user(&self, user: &User, actor: &str) -> Result<(), Error> {
+    pub async fn remove_user(&self, user: &User, actor: &Actor) -> Result<(), Error> {
         if self.0.store.delete_user(user.id).await? == Guarded::Last {
             return Err(Error::LastAdministrator);
         }
@@ -91,7 +92,7 @@ impl Accounts {
         if !self.0.hasher.check(Some(&user.password), current, true).await? {
             return Err(PasswordError::Wrong.into());
         }
-        let actor = user.name.to_string();
+        let actor = Actor::person(user.name.as_str(), None);
         self.set_password(&user, new, session, &actor).await
     }
 
@@ -104,7 +105,7 @@ impl Accounts {
         &self,
         user: &User,
         new: &Secret,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         self.set_password(user, new, None, actor).await?;
         if user.totp.is_some() {
@@ -118,7 +119,7 @@ impl Accounts {
         user: &User,
         new: &Secret,
         session: Option<Sha256>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         check_password(new.expose(), user.name.as_str())?;
         let hash = self.0.hasher.hash(new).await?;

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Accounts, Error, plain_code, random, random_code};
 use crate::domain::Timestamp;
 use crate::domain::access::PasswordError;
+use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
@@ -113,11 +114,11 @@ impl Accounts {
         if !self.0.hasher.check(Some(&user.password), password, true).await? {
             return Err(PasswordError::Wrong.into());
         }
-        self.drop_totp(&user, user.name.as_str()).await
+        self.drop_totp(&user, &Actor::person(user.name.as_str(), None)).await
     }
 
     /// Switches one-time codes off for somebody whose phone is lost.
-    pub(super) async fn drop_totp(&self, user: &User, actor: &str) -> Result<(), Error> {
+    pub(super) async fn drop_totp(&self, user: &User, actor: &Actor) -> Result<(), Error> {
         self.0.store.set_totp(user.id, None, &[]).await?;
         let text = format!("One-time codes of {} were switched off.", user.name);
         self.record(Event::new(self.now(), Kind::TwoFactor, text).by(actor)).await

@@ -2,8 +2,10 @@
 
 use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::platform::Admission;
+use crate::domain::policy::Channel;
 use crate::domain::release::{Image, Question, Release, ReleaseState};
 use crate::store::StoreError;
 
@@ -16,7 +18,7 @@ impl App {
         &self,
         id: i64,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let _accepting = self.0.accepting.lock().await;
         let card = self.report_card(id, wishes).await?;
@@ -51,7 +53,7 @@ impl App {
         id: i64,
         card: &ReportCard,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let (Some(name), Some(version)) = (&card.platform, &card.version) else {
             return Err(Error::Questions(Box::new(card.clone())));
@@ -79,15 +81,24 @@ impl App {
         if let Some(existing) = self.0.store.published_as(key.0, version).await? {
             return self.join(release, existing, &notes, card, actor).await;
         }
-        let published = self.0.store.publish_release(id, key.0, version, &notes, now).await;
+        // First the gate, so that no stop in between publishes it to everyone.
+        self.begin_rollout(id, key.0, wishes.plan.as_ref(), actor).await?;
+        let channel = wishes.channel;
+        let published =
+            self.0.store.publish_release(id, key.0, version, &notes, channel, now).await;
         if let Err(StoreError::Conflict) = published {
             let mut card = card.clone();
             card.questions.push(Question::VersionExists(version.to_string()));
             return Err(Error::Questions(Box::new(card)));
         }
         published?;
+        self.replace_rollouts(id, &platform, version, channel).await?;
         self.restock().await?;
-        let text = format!("{} {version} was published.", platform.platform.name);
+        let to = match channel {
+            Channel::Stable => "",
+            Channel::Beta => " to beta",
+        };
+        let text = format!("{} {version} was published{to}.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
         self.record(event.on(Some(platform.platform.name.as_str()))).await?;
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
@@ -100,7 +111,7 @@ impl App {
         release_id: i64,
         notes: &str,
         card: &ReportCard,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         match self.0.store.add_image(draft.id, release_id, notes).await {
             Err(StoreError::Conflict) => {

@@ -120,7 +120,10 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Aborted | Kind::NotTaken => "x",
         Kind::Confirmed | Kind::Approved => "check",
         Kind::Stopped | Kind::RolledBack | Kind::Held => "stop",
-        Kind::Lifted => "retry",
+        Kind::Lifted | Kind::RolloutChanged => "retry",
+        Kind::RolloutAsks => "info",
+        Kind::RolloutHalted => "stop",
+        Kind::RolloutFinished => "check",
         Kind::Ignored | Kind::Withdrawn => "eye-off",
         Kind::DeviceEdited | Kind::PlatformEdited | Kind::ReleaseEdited => "edit",
         Kind::DeviceRemoved
@@ -128,7 +131,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         | Kind::ReleaseDeleted
         | Kind::UserRemoved
         | Kind::TokenRevoked => "trash",
-        Kind::PlatformCreated => "platform",
+        Kind::PlatformCreated | Kind::Grouped => "platform",
         Kind::Uploaded => "upload",
         Kind::Published => "leaf",
         Kind::Settings => "settings",

@@ -28,7 +28,7 @@ pub(super) struct EventView {
 
 impl From<Event> for EventView {
     fn from(event: Event) -> Self {
-        let Event { id, at, kind, text, mac, platform, release_id: release, actor } = event;
+        let Event { id, at, kind, text, mac, platform, release_id: release, actor, .. } = event;
         let severity = match kind.severity() {
             Severity::Info => "info",
             Severity::Good => "good",
