@@ -211,7 +211,8 @@ fn state(device: &Device, seen: Option<&Seen>, version: &str, run: &Run) -> Stri
         };
     }
     if device.log.last.is_some_and(|last| last < run.published) {
-        return "asleep".to_owned();
+        let word = if device.is_gone() { "silent before" } else { "asleep" };
+        return word.to_owned();
     }
     outcome
 }
