@@ -60,8 +60,7 @@ impl App {
         let (settings, now) = (self.settings(), self.now());
         self.0.fleet.with(mac, |live| {
             let report = live.last_question()?;
-            let running = shelf.running_on(&report, live.platform_id);
-            let known = Known { live, learnt: live.learnt, running, settlement: None };
+            let known = Known::of_last(live, &report, &shelf, &settings, now);
             let view = View::new(&report, &Wanted::Newest, &known, &shelf, (&settings, now));
             let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();

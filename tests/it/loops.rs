@@ -50,7 +50,9 @@ async fn a_device_that_comes_back_unchanged_is_tried_three_times_further_and_fur
     let (app, released) = stocked().await;
     let device = FakeDevice::esp8266(CHASE);
     takes(&app, &device, OLD, &released).await;
+    assert_eq!(decision(&app), "offer", "the next check-in tries again");
     takes(&app, &device, OLD, &released).await;
+    assert_eq!(decision(&app), "retry_later", "what the next check-in comes to, if unchanged");
     device.asks(&app, OLD).await.is_not_modified();
     assert_eq!(decision(&app), "retry_later");
     app.clock.advance(14 * 60);

@@ -59,7 +59,22 @@ pub(in crate::app) struct Known<'l, 'a> {
     pub(in crate::app) settlement: Option<Settlement>,
 }
 
-impl Known<'_, '_> {
+impl<'l, 'a> Known<'l, 'a> {
+    /// What is known of a device that asks again as it did last: what it got meanwhile, it shows
+    /// not to have taken.
+    pub(in crate::app) fn of_last(
+        live: &'l Live,
+        report: &Report,
+        shelf: &'a Shelf,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Self {
+        let running = shelf.running_on(report, live.platform_id);
+        let own = running.map(|running| &running.release);
+        let settlement = settlement(report, live, own, false, &settings.patience, now);
+        Self { live, learnt: live.learnt, running, settlement }
+    }
+
     /// The tally of an image.
     fn tally(&self, release_id: i64, part: Part) -> Option<Tally> {
         let shown = self.settlement.and_then(|settlement| settlement.tally);
@@ -209,8 +224,7 @@ impl<'a> View<'a> {
         now: Timestamp,
     ) -> Option<Decision> {
         let report = live.last_question()?;
-        let running = shelf.running_on(&report, live.platform_id);
-        let known = Known { live, learnt: live.learnt, running, settlement: None };
+        let known = Known::of_last(live, &report, shelf, settings, now);
         let view = View::new(&report, &Wanted::Newest, &known, shelf, (settings, now));
         Some(decide(&view.situation(&settings.patience, now), &mut NoTrace))
     }
@@ -296,7 +310,8 @@ pub(super) fn find<'a>(
     let changed = earlier.is_some_and(|earlier| report.runs_other_than(earlier));
     let running = shelf.running_on(report, live.platform_id);
     let own = running.map(|running| &running.release);
-    let settlement = settlement(poll, live, own, changed, patience, now);
+    let settlement = settlement(report, live, own, changed, patience, now);
+    let settlement = settlement.filter(|_| !poll.only_looks);
     let settled = settlement.map(|settlement| settlement.settled);
     let taken = settled.filter(|settled| *settled == Settled::Confirmed);
     let taken = taken.and(live.attempt.as_ref()).and_then(|attempt| attempt.image_id);
@@ -362,9 +377,9 @@ fn weigh(
     (proof, news)
 }
 
-/// What this check-in says about the last attempt, with the tally after that.
+/// What a check-in that says this shows of the last attempt, with the tally after that.
 fn settlement(
-    poll: &Poll,
+    report: &Report,
     live: &Live,
     running: Option<&Arc<Published>>,
     changed: bool,
@@ -372,8 +387,7 @@ fn settlement(
     now: Timestamp,
 ) -> Option<Settlement> {
     let attempt = live.attempt.as_deref()?;
-    let report = &poll.report;
-    if poll.only_looks || report.mode != Mode::Sketch {
+    if report.mode != Mode::Sketch {
         return None;
     }
     let shown = Shown {

@@ -1,0 +1,196 @@
+//! What happens: platforms, a first release, a fleet that runs it, and a second release.
+
+pub mod rollout;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use espalier::clock::{Clock, FakeClock, SystemClock};
+use espalier::domain::Timestamp;
+use espalier::domain::chip::Chip;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::Fault;
+use super::api::{Address, Api};
+use super::behaviour::Behaviour;
+use super::checks;
+use super::device::{Breed, Device};
+use super::driver::{Driver, Setting, Time};
+use super::host::Host;
+use super::library::Build;
+use super::options::Options;
+use super::random::Random;
+use super::report::{Report, Run};
+use super::watch::Restarts;
+use rollout::Rollout;
+
+/// When virtual time begins: the first of January 2026.
+const BEGIN: Timestamp = 1_767_225_600;
+/// The platforms and their chips.
+const PLATFORMS: [(&str, Chip); 3] =
+    [("fleet-meter", Chip::Esp32), ("fleet-lamp", Chip::Esp8266), ("fleet-door", Chip::Esp32C3)];
+/// The two releases.
+const VERSIONS: [&str; 2] = ["v1.0.0", "v1.1.0"];
+
+/// Runs a fleet from its first check-in to the report.
+///
+/// # Errors
+/// Where the run itself fails; broken promises are in the report.
+pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Report, Fault> {
+    let began = Instant::now();
+    let folder = tempfile::tempdir();
+    let what = "no folder for the data";
+    let folder = folder.map_err(|source| Fault::Io { what, source })?;
+    let data = options.data.clone().unwrap_or_else(|| folder.path().to_owned());
+    let mut driver = start(options, &data).await?;
+    let first = driver.now();
+    tell(&format!("the server is http://{}", driver.api.address.get()));
+    prepare(&mut driver, options).await?;
+    tell(&format!(
+        "{} devices on {} platforms are approved after {:.1} s",
+        driver.devices.len(),
+        driver.names.len(),
+        began.elapsed().as_secs_f64()
+    ));
+    driver.run(first + options.before.0, false).await?;
+    tell(&progress(&driver, first, began));
+    let published = driver.now();
+    for device in &mut driver.devices {
+        device.log.answered_before = device.log.answered;
+    }
+    release(&mut driver, 1, options.breaks, &options.rollout).await?;
+    let end = published + options.hours.0;
+    while driver.now() < end {
+        let before = driver.now();
+        let next = end.min(before + 12 * 3_600);
+        driver.run(next, true).await?;
+        tell(&progress(&driver, first, began));
+        if driver.now() < next {
+            break;
+        }
+    }
+    let compared = driver.compare_all().await?;
+    flush(&mut driver).await?;
+    let seen = driver.api.devices().await?;
+    let run = Run { first, published, ended: driver.now(), compared, wall: began.elapsed() };
+    let report = checks::report(&driver, &seen, options, &run);
+    if let Some(mut host) = driver.host.take() {
+        host.stop().await;
+    }
+    Ok(report)
+}
+
+fn progress(driver: &Driver, first: Timestamp, began: Instant) -> String {
+    let (hours, seconds) = ((driver.now() - first) / 3_600, began.elapsed().as_secs_f64());
+    format!("hour {hours}: {} check-ins after {seconds:.1} s", driver.polls)
+}
+
+/// The server, or the way to one.
+async fn start(options: &Options, data: &std::path::Path) -> Result<Driver, Fault> {
+    let token = options.token.as_deref().map(Arc::from);
+    let random = Random::of(options.seed, u64::MAX);
+    let (connections, check) = (options.connections, options.check);
+    if let Some(url) = &options.server {
+        let address = resolve(url).await?;
+        let api = Api { address: Address::new(address), token };
+        let setting = Setting { api, host: None, time: Time::Real, now: SystemClock.now(), random };
+        return Ok(Driver::new(setting, connections, check));
+    }
+    let clock = Arc::new(FakeClock::at(BEGIN));
+    let host = Host::start(data, Arc::clone(&clock)).await?;
+    let api = Api { address: host.address(), token };
+    let pace = options.speed.map(|speed| (tokio::time::Instant::now(), BEGIN, speed));
+    let time = Time::Virtual { clock, pace };
+    let setting = Setting { api, host: Some(host), time, now: BEGIN, random };
+    let mut driver = Driver::new(setting, connections, check);
+    let every = options.restart_every.clone();
+    driver.restarts = every.map(|every| Restarts::new(every.0, BEGIN, options.seed));
+    Ok(driver)
+}
+
+async fn resolve(url: &str) -> Result<std::net::SocketAddr, Fault> {
+    let host = url.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    let host = host.ok_or(Fault::Options("expected a server like http://192.168.1.10:8000"))?;
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    let what = "the server's name is not known";
+    let mut found = tokio::net::lookup_host(host.as_str())
+        .await
+        .map_err(|source| Fault::Io { what, source })?;
+    found
+        .find(std::net::SocketAddr::is_ipv4)
+        .ok_or(Fault::Options("the server has no IPv4 address"))
+}
+
+/// Platforms, the first release, and devices that are allowed to ask.
+async fn prepare(driver: &mut Driver, options: &Options) -> Result<(), Fault> {
+    let platforms = &PLATFORMS[..usize::from(options.platforms)];
+    for (name, _) in platforms {
+        driver.api.put("POST", "/api/v1/platforms", &json!({"name": name})).await?;
+        driver.names.push((*name).to_owned());
+    }
+    for version in VERSIONS {
+        for (platform, (name, chip)) in platforms.iter().enumerate() {
+            let kib = usize::from(options.image_kib);
+            driver.library.0.push(Build::new(platform, name, version, *chip, kib));
+        }
+    }
+    release(driver, 0, 0, &Rollout::AllAtOnce).await?;
+    let mut random = Random::of(options.seed, u64::MAX - 2);
+    let fastest = 60 * i64::from(options.fastest);
+    let breed = Breed { seed: options.seed, mix: options.mix.clone(), fastest };
+    let devices = (0..options.devices).map(|number| {
+        let platform = random.pick(&[0, 1, 2][..platforms.len()]).unwrap_or(0);
+        Device::new(number, &breed, &driver.library, platform)
+    });
+    let devices: Vec<Device> = devices.collect();
+    let api = &driver.api;
+    let mut tasks = JoinSet::new();
+    for device in devices.iter().filter(|device| device.behaviour != Behaviour::Stranger) {
+        let name = driver.names.get(device.platform).cloned().unwrap_or_default();
+        let (api, mac) = (api.clone(), device.mac.to_string());
+        if tasks.len() >= 32
+            && let Some(Ok(approved)) = tasks.join_next().await
+        {
+            approved?;
+        }
+        tasks.spawn(async move {
+            let path = format!("/api/v1/platforms/{name}/devices");
+            api.put("POST", &path, &json!({"mac": mac})).await.map(|_| ())
+        });
+    }
+    let approved: Result<Vec<()>, Fault> = tasks.join_all().await.into_iter().collect();
+    approved?;
+    driver.add(devices);
+    Ok(())
+}
+
+/// Uploads and publishes a version on every platform.
+async fn release(
+    driver: &mut Driver,
+    version: usize,
+    breaks: u32,
+    rollout: &Rollout,
+) -> Result<(), Fault> {
+    let version = VERSIONS[version];
+    for build in driver.library.0.iter_mut().filter(|build| build.version == version) {
+        let name = driver.names.get(build.platform).map(String::as_str).unwrap_or_default();
+        let id = driver.api.upload(name, version, &build.bytes).await?;
+        rollout.publish(&driver.api, id).await?;
+        build.breaks = breaks;
+        build.published = true;
+        if build.chip == Chip::Esp8266 {
+            driver.api.packed(id).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is written behind the answers is written when the server stops; elsewhere after a second.
+async fn flush(driver: &mut Driver) -> Result<(), Fault> {
+    let Some(host) = &mut driver.host else {
+        tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+        return Ok(());
+    };
+    host.restart().await
+}
