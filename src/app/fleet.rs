@@ -1,6 +1,6 @@
 //! What is known of every device, in memory: a poll is decided without asking the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,12 +12,14 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
+use crate::domain::hours::{Hours, day_of};
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rhythm::{Pause, Rhythm};
 use crate::domain::tally::Tally;
-use crate::store::{Batch, DeviceFilter, News, Seen, Store};
+use crate::store::{Batch, DayCount, DeviceFilter, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
@@ -33,6 +35,10 @@ pub(super) struct Fleet {
     hasher: RandomState,
     pending: AtomicUsize,
     events: Mutex<Vec<Event>>,
+    /// Devices whose latest attempt waits for their next check-in, and some where that came.
+    pub(super) open: Mutex<HashSet<MacAddr>>,
+    /// When the server did not listen.
+    pub(super) pause: Pause,
 }
 
 #[derive(Debug, Default)]
@@ -42,6 +48,12 @@ pub(super) struct Shard {
     dirty: Vec<MacAddr>,
     /// Check-ins by platform and hour that are not written yet.
     hours: Vec<(i64, Timestamp, u64)>,
+    /// Devices whose check-ins of the day are not written yet.
+    pub(super) days_due: Vec<MacAddr>,
+    /// Check-ins of days that have ended and are not written yet.
+    pub(super) days: Vec<DayCount>,
+    /// Attempts since which a device restarts too often, and when that was seen; not written yet.
+    pub(super) restarts: Vec<(i64, Timestamp)>,
 }
 
 /// What is known of one device.
@@ -54,6 +66,12 @@ pub(super) struct Live {
     pub(super) address: Option<IpAddr>,
     pub(super) last_seen: Timestamp,
     pub(super) checkins: u64,
+    /// How often it asks.
+    pub(super) rhythm: Rhythm,
+    /// Its check-ins of the day.
+    pub(super) hours: Hours,
+    /// Whether those are not written yet.
+    pub(super) hours_due: bool,
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
     /// The same of its last request for files, where it asks for its program too.
@@ -82,6 +100,9 @@ impl Live {
             address: None,
             last_seen: 0,
             checkins: 0,
+            rhythm: Rhythm::default(),
+            hours: Hours::default(),
+            hours_due: false,
             outcome: Box::default(),
             files_outcome: Box::default(),
             attempt: None,
@@ -151,6 +172,7 @@ impl Live {
             address: device.address,
             last_seen: device.last_seen.unwrap_or(0),
             checkins: device.checkins,
+            rhythm: device.rhythm,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             learnt: device.learnt,
             attempt: attempt.map(Box::new),
@@ -160,10 +182,11 @@ impl Live {
 }
 
 impl Shard {
-    /// Counts a check-in and marks the device to be written.
-    pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) {
+    /// Counts a check-in and marks the device to be written. Says whether the device has just
+    /// begun to restart too often.
+    pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) -> bool {
         let Some(live) = self.devices.get_mut(&mac) else {
-            return;
+            return false;
         };
         live.last_seen = now;
         live.checkins += 1;
@@ -177,17 +200,21 @@ impl Shard {
             Some((_, _, count)) => *count += 1,
             None => hours.push((platform, hour, 1)),
         }
+        self.keep_rhythm(mac, now)
     }
 }
 
 impl Fleet {
-    pub(super) async fn load(store: &Store) -> Result<Self, Error> {
-        let fleet = Self {
+    pub(super) async fn load(store: &Store, now: Timestamp) -> Result<Self, Error> {
+        let mut fleet = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             pending: AtomicUsize::new(0),
             events: Mutex::default(),
+            open: Mutex::default(),
+            pause: Pause::default(),
         };
+        let mut days = store.hours_of_day(day_of(now)).await?;
         let mut attempts = store.last_attempts().await?;
         let mut tallies = store.tallies().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
@@ -199,10 +226,17 @@ impl Fleet {
                 let (mac, id) = (device.mac, device.id);
                 let mut live = Live::from_device(device, attempts.remove(&id));
                 live.tallies = tallies.remove(&id).unwrap_or_default();
+                live.hours = days.remove(&id).unwrap_or_default();
                 fleet.insert(mac, live);
             }
         }
+        fleet.resume(store, now).await?;
         Ok(fleet)
+    }
+
+    /// Each part of the fleet, locked one after the other.
+    pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The part of the fleet that a device belongs to, locked.
@@ -218,8 +252,7 @@ impl Fleet {
 
     /// Looks at every device, one part of the fleet after the other.
     pub(super) fn each(&self, mut look: impl FnMut(MacAddr, &Live)) {
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in self.shards() {
             shard.devices.iter().for_each(|(mac, live)| look(*mac, live));
         }
     }
@@ -254,8 +287,7 @@ impl Fleet {
 
     /// Turns all devices of a deleted platform into pending ones.
     pub(super) fn orphan(&self, platform_id: i64) {
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for mut shard in self.shards() {
             for live in shard.devices.values_mut() {
                 if live.platform_id == Some(platform_id) {
                     live.platform_id = None;
@@ -293,7 +325,9 @@ impl Fleet {
         if let Some(shard) = self.shards.first() {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.hours.extend(batch.hours);
+            shard.restarts.extend(batch.restarts);
         }
+        batch.days.into_iter().for_each(|day| self.put_back_day(day));
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let skip = batch.events.len().saturating_sub(events_kept);
         let later = std::mem::take(&mut *events);
@@ -301,11 +335,11 @@ impl Fleet {
         events.extend(later);
     }
 
-    /// Takes everything that is not written yet.
-    pub(super) fn take_batch(&self) -> Batch {
+    /// Takes everything that is not written yet; of the counts of the day those of `days_at_once`
+    /// devices of each part of the fleet.
+    pub(super) fn take_batch(&self, days_at_once: usize) -> Batch {
         let mut batch = Batch::default();
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for mut shard in self.shards() {
             let shard = &mut *shard;
             for mac in shard.dirty.drain(..) {
                 if let Some(live) = shard.devices.get_mut(&mac) {
@@ -315,17 +349,21 @@ impl Fleet {
                         device_id: live.id,
                         last_seen: live.last_seen,
                         checkins: live.checkins,
+                        rhythm: live.rhythm,
                         news: live.news.take(),
                     });
                 }
             }
             batch.hours.append(&mut shard.hours);
+            batch.restarts.append(&mut shard.restarts);
+            shard.take_days(days_at_once, &mut batch.days);
         }
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         batch.events = std::mem::take(&mut events);
         batch.merge_hours();
         // In the order of the table, so that its pages are touched one after the other.
         batch.seen.sort_unstable_by_key(|seen| seen.device_id);
+        batch.days.sort_unstable_by_key(|day| (day.device_id, day.hours.day()));
         batch
     }
 }

@@ -18,6 +18,7 @@ mod offers;
 mod packing;
 mod platforms;
 mod poll;
+mod presence;
 mod recognise;
 mod releases;
 mod runs;
@@ -45,6 +46,7 @@ pub use explain::Explanation;
 pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
 pub use poll::{Answer, Firmware, Poll, Wanted};
+pub use presence::Presences;
 pub use releases::{FileWish, ReleaseChange};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
@@ -158,7 +160,7 @@ impl App {
         }
         let settings = Settings::load(&store, &limits).await?;
         let shelf = Shelf::load(&store).await?;
-        let fleet = Fleet::load(&store).await?;
+        let fleet = Fleet::load(&store, now).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
         let inner = Inner {
             accounts,
@@ -244,7 +246,7 @@ impl App {
         if tokio::time::timeout(CLOSING, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("work behind the answers did not end in time");
         }
-        if let Err(error) = self.flush().await {
+        if let Err(error) = self.flush_all().await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the last check-ins are lost"

@@ -12,10 +12,14 @@ const WRITE_BEHIND: Duration = Duration::from_millis(900);
 /// How often old things are thrown away.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// How often devices are looked for that nobody has heard of since an offer.
+const LOST: Duration = Duration::from_secs(30);
+
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
+    spawn(app, stop, "lost", LOST, |app| async move { app.look_for_lost().await.map(drop) });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }
 

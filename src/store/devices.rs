@@ -4,12 +4,13 @@ use sqlx::FromRow;
 
 use super::checkins::write_news;
 use super::learnt::LearntRow;
-use super::{News, Store, StoreError, unsigned};
+use super::{News, PresenceFilter, Store, StoreError, like, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::{Approval, Device, Outcome};
 use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rhythm::Rhythm;
 
 /// A device that is recorded for the first time.
 #[derive(Debug, Clone)]
@@ -82,6 +83,8 @@ pub struct DeviceFilter {
     pub approval: Option<Approval>,
     /// Only those whose last check-in came to this decision.
     pub outcome: Option<String>,
+    /// Only those with which this is the matter.
+    pub presence: Option<PresenceFilter>,
     /// Only those with a higher number: the cursor of the page before.
     pub after: Option<i64>,
     /// The order.
@@ -103,6 +106,7 @@ struct DeviceRow {
     first_seen: i64,
     last_seen: Option<i64>,
     checkins: Option<i64>,
+    rhythm: Option<Vec<u8>>,
     family: Option<String>,
     mode: Option<String>,
     asked_for: Option<String>,
@@ -167,6 +171,7 @@ impl TryFrom<DeviceRow> for Device {
             first_seen: row.first_seen,
             last_seen: row.last_seen,
             checkins: unsigned(row.checkins.unwrap_or(0)),
+            rhythm: Rhythm::restore(row.rhythm.as_deref().unwrap_or_default(), row.last_seen),
             report: row.report(mac),
             address: row.address.as_deref().and_then(|text| text.parse().ok()),
             outcome,
@@ -185,9 +190,10 @@ impl Store {
     /// Where the database fails.
     pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<Device>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit };
+        let presence = filter.presence;
         let rows: Vec<DeviceRow> = sqlx::query_as(
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
+                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
@@ -203,6 +209,14 @@ impl Store {
                 AND (CAST($4 AS TEXT) IS NULL OR d.approval = $4)
                 AND (CAST($5 AS TEXT) IS NULL OR d.outcome = $5)
                 AND (CAST($6 AS INTEGER) IS NULL OR d.id > $6)
+                AND (CAST($10 AS TEXT) IS NULL OR $10 = 'overdue' AND s.overdue_after + s.last_seen
+                     + CASE WHEN s.last_seen < $12 THEN $13 ELSE 0 END < $11
+                     OR $10 <> 'overdue' AND EXISTS (
+                        SELECT 1 FROM attempts a
+                         WHERE a.id = (SELECT max(id) FROM attempts
+                                        WHERE device_id = d.id AND part = 'application')
+                           AND CASE WHEN $10 = 'lost' THEN a.state = 'lost'
+                                    ELSE a.restarting_at >= $11 - 86400 END))
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -221,6 +235,10 @@ impl Store {
         .bind(filter.sort.word())
         .bind(i64::from(limit))
         .bind(i64::from(filter.offset))
+        .bind(presence.map(|wish| wish.presence.word()))
+        .bind(presence.map(|wish| wish.now))
+        .bind(presence.map(|wish| wish.pause.until))
+        .bind(presence.map(|wish| wish.pause.seconds()))
         .fetch_all(&self.read)
         .await?;
         rows.into_iter().map(Device::try_from).collect()
@@ -233,7 +251,7 @@ impl Store {
     pub async fn device(&self, mac: MacAddr) -> Result<Option<Device>, StoreError> {
         let row: Option<DeviceRow> = sqlx::query_as(
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
+                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
@@ -367,17 +385,4 @@ impl Store {
         let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
         mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
-}
-
-/// The pattern for "holds this text", in lower case.
-fn like(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.trim().to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

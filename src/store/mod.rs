@@ -12,6 +12,7 @@ mod events;
 mod images;
 mod learnt;
 mod platforms;
+mod presence;
 mod releases;
 mod sessions;
 mod settings;
@@ -33,6 +34,7 @@ pub use error::StoreError;
 pub use events::EventFilter;
 pub use images::{ImageDigest, ToPack};
 pub use platforms::PlatformSummary;
+pub use presence::{DayCount, PresenceFilter};
 pub use releases::{NewDraft, ReleaseFilter};
 pub use sessions::{NewSession, Oldest, Session};
 pub use tokens::{NewToken, Token};
@@ -131,4 +133,17 @@ fn signed(count: u64) -> i64 {
 /// A count from the database; what is negative counts as nothing.
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
+}
+
+/// The pattern for "holds this text", in lower case.
+fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.trim().to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

@@ -8,6 +8,7 @@ use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
 use espalier::domain::release::{Image, Part, ReleaseState};
 use espalier::domain::report::{Mode, Report};
+use espalier::domain::rhythm::Rhythm;
 use espalier::domain::tally::{Hold, Tally};
 use espalier::domain::version::FirmwareVersion;
 use espalier::store::{
@@ -109,7 +110,8 @@ fn news(address: &str, version: &str) -> News {
 fn seen(device_id: i64, last_seen: i64, checkins: u64, news: Option<News>) -> Seen {
     // Only the program's memory asks for the address.
     let news = news.map(Box::new);
-    Seen { mac: mac(CHASE), device_id, last_seen, checkins, news }
+    let rhythm = Rhythm::default();
+    Seen { mac: mac(CHASE), device_id, last_seen, checkins, rhythm, news }
 }
 
 async fn names(store: &Store, filter: DeviceFilter) -> Vec<String> {
@@ -454,6 +456,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_version: Some("v0"),
         from_md5: Some(Md5([3; 16])),
         size: 1001,
+        usual: Some(3600),
         now: NOW,
     };
     store.record_offer(offer).await.unwrap()

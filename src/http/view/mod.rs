@@ -2,6 +2,7 @@
 
 pub mod charts;
 pub mod filters;
+pub mod heat;
 pub mod operations;
 pub mod qr;
 pub mod words;

@@ -77,6 +77,7 @@ fn transfer(attempt: &Attempt) -> String {
         AttemptState::NotTaken => "; it came back unchanged",
         AttemptState::Overtaken => "; it came back with something else",
         AttemptState::RolledBack => "; it had the new version, and runs its old image again",
+        AttemptState::Lost => "; it has not checked in since",
     };
     format!("{amount}{}{comment}.", speed.unwrap_or_default())
 }
@@ -107,6 +108,12 @@ pub(super) fn saw(outcome: &Outcome, tries: &[Try]) -> String {
         }
         AttemptState::RolledBack => {
             format!("200 → HTTP_UPDATE_OK, but after {version} it runs its old image again")
+        }
+        AttemptState::Lost if attempt.bytes < attempt.size => {
+            format!("200 → the transfer of {version} ended at {percent} %; it has not asked since")
+        }
+        AttemptState::Lost => {
+            format!("200 → {version} was sent whole, but it has not asked since")
         }
     }
 }

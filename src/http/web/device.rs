@@ -11,6 +11,7 @@ use super::inbox::Waiting;
 use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
+use super::presence::Asks;
 use super::runs::RunsView;
 use crate::app::{App, Explanation};
 use crate::domain::device::{Approval, Device};
@@ -41,6 +42,7 @@ struct Show {
     reasons: Vec<Reason>,
     attempts: Vec<Try>,
     runs: RunsView,
+    asks: Asks,
     known: Known,
     chips: ChipForm,
     said: Vec<(&'static str, String)>,
@@ -173,6 +175,7 @@ pub(super) async fn show(
     let attempts = app.store().attempts(device.id, ATTEMPTS_SHOWN).await?;
     let show = Show {
         runs: RunsView::of(&device, &shelf, &page),
+        asks: Asks::of(&app, &device, &page).await?,
         known: Known::new(&device, explanation.as_ref()),
         chips: ChipForm::new(&device, explanation.as_ref()),
         others: others.cloned().collect(),

@@ -26,6 +26,7 @@ pub mod page;
 mod parts;
 mod platform_forms;
 mod platforms;
+mod presence;
 mod query;
 mod releases;
 mod runs;

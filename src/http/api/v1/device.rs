@@ -8,6 +8,7 @@ use crate::domain::device::{Attempt, Device, Outcome};
 use crate::domain::learnt::GzipTried;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
+use crate::domain::rhythm::Presence;
 use crate::domain::update::{Decision, NoUpdate};
 use crate::http::api::problem::Problem;
 use crate::http::api::time;
@@ -30,6 +31,8 @@ pub(super) struct DeviceView {
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
+    rhythm: Option<RhythmView>,
+    restarting: bool,
     address: Option<String>,
     last_outcome: Option<OutcomeView>,
     last_attempt: Option<AttemptView>,
@@ -59,6 +62,14 @@ struct RunningView {
 struct ChipView {
     name: &'static str,
     from: &'static str,
+}
+
+/// How often it asks.
+#[derive(Debug, Serialize)]
+struct RhythmView {
+    every: u32,
+    next_expected: String,
+    overdue: bool,
 }
 
 /// What the last check-in came to.
@@ -132,6 +143,7 @@ impl DeviceView {
         let runs = Runs::of(&device, &app.shelf());
         let learnt = device.learnt;
         let report = device.report.as_ref();
+        let rhythm = RhythmView::of(app, &device);
         Ok(Self {
             mac: device.mac.to_string(),
             platform: device.platform,
@@ -147,12 +159,26 @@ impl DeviceView {
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
+            rhythm,
+            restarting: app.presence_of(device.mac).contains(&Presence::Restarting),
             address: device.address.map(|address| address.to_string()),
             last_outcome: device.outcome.map(OutcomeView::from),
             last_attempt: attempts.into_iter().next().map(AttemptView::from),
             hold: explanation.as_ref().and_then(|explained| hold(&explained.decision)),
             report: report.map(SaidView::from),
             name: device.name,
+        })
+    }
+}
+
+impl RhythmView {
+    fn of(app: &App, device: &Device) -> Option<Self> {
+        let (rhythm, last_seen) = (&device.rhythm, device.last_seen?);
+        let silent = app.pause().listened(last_seen, app.now());
+        Some(Self {
+            every: rhythm.every()?,
+            next_expected: time::text(rhythm.next_expected(last_seen)?),
+            overdue: rhythm.is_overdue(silent),
         })
     }
 }
