@@ -316,6 +316,7 @@ async fn a_batch_survives_a_device_that_was_removed_meanwhile() {
         ],
         hours: vec![(0, 3600, 2)],
         events: vec![Event::new(NOW, Kind::FirstContact, "x")],
+        ..Batch::default()
     };
     store.write_behind(&batch).await.unwrap();
     assert!(store.device(mac(MARSHALL)).await.unwrap().is_none());
