@@ -137,6 +137,25 @@ async fn a_device_whose_rhythm_is_not_known_is_never_overdue() {
 }
 
 #[tokio::test]
+async fn silence_while_the_server_does_not_run_is_nobodys_fault() {
+    let app = stocked().await;
+    let device = FakeDevice::esp8266(CHASE);
+    takes_an_update(&app, &device, HOUR).await;
+    let learnt = app.device(CHASE).await.unwrap().rhythm.bytes();
+    let app = app.restarted_after(7 * DAY).await;
+    app.clock.advance(3 * HOUR);
+    assert_eq!(matters(&app, CHASE), []);
+    assert_eq!(listed(&app, Presence::Overdue).await, <[&str; 0]>::default());
+    assert_eq!(app.app.look_for_lost().await.unwrap(), 0);
+    app.clock.advance(1);
+    assert_eq!(listed(&app, Presence::Overdue).await, [CHASE]);
+    assert_eq!(app.app.look_for_lost().await.unwrap(), 1);
+    assert!(app.told(Kind::Lost).await[0].contains("No check-in for 3 h"));
+    device.asks(&app, NEW).await;
+    assert_eq!(app.device(CHASE).await.unwrap().rhythm.bytes(), learnt, "that week is no gap");
+}
+
+#[tokio::test]
 async fn silence_after_an_update_is_lost_and_the_device_may_still_come_back_with_it() {
     let app = stocked().await;
     let device = FakeDevice::esp8266(CHASE);

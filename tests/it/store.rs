@@ -4,6 +4,7 @@ use espalier::domain::chip::{Chip, Family};
 use espalier::domain::device::{Approval, AttemptState, Outcome};
 use espalier::domain::digest::{Md5, Sha256};
 use espalier::domain::event::{Event, Kind};
+use espalier::domain::hours::Hours;
 use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
 use espalier::domain::release::{Image, Part, ReleaseState};
@@ -12,8 +13,8 @@ use espalier::domain::rhythm::Rhythm;
 use espalier::domain::tally::{Hold, Tally};
 use espalier::domain::version::FirmwareVersion;
 use espalier::store::{
-    Batch, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice, NewDraft,
-    NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
+    Batch, DayCount, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice,
+    NewDraft, NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
 };
 
 use crate::support::{CHASE, MARSHALL, SKYE, mac};
@@ -301,6 +302,49 @@ async fn what_a_device_says_is_read_as_it_was_written() {
     let device = store.device(mac(CHASE)).await.unwrap().unwrap();
     let report = device.report.unwrap();
     assert_eq!((report.dev.as_deref(), report.version.as_deref()), (Some("chase"), Some("v1.0.2")));
+}
+
+#[tokio::test]
+async fn counts_by_the_hour_take_the_place_of_earlier_ones_and_go_with_their_device() {
+    let store = store().await;
+    let mut devices = Vec::new();
+    for number in 0..300_u32 {
+        let address = format!("18:FE:34:00:{:02X}:{:02X}", number / 256, number % 256);
+        devices.push(device(&store, &address, Approval::Pending, None).await);
+    }
+    store.delete_device(devices[1]).await.unwrap();
+    for count in [3, 4] {
+        let count = |device_id: &i64| DayCount {
+            mac: mac(CHASE),
+            device_id: *device_id,
+            hours: Hours::of(19_675, [count; 24]),
+        };
+        let days = devices.iter().map(count).collect();
+        store.write_behind(&Batch { days, ..Batch::default() }).await.unwrap();
+    }
+    assert_eq!(store.hours_of_day(19_675).await.unwrap().len(), 299);
+    let own = store.device_hours(devices[299], 0).await.unwrap();
+    assert_eq!(own, [Hours::of(19_675, [4; 24])]);
+    store.delete_device(devices[299]).await.unwrap();
+    assert_eq!(store.hours_of_day(19_675).await.unwrap().len(), 298);
+    assert_eq!(store.purge_hours(19_675).await.unwrap(), 0);
+    assert_eq!(store.purge_hours(19_676).await.unwrap(), 298);
+}
+
+#[tokio::test]
+async fn a_lost_attempt_stays_as_it_is_where_something_was_quicker() {
+    let (store, device, release) = with_attempts().await;
+    let id = offer(&store, device, release).await;
+    transfer(&store, id, release, true, 1001).await;
+    store.write_behind(&Batch { restarts: vec![(id, NOW + 9)], ..Batch::default() }).await.unwrap();
+    store.lose_attempt(id).await.unwrap();
+    let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+    assert_eq!((last.state, last.at, last.whole), (AttemptState::Lost, NOW + 5, true));
+    assert_eq!((last.usual, last.restarting_at), (Some(3600), Some(NOW + 9)));
+    store.settle_attempt(id, AttemptState::Confirmed, None, NOW + 50).await.unwrap();
+    store.lose_attempt(id).await.unwrap();
+    let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+    assert_eq!((last.state, last.at), (AttemptState::Confirmed, NOW + 50));
 }
 
 #[tokio::test]
