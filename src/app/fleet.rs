@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Error;
+use super::presence::Asked;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
@@ -19,7 +20,7 @@ use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Pause, Rhythm};
 use crate::domain::tally::Tally;
-use crate::store::{Batch, DayCount, DeviceFilter, News, Seen, Store};
+use crate::store::{Batch, DeviceFilter, News, Seen, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
@@ -48,12 +49,8 @@ pub(super) struct Shard {
     dirty: Vec<MacAddr>,
     /// Check-ins by platform and hour that are not written yet.
     hours: Vec<(i64, Timestamp, u64)>,
-    /// Devices whose check-ins of the day are not written yet.
-    pub(super) days_due: Vec<MacAddr>,
-    /// Check-ins of days that have ended and are not written yet.
-    pub(super) days: Vec<DayCount>,
-    /// Attempts since which a device restarts too often, and when that was seen; not written yet.
-    pub(super) restarts: Vec<(i64, Timestamp)>,
+    /// What was learnt from check-ins and is not written yet.
+    pub(super) asked: Asked,
 }
 
 /// What is known of one device.
@@ -200,7 +197,7 @@ impl Shard {
             Some((_, _, count)) => *count += 1,
             None => hours.push((platform, hour, 1)),
         }
-        self.keep_rhythm(mac, now)
+        self.asked.learn(live, mac, now)
     }
 }
 
@@ -325,7 +322,7 @@ impl Fleet {
         if let Some(shard) = self.shards.first() {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             shard.hours.extend(batch.hours);
-            shard.restarts.extend(batch.restarts);
+            shard.asked.restarts.extend(batch.restarts);
         }
         batch.days.into_iter().for_each(|day| self.put_back_day(day));
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
@@ -338,7 +335,8 @@ impl Fleet {
     /// Takes everything that is not written yet; of the counts of the day those of `days_at_once`
     /// devices of each part of the fleet.
     pub(super) fn take_batch(&self, days_at_once: usize) -> Batch {
-        let mut batch = Batch::default();
+        let dirty = self.shards().map(|shard| shard.dirty.len()).sum();
+        let mut batch = Batch { seen: Vec::with_capacity(dirty), ..Batch::default() };
         for mut shard in self.shards() {
             let shard = &mut *shard;
             for mac in shard.dirty.drain(..) {
@@ -355,7 +353,7 @@ impl Fleet {
                 }
             }
             batch.hours.append(&mut shard.hours);
-            batch.restarts.append(&mut shard.restarts);
+            batch.restarts.append(&mut shard.asked.restarts);
             shard.take_days(days_at_once, &mut batch.days);
         }
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

@@ -51,10 +51,20 @@ impl Live {
     }
 }
 
-impl Shard {
+/// What was learnt from the check-ins of a part of the fleet and is not written yet.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// Devices whose check-ins of the day are not written yet.
+    days_due: Vec<MacAddr>,
+    /// Check-ins of days that have ended.
+    days: Vec<DayCount>,
+    /// Attempts since which a device restarts too often, and when that was seen.
+    pub(super) restarts: Vec<(i64, Timestamp)>,
+}
+
+impl Asked {
     /// Learns from a check-in. Says whether the device has just begun to restart too often.
-    pub(super) fn keep_rhythm(&mut self, mac: MacAddr, now: Timestamp) -> bool {
-        let Some(live) = self.devices.get_mut(&mac) else { return false };
+    pub(super) fn learn(&mut self, live: &mut Live, mac: MacAddr, now: Timestamp) -> bool {
         let ended = live.hours.count(now).filter(|_| live.hours_due);
         self.days.extend(ended.map(|hours| DayCount { mac, device_id: live.id, hours }));
         if !live.hours_due {
@@ -78,13 +88,15 @@ impl Shard {
         self.restarts.push((attempt.id, now));
         true
     }
+}
 
+impl Shard {
     /// Takes counts of days to be written: all of days that have ended, and those of this many
     /// devices.
     pub(super) fn take_days(&mut self, at_once: usize, taken: &mut Vec<DayCount>) {
-        taken.append(&mut self.days);
-        let count = at_once.min(self.days_due.len());
-        for mac in self.days_due.drain(..count) {
+        taken.append(&mut self.asked.days);
+        let count = at_once.min(self.asked.days_due.len());
+        for mac in self.asked.days_due.drain(..count) {
             if let Some(live) = self.devices.get_mut(&mac)
                 && std::mem::take(&mut live.hours_due)
             {
@@ -101,10 +113,10 @@ impl Fleet {
         let shard = &mut *shard;
         let Some(live) = shard.devices.get_mut(&day.mac) else { return };
         if live.hours.day() != day.hours.day() {
-            shard.days.push(day);
+            shard.asked.days.push(day);
         } else if !live.hours_due {
             live.hours_due = true;
-            shard.days_due.push(day.mac);
+            shard.asked.days_due.push(day.mac);
         }
     }
 
