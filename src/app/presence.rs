@@ -191,10 +191,7 @@ fn tell_lost(mac: MacAddr, live: &Live, silent: i64, now: Timestamp) -> Option<E
 impl App {
     /// Finds attempts whose devices nobody has heard of for too long; answers how many. Only the
     /// devices with an open attempt are looked at.
-    ///
-    /// # Errors
-    /// None yet: what cannot be written is written later.
-    pub async fn look_for_lost(&self) -> Result<usize, Error> {
+    pub async fn look_for_lost(&self) -> usize {
         let lost = self.0.fleet.take_lost(self.now());
         let count = lost.len();
         for (mac, attempt, event) in lost {
@@ -204,7 +201,7 @@ impl App {
             let platform = platform_id.and_then(|id| shelf.platform_by_id(id));
             self.record_later(event.on(platform.map(|own| own.platform.name.as_str())));
         }
-        Ok(count)
+        count
     }
 
     /// When the server did not listen last.

@@ -19,7 +19,10 @@ const LOST: Duration = Duration::from_secs(30);
 pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
-    spawn(app, stop, "lost", LOST, |app| async move { app.look_for_lost().await.map(drop) });
+    spawn(app, stop, "lost", LOST, |app| async move {
+        app.look_for_lost().await;
+        Ok(())
+    });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }
 

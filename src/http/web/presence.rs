@@ -39,7 +39,11 @@ impl Asks {
     }
 
     fn new(device: &Device, found: &[Presence], days: &[Hours], pause: Pause, page: &Page) -> Self {
-        let (text, overdue) = rhythm(device, pause, page.now, &page.zone);
+        let (mut text, overdue) = rhythm(device, pause, page.now, &page.zone);
+        if let (Some(every), true) = (device.rhythm.every(), found.contains(&Presence::Restarting))
+        {
+            text = format!("It asked about every {} before its update.", span(i64::from(every)));
+        }
         let matters = found.iter().filter(|presence| **presence != Presence::Overdue);
         Self {
             text,
