@@ -136,7 +136,9 @@ impl Fleet {
                 open.push(mac);
             }
         });
-        open.into_iter().for_each(|mac| self.opened(mac));
+        for mac in open {
+            self.opened(mac);
+        }
         let from = if from == 0 { now } else { from.min(now) };
         self.pause = Pause { from, until: now };
         if self.pause.is_long() {

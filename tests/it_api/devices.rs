@@ -342,7 +342,7 @@ async fn the_rhythm_of_a_device_and_who_is_overdue() {
     assert_eq!(shown["rhythm"]["overdue"], false);
     let next: jiff::Timestamp = shown["rhythm"]["next_expected"].as_str().unwrap().parse().unwrap();
     assert_eq!(next.as_second(), now + 3600);
-    assert_eq!(shown["restarting"], false);
+    assert_eq!(shown["rhythm"]["restarting"], false);
     assert_eq!(overdue().await, Vec::<Value>::new());
 
     store.write_behind(&asked_hourly(now - 4 * 3600)).await.unwrap();

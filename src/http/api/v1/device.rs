@@ -32,7 +32,6 @@ pub(super) struct DeviceView {
     last_seen: Option<String>,
     checkins: u64,
     rhythm: Option<RhythmView>,
-    restarting: bool,
     address: Option<String>,
     last_outcome: Option<OutcomeView>,
     last_attempt: Option<AttemptView>,
@@ -70,6 +69,7 @@ struct RhythmView {
     every: u32,
     next_expected: String,
     overdue: bool,
+    restarting: bool,
 }
 
 /// What the last check-in came to.
@@ -160,7 +160,6 @@ impl DeviceView {
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
             rhythm,
-            restarting: app.presence_of(device.mac).contains(&Presence::Restarting),
             address: device.address.map(|address| address.to_string()),
             last_outcome: device.outcome.map(OutcomeView::from),
             last_attempt: attempts.into_iter().next().map(AttemptView::from),
@@ -179,6 +178,7 @@ impl RhythmView {
             every: rhythm.every()?,
             next_expected: time::text(rhythm.next_expected(last_seen)?),
             overdue: rhythm.is_overdue(silent),
+            restarting: app.presence_of(device.mac).contains(&Presence::Restarting),
         })
     }
 }
