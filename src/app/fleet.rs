@@ -203,21 +203,28 @@ impl Shard {
 
 impl Fleet {
     pub(super) async fn load(store: &Store, now: Timestamp) -> Result<Self, Error> {
+        // Tables that grow while they are filled leave as much behind as they hold.
+        let known: u64 = store.count_devices().await?.iter().map(|(_, count)| count).sum();
+        let known = usize::try_from(known).unwrap_or(0) / SHARDS;
+        let shard = || {
+            let devices = HashMap::with_capacity(known + known / 16);
+            Mutex::new(Shard { devices, ..Shard::default() })
+        };
         let mut fleet = Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| shard()).collect(),
             hasher: RandomState::new(),
             pending: AtomicUsize::new(0),
             events: Mutex::default(),
             open: Mutex::default(),
             pause: Pause::default(),
         };
-        let mut days = store.hours_of_day(day_of(now)).await?;
         let mut attempts = store.last_attempts().await?;
         let mut tallies = store.tallies().await?;
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
-            let Some(last) = devices.last() else { break };
+            let (Some(first), Some(last)) = (devices.first(), devices.last()) else { break };
+            let mut days = store.hours_of_day(day_of(now), first.id..=last.id).await?;
             filter.after = Some(last.id);
             for device in devices {
                 let (mac, id) = (device.mac, device.id);

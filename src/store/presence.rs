@@ -1,6 +1,7 @@
 //! When devices asked, in the database: the latest check-in, the rhythm, and counts by the hour.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use sqlx::{QueryBuilder, SqliteConnection};
 
@@ -51,16 +52,24 @@ impl Store {
         Ok(rows.into_iter().map(|(day, counts)| hours(day, &counts)).collect())
     }
 
-    /// The check-ins of all devices on a day.
+    /// The check-ins on a day of the devices with these numbers.
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn hours_of_day(&self, day: i64) -> Result<HashMap<i64, Hours>, StoreError> {
-        let rows: Vec<(i64, Vec<u8>)> =
-            sqlx::query_as("SELECT device_id, counts FROM device_hours WHERE day = $1")
-                .bind(day)
-                .fetch_all(&self.read)
-                .await?;
+    pub async fn hours_of_day(
+        &self,
+        day: i64,
+        devices: RangeInclusive<i64>,
+    ) -> Result<HashMap<i64, Hours>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT device_id, counts FROM device_hours
+              WHERE device_id BETWEEN $1 AND $2 AND day = $3",
+        )
+        .bind(devices.start())
+        .bind(devices.end())
+        .bind(day)
+        .fetch_all(&self.read)
+        .await?;
         Ok(rows.into_iter().map(|(device, counts)| (device, hours(day, &counts))).collect())
     }
 
