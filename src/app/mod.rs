@@ -128,6 +128,8 @@ struct Inner {
     packing: Mutex<()>,
     /// Uploads that are looked at at the same time, each of which takes the memory of its image.
     inspecting: Semaphore,
+    /// Held while a batch is written: who wants everything written waits for one under way.
+    flushing: Mutex<()>,
     /// Changes of attempts that could not be written yet.
     late: Mutex<Vec<LateWrite>>,
     closer: Closer,
@@ -176,6 +178,7 @@ impl App {
             accepting: Mutex::default(),
             packing: Mutex::default(),
             inspecting: Semaphore::new(2),
+            flushing: Mutex::default(),
             late: Mutex::default(),
             closer: Closer::default(),
             unknown: UnknownCallers::default(),

@@ -76,6 +76,7 @@ impl App {
     }
 
     async fn write_batch(&self, days_at_once: usize) -> Result<(), Error> {
+        let _flushing = self.0.flushing.lock().await;
         self.catch_up().await?;
         self.0.accounts.flush().await?;
         let batch = self.0.fleet.take_batch(days_at_once);
