@@ -318,6 +318,15 @@ impl TimeZone {
         Self(jiff::tz::TimeZone::UTC)
     }
 
+    /// Seconds since midnight at a moment, by the clock on the wall there.
+    #[must_use]
+    pub fn second_of_day(&self, at: i64) -> u32 {
+        let Ok(at) = jiff::Timestamp::from_second(at) else { return 0 };
+        let time = at.to_zoned(self.0.clone()).time();
+        let of = |value: i8| u32::try_from(value).unwrap_or(0);
+        of(time.hour()) * 3600 + of(time.minute()) * 60 + of(time.second())
+    }
+
     /// Its name in the IANA database.
     #[must_use]
     pub fn name(&self) -> &str {

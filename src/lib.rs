@@ -14,7 +14,7 @@
 //!        domain            what we know and how we decide: pure
 //! ```
 //!
-//! # Four walks
+//! # Five walks
 //!
 //! **A device checks in** (`GET /update?dev=chase&ver=v1.0.2`). [`http::wire`] accepts the
 //! connection and repairs the request line; `http::device::report` reads the headers into a
@@ -37,6 +37,13 @@
 //! nobody); the guard that [`http::access::Routes`] puts before every route asks
 //! [`domain::access::permits`] whether they may do what the route needs, and checks the token of a
 //! form. What an upload's token may do on the platform that turns up is asked again in the handler.
+//!
+//! **A release is rolled out.** Publishing by a plan puts a gate before the release
+//! ([`domain::rollout::Rollout`]). A device that checks in is let through or waits
+//! (`Rollout::admits`, from memory); what becomes of it is counted with its attempt, and the count
+//! halts the rollout before the next device is answered. A job opens the next stage when a look at
+//! the fleet says that the one before is through. The dry run ([`app::App::preview`]) makes a shelf
+//! of what would be, and lets the same function decide.
 //!
 //! # Why
 //!

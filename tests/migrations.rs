@@ -10,7 +10,7 @@ use espalier::domain::chip::Chip;
 use espalier::domain::device::{Approval, AttemptState};
 use espalier::domain::learnt::{ChipFrom, GzipTried};
 use espalier::domain::release::{Part, ReleaseState};
-use espalier::store::{DeviceFilter, EventFilter, ReleaseFilter, Store};
+use espalier::store::{AuditFilter, DeviceFilter, EventFilter, ReleaseFilter, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
@@ -93,6 +93,13 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(store.last_attempts().await.unwrap().len(), 1);
     let events = store.events(&EventFilter { limit: 100, ..EventFilter::default() }).await.unwrap();
     assert_eq!(events.len(), 3);
+    let audit = store.audit(&AuditFilter::default()).await.unwrap();
+    let kinds: Vec<_> = audit.iter().rev().map(|entry| entry.actor.kind().word()).collect();
+    // The first one comes from the event log.
+    assert_eq!(kinds, ["somebody", "person", "token", "machine", "command_line", "somebody"]);
+    let (first, address) = (&audit[5], "192.168.1.5".parse().ok());
+    assert_eq!(first.text, "somebody: Chase v1.0.2 was published.");
+    assert_eq!((first.actor.address(), first.release_id), (address, Some(1)));
     assert_eq!(store.settings().await.unwrap()["retention_days"], "30");
     assert_eq!(store.checkins_per_hour(None, 0).await.unwrap().len(), 2);
     assert_eq!(store.files_in_use().await.unwrap().len(), 6);

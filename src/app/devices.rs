@@ -2,6 +2,8 @@
 
 use super::fleet::Live;
 use super::{App, Error};
+use crate::domain::actor::Actor;
+use crate::domain::audit::listed;
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
@@ -60,7 +62,7 @@ impl App {
         &self,
         platform: &str,
         new: &NewApproval,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(MacAddr, Whitelisted), Error> {
         let mac: MacAddr = new.mac.parse()?;
         let name = device_name(&new.name)?;
@@ -93,16 +95,20 @@ impl App {
         name: String,
         platform: &Platform,
         via: &'static str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let now = self.now();
         let (approval, platform_id) = (Approval::Approved, Some(platform.id));
+        let deed = match name.as_str() {
+            "" => format!("approved {mac} for {}", platform.name),
+            name => format!("approved {mac} for {} as {name}", platform.name),
+        };
         let device = NewDevice { mac, name, approval, platform_id, via, news: None, now };
         let id = self.0.store.insert_device(&device).await?;
         self.0.fleet.insert(mac, Live::new(id, approval, platform_id));
         let text = format!("Approved for {}.", platform.name);
         let event = Event::new(now, Kind::Approved, text).of(mac).by(actor);
-        self.record(event.on(Some(platform.name.as_str()))).await
+        self.record(event.on(Some(platform.name.as_str())).does(deed)).await
     }
 
     /// Approves a recorded device for a platform.
@@ -111,19 +117,21 @@ impl App {
         device: &Device,
         platform: &Platform,
         via: &str,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let (now, approved) = (self.now(), Approval::Approved);
         self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
         self.0.fleet.set_approval(device.mac, approved, Some(platform.id));
-        let text = match &device.platform {
-            Some(was) if device.approval == approved => {
-                format!("Moved from {was} to {}.", platform.name)
-            }
-            _ => format!("Approved for {}.", platform.name),
+        let (title, name) = (device.title(), &platform.name);
+        let (text, deed) = match &device.platform {
+            Some(was) if device.approval == approved => (
+                format!("Moved from {was} to {name}."),
+                format!("moved {title} from {was} to {name}"),
+            ),
+            _ => (format!("Approved for {name}."), format!("approved {title} for {name}")),
         };
         let event = Event::new(now, Kind::Approved, text).of(device.mac).by(actor);
-        self.record(event.on(Some(platform.name.as_str()))).await
+        self.record(event.on(Some(platform.name.as_str())).does(deed)).await
     }
 
     /// Changes a device.
@@ -135,7 +143,7 @@ impl App {
         &self,
         mac: MacAddr,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         self.flush().await?;
@@ -188,18 +196,22 @@ impl App {
         }
     }
 
-    async fn rename(&self, device: &Device, name: String, actor: &str) -> Result<(), Error> {
+    async fn rename(&self, device: &Device, name: String, actor: &Actor) -> Result<(), Error> {
         if name == device.name {
             return Ok(());
         }
         self.0.store.rename_device(device.id, &name).await?;
-        let text = if name.is_empty() {
-            "Its name was removed.".to_owned()
+        let (text, deed) = if name.is_empty() {
+            let deed = format!("removed the name {} of {}", device.name, device.mac);
+            ("Its name was removed.".to_owned(), deed)
         } else {
-            format!("It is called {name} now.")
+            let was = if device.name.is_empty() { "named" } else { "renamed" };
+            let to = if device.name.is_empty() { "" } else { "to " };
+            let deed = format!("{was} {} {to}{name}", device.title());
+            (format!("It is called {name} now."), deed)
         };
         let event = Event::new(self.now(), Kind::DeviceEdited, text).of(device.mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Takes a person's word on what a device is.
@@ -207,12 +219,16 @@ impl App {
         &self,
         device: &Device,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let mut learnt = device.learnt;
-        let mut said = Vec::new();
+        let (mut said, mut deeds, title) = (Vec::new(), Vec::new(), device.title());
         if let Some(chip) = change.chip.filter(|chip| *chip != learnt.known_chip()) {
             learnt.chip = chip.map(|chip| (chip, ChipFrom::Person));
+            deeds.push(chip.map_or_else(
+                || format!("forgot the chip of {title}"),
+                |chip| format!("set the chip of {title} to {chip}"),
+            ));
             said.push(chip.map_or_else(
                 || "Its chip is unknown again.".to_owned(),
                 |chip| format!("Its chip is {chip}."),
@@ -222,6 +238,8 @@ impl App {
             learnt.verifies = verifies;
             let text = if verifies { "It checks signatures." } else { "It checks no signatures." };
             said.push(text.to_owned());
+            let none = if verifies { "" } else { "no " };
+            deeds.push(format!("noted that {title} checks {none}signatures"));
         }
         if said.is_empty() {
             return Ok(());
@@ -229,7 +247,8 @@ impl App {
         self.0.store.save_learnt(device.id, &learnt).await?;
         self.0.fleet.with(device.mac, |live| live.learn(learnt));
         let event = Event::new(self.now(), Kind::DeviceEdited, said.join(" ")).of(device.mac);
-        self.record(event.by(actor).on(device.platform.as_deref())).await
+        let event = event.by(actor).does(listed(&deeds));
+        self.record(event.on(device.platform.as_deref())).await
     }
 
     /// Makes a device pending, ignored or blocked.
@@ -238,7 +257,7 @@ impl App {
         device: &Device,
         approval: Approval,
         change: &DeviceChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let platform_id = match &change.platform {
             Some(name) => {
@@ -253,14 +272,20 @@ impl App {
         let now = self.now();
         self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
-        let (kind, text) = match approval {
-            Approval::Ignored => (Kind::Ignored, "Ignored: it gets nothing, quietly."),
-            Approval::Blocked => (Kind::Blocked, "Blocked: it gets nothing any more."),
+        let title = device.title();
+        let (kind, text, deed) = match approval {
+            Approval::Ignored => {
+                (Kind::Ignored, "Ignored: it gets nothing, quietly.", format!("ignored {title}"))
+            }
+            Approval::Blocked => {
+                (Kind::Blocked, "Blocked: it gets nothing any more.", format!("blocked {title}"))
+            }
             Approval::Pending | Approval::Approved => {
-                (Kind::DeviceEdited, "Waits for approval again.")
+                let deed = format!("let {title} wait for approval again");
+                (Kind::DeviceEdited, "Waits for approval again.", deed)
             }
         };
-        let event = Event::new(now, kind, text).of(device.mac).by(actor);
+        let event = Event::new(now, kind, text).of(device.mac).by(actor).does(deed);
         self.record(event.on(device.platform.as_deref())).await
     }
 
@@ -268,7 +293,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn remove_device(&self, mac: MacAddr, actor: &str) -> Result<Device, Error> {
+    pub async fn remove_device(&self, mac: MacAddr, actor: &Actor) -> Result<Device, Error> {
         let _changing = self.0.changing.lock().await;
         let _recording = self.0.recording.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
@@ -276,7 +301,8 @@ impl App {
         self.0.fleet.remove(mac);
         let text = format!("{} was removed.", device.title());
         let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await?;
+        let deed = format!("removed {}", device.title());
+        self.record(event.on(device.platform.as_deref()).does(deed)).await?;
         Ok(device)
     }
 }

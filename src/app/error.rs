@@ -3,9 +3,12 @@
 use super::upload::ReportCard;
 use crate::blobs::BlobError;
 use crate::domain::access::{LabelError, PasswordError, ScopeError};
+use crate::domain::group::GroupNameError;
 use crate::domain::image::{Merged, Unusable};
 use crate::domain::mac::{MacAddr, MacError};
 use crate::domain::names::NameError;
+use crate::domain::policy::QuietHoursError;
+use crate::domain::rollout::{PlanError, Refused};
 use crate::store::StoreError;
 
 /// What can go wrong.
@@ -74,6 +77,21 @@ pub enum Error {
     /// The release is not in a state that allows this.
     #[error("{0}")]
     State(&'static str),
+    /// A rollout cannot be planned so.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// A rollout cannot be told that as it stands.
+    #[error(transparent)]
+    Rollout(#[from] Refused),
+    /// A group cannot be called so.
+    #[error(transparent)]
+    GroupName(#[from] GroupNameError),
+    /// A group of this name exists.
+    #[error("a group named “{0}” exists already")]
+    GroupExists(String),
+    /// Quiet hours cannot be read.
+    #[error(transparent)]
+    Quiet(#[from] QuietHoursError),
     /// A user or token cannot be called so.
     #[error(transparent)]
     Label(#[from] LabelError),
@@ -118,7 +136,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound(_) => "not_found",
-            Self::Name(_) | Self::Label(_) => "invalid_name",
+            Self::Name(_) | Self::Label(_) | Self::GroupName(_) => "invalid_name",
             Self::Mac(_) => "invalid_mac",
             Self::PlatformExists(_) => "platform_exists",
             Self::AlreadyApproved { .. } => "already_approved",
@@ -132,7 +150,10 @@ impl Error {
             Self::Questions(card) => {
                 card.questions.first().map_or("open_questions", |question| question.code())
             }
-            Self::State(_) => "wrong_state",
+            Self::State(_) | Self::Rollout(_) => "wrong_state",
+            Self::Plan(_) => "invalid_plan",
+            Self::Quiet(_) => "invalid_value",
+            Self::GroupExists(_) => "group_exists",
             Self::UserExists(_) => "user_exists",
             Self::Password(_) => "invalid_password",
             Self::Scope(_) => "invalid_scope",

@@ -9,9 +9,6 @@ use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::update::{Decision, Reason, Reasons, decide};
 
-/// The code of what came of naming a platform without a version.
-const INVALID: &str = "invalid_parameters";
-
 /// What a device would get right now, and why.
 #[derive(Debug, Clone)]
 pub struct Explanation {
@@ -36,17 +33,10 @@ impl App {
         let shelf = self.shelf();
         let (settings, now) = (self.settings(), self.now());
         self.0.fleet.with(mac, |live| {
-            let mut report = live.report.as_deref()?.clone();
-            if report.mode != crate::domain::report::Mode::FileSystem {
-                report.mode = crate::domain::report::Mode::Sketch;
-            }
-            // Where a name came only with its first contact, it asked for a file since then.
-            if report.version.is_none() && *live.outcome != *INVALID {
-                report.dev = report.dev.filter(|_| live.platform_id.is_none());
-            }
+            let report = live.last_question()?;
             let running = shelf.running_on(&report, live.platform_id);
             let known = Known { live, learnt: live.learnt, running, settlement: None };
-            let view = View::new(&report, &Wanted::Newest, &known, &shelf);
+            let view = View::new(&report, &Wanted::Newest, &known, &shelf, (&settings, now));
             let situation = view.situation(&settings.patience, now);
             let mut reasons = Reasons::default();
             let decision = decide(&situation, &mut reasons);

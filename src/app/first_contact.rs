@@ -5,6 +5,7 @@ use super::poll::{Poll, Wanted};
 use super::shelf::{Shelf, ShelfPlatform};
 use super::{App, Error};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
@@ -74,10 +75,18 @@ impl App {
             (None, _) => "Asked for the first time.".to_owned(),
         };
         let event = Event::new(now, Kind::FirstContact, text).of(mac).on(name);
-        if self.0.strangers.allows(now) {
-            self.record_later(event.by(poll.address.to_string()));
-        }
+        let event = event.by(poll.address.to_string());
+        self.tell_contact(event, open.and(name), mac, now).await;
         Ok(true)
+    }
+
+    /// Tells of a new device: that its platform let it in, else that it waits, unless too many do.
+    async fn tell_contact(&self, event: Event, open: Option<&str>, mac: MacAddr, now: Timestamp) {
+        if let Some(platform) = open {
+            self.record_judged(event.decided(Kind::Approved, admitted(mac, platform))).await;
+        } else if self.0.strangers.allows(now) {
+            self.record_later(event);
+        }
     }
 
     /// Approves a pending device whose platform is open.
@@ -93,9 +102,8 @@ impl App {
         self.0.store.set_approval(device_id, approved, Some(id), "open", now).await?;
         self.0.fleet.set_approval(mac, approved, Some(id));
         let text = format!("Approved for {name}, which is open to any device.");
-        self.record_later(
-            Event::new(now, Kind::Approved, text).of(mac).on(Some(name)).by("server"),
-        );
+        let event = Event::new(now, Kind::Approved, text).of(mac).on(Some(name));
+        self.record_judged(event.by(Actor::machine()).does(admitted(mac, name))).await;
         Ok(())
     }
 
@@ -119,4 +127,9 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// What the server did, as the audit log says it.
+fn admitted(mac: MacAddr, platform: &str) -> String {
+    format!("admitted {mac} to {platform}, which is open to any device")
 }

@@ -16,26 +16,29 @@ use crate::domain::event::Event;
 use crate::domain::hours::{Hours, day_of};
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Policy;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Pause, Rhythm};
 use crate::domain::tally::Tally;
-use crate::store::{Batch, DeviceFilter, News, Seen, Store};
+use crate::store::{DeviceFilter, News, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
 /// Events of one device that are written in an hour.
 const EVENTS_AN_HOUR: u16 = 60;
+/// The code of what came of naming a platform without a version.
+const INVALID: &str = "invalid_parameters";
 /// Devices that are read from the database at once.
 const PAGE: u32 = 5_000;
 
 /// All devices.
 #[derive(Debug)]
 pub(super) struct Fleet {
-    shards: Box<[Mutex<Shard>]>,
+    pub(super) shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pending: AtomicUsize,
-    events: Mutex<Vec<Event>>,
+    pub(super) events: Mutex<Vec<Event>>,
     /// Devices whose latest attempt waits for their next check-in, and some where that came.
     pub(super) open: Mutex<HashSet<MacAddr>>,
     /// When the server did not listen.
@@ -46,9 +49,9 @@ pub(super) struct Fleet {
 pub(super) struct Shard {
     pub(super) devices: HashMap<MacAddr, Live>,
     /// Devices whose latest check-in is not written yet.
-    dirty: Vec<MacAddr>,
+    pub(super) dirty: Vec<MacAddr>,
     /// Check-ins by platform and hour that are not written yet.
-    hours: Vec<(i64, Timestamp, u64)>,
+    pub(super) hours: Vec<(i64, Timestamp, u64)>,
     /// What was learnt from check-ins and is not written yet.
     pub(super) asked: Asked,
 }
@@ -78,13 +81,17 @@ pub(super) struct Live {
     pub(super) tallies: Vec<Tally>,
     /// What is known of it beyond what it says.
     pub(super) learnt: Learnt,
+    /// What a person decided about it.
+    pub(super) policy: Policy,
+    /// The groups it is in.
+    pub(super) groups: Box<[i64]>,
     /// Downloads under way; whoever follows one holds it.
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
     pub(super) news: Option<Box<News>>,
     /// The hour, and how many events the device made in it.
     events: (i64, u16),
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 impl Live {
@@ -105,6 +112,8 @@ impl Live {
             attempt: None,
             tallies: Vec::new(),
             learnt: Learnt::default(),
+            policy: Policy::default(),
+            groups: Box::default(),
             flights: Vec::new(),
             news: None,
             events: (0, 0),
@@ -116,6 +125,30 @@ impl Live {
     /// version instead.
     pub(super) fn program(&self) -> Option<&Report> {
         self.report.as_deref().filter(|report| report.mode != Mode::FileSystem)
+    }
+
+    /// The question that it would ask next: the one it asked last.
+    pub(super) fn last_question(&self) -> Option<Report> {
+        let mut report = self.report.as_deref()?.clone();
+        if report.mode != Mode::FileSystem {
+            report.mode = Mode::Sketch;
+        }
+        // Where a name came only with its first contact, it asked for a file since then.
+        if report.version.is_none() && *self.outcome != *INVALID {
+            report.dev = report.dev.filter(|_| self.platform_id.is_none());
+        }
+        Some(report)
+    }
+
+    /// Whether it is approved for a platform and gets updates.
+    pub(super) fn gets_updates_of(&self, platform_id: i64) -> bool {
+        let own = self.platform_id == Some(platform_id) && self.approval == Approval::Approved;
+        own && !self.policy.updates_off && self.policy.pinned.is_none()
+    }
+
+    /// After how many seconds of silence it counts as asleep; `None`: its rhythm is not known.
+    pub(super) fn silence(&self) -> Option<i64> {
+        self.rhythm.overdue_after()
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements
@@ -172,6 +205,8 @@ impl Live {
             rhythm: device.rhythm,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             learnt: device.learnt,
+            policy: device.policy,
+            groups: device.groups.into(),
             attempt: attempt.map(Box::new),
             ..Self::new(device.id, device.approval, device.platform_id)
         }
@@ -295,11 +330,22 @@ impl Fleet {
             for live in shard.devices.values_mut() {
                 if live.platform_id == Some(platform_id) {
                     live.platform_id = None;
+                    live.policy.pinned = None;
                     if live.approval != Approval::Pending {
                         live.approval = Approval::Pending;
                         self.pending.fetch_add(1, Ordering::Relaxed);
                     }
                 }
+            }
+        }
+    }
+
+    /// Takes all devices out of a group.
+    pub(super) fn leave_group(&self, group: i64) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for live in shard.devices.values_mut().filter(|live| live.groups.contains(&group)) {
+                live.groups = live.groups.iter().copied().filter(|own| *own != group).collect();
             }
         }
     }
@@ -312,63 +358,5 @@ impl Fleet {
     /// Keeps an event for the next batch.
     pub(super) fn record_later(&self, event: Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-    }
-
-    /// Puts back what could not be written; of the events only the latest `events_kept`.
-    pub(super) fn put_back(&self, batch: Batch, events_kept: usize) {
-        for seen in batch.seen {
-            let mut shard = self.shard(seen.mac);
-            let shard = &mut *shard;
-            let Some(live) = shard.devices.get_mut(&seen.mac) else { continue };
-            live.news = live.news.take().or(seen.news);
-            if !live.dirty {
-                live.dirty = true;
-                shard.dirty.push(seen.mac);
-            }
-        }
-        if let Some(shard) = self.shards.first() {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.hours.extend(batch.hours);
-            shard.asked.restarts.extend(batch.restarts);
-        }
-        batch.days.into_iter().for_each(|day| self.put_back_day(day));
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = batch.events.len().saturating_sub(events_kept);
-        let later = std::mem::take(&mut *events);
-        events.extend(batch.events.into_iter().skip(skip));
-        events.extend(later);
-    }
-
-    /// Takes everything that is not written yet; of the counts of the day those of `days_at_once`
-    /// devices of each part of the fleet.
-    pub(super) fn take_batch(&self, days_at_once: usize) -> Batch {
-        let dirty = self.shards().map(|shard| shard.dirty.len()).sum();
-        let mut batch = Batch { seen: Vec::with_capacity(dirty), ..Batch::default() };
-        for mut shard in self.shards() {
-            let shard = &mut *shard;
-            for mac in shard.dirty.drain(..) {
-                if let Some(live) = shard.devices.get_mut(&mac) {
-                    live.dirty = false;
-                    batch.seen.push(Seen {
-                        mac,
-                        device_id: live.id,
-                        last_seen: live.last_seen,
-                        checkins: live.checkins,
-                        rhythm: live.rhythm,
-                        news: live.news.take(),
-                    });
-                }
-            }
-            batch.hours.append(&mut shard.hours);
-            batch.restarts.append(&mut shard.asked.restarts);
-            shard.take_days(days_at_once, &mut batch.days);
-        }
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        batch.events = std::mem::take(&mut events);
-        batch.merge_hours();
-        // In the order of the table, so that its pages are touched one after the other.
-        batch.seen.sort_unstable_by_key(|seen| seen.device_id);
-        batch.days.sort_unstable_by_key(|day| (day.device_id, day.hours.day()));
-        batch
     }
 }

@@ -1,6 +1,7 @@
 //! Holds: what the loop breaker stopped and a person decides on.
 
 use super::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
@@ -12,7 +13,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn try_again(&self, mac: MacAddr, actor: &str) -> Result<(), Error> {
+    pub async fn try_again(&self, mac: MacAddr, actor: &Actor) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let now = self.now();
@@ -29,14 +30,15 @@ impl App {
         });
         let text = "The release is offered again at the next check-in.";
         let event = Event::new(now, Kind::Lifted, text).of(mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        let deed = format!("let {} try again", device.title());
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Holds a release back from a device.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn hold(&self, mac: MacAddr, release_id: i64, actor: &str) -> Result<(), Error> {
+    pub async fn hold(&self, mac: MacAddr, release_id: i64, actor: &Actor) -> Result<(), Error> {
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let release = self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))?;
@@ -49,7 +51,8 @@ impl App {
         self.0.store.save_tally(device.id, &tally).await?;
         let text = format!("{} is held back from it.", release.title());
         let event = Event::new(self.now(), Kind::Held, text).of(mac).about(release_id).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        let deed = format!("held {} back from {}", release.title(), device.title());
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Lifts all holds of a release: every device it was stopped for gets it again. Answers how
@@ -57,7 +60,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn lift_holds(&self, release_id: i64, actor: &str) -> Result<usize, Error> {
+    pub async fn lift_holds(&self, release_id: i64, actor: &Actor) -> Result<usize, Error> {
         let _changing = self.0.changing.lock().await;
         let release = self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))?;
         let devices = self.0.store.lift_release(release_id).await?;
@@ -69,7 +72,9 @@ impl App {
         let count = devices.len();
         let text = format!("All holds of {} were lifted ({count} devices).", release.title());
         let event = Event::new(self.now(), Kind::Lifted, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let devices = if count == 1 { "device" } else { "devices" };
+        let deed = format!("lifted all holds of {} ({count} {devices})", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(count)
     }
 }

@@ -17,15 +17,20 @@ mod holds;
 mod offers;
 mod packing;
 mod platforms;
+mod policies;
 mod poll;
 mod presence;
+mod preview;
 mod recognise;
 mod releases;
+mod rollouts;
 mod runs;
 mod settings;
 mod shelf;
+mod stock;
 mod transfer;
 mod unknown;
+mod unwritten;
 mod upload;
 mod write_behind;
 
@@ -45,9 +50,12 @@ pub use error::Error;
 pub use explain::Explanation;
 pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
+pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use presence::Presences;
+pub use preview::{Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
+pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
@@ -60,11 +68,14 @@ use crate::blobs::Blobs;
 use crate::clock::Clock;
 use crate::config::{Auth, PasswordCost, PublicUrl, TimeZone};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::Event;
 use crate::store::Store;
 use catalog::Lists;
 use fleet::Fleet;
 use recognise::Closer;
+use rollouts::Rollouts;
+use stock::Stock;
 use unknown::{EventBudget, Newcomers, UnknownCallers};
 use write_behind::LateWrite;
 
@@ -135,6 +146,7 @@ struct Inner {
     closer: Closer,
     unknown: UnknownCallers,
     newcomers: Newcomers,
+    rollouts: Rollouts,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -161,7 +173,8 @@ impl App {
             tracing::info!(attempts = cut, "downloads that the last stop cut are marked aborted");
         }
         let settings = Settings::load(&store, &limits).await?;
-        let shelf = Shelf::load(&store).await?;
+        let rollouts = Rollouts::default();
+        let shelf = Shelf::new(Stock::load(&store, &rollouts).await?);
         let fleet = Fleet::load(&store, now).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
         let inner = Inner {
@@ -183,6 +196,7 @@ impl App {
             closer: Closer::default(),
             unknown: UnknownCallers::default(),
             newcomers: Newcomers::default(),
+            rollouts,
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),
@@ -260,15 +274,27 @@ impl App {
 
     /// Puts the shelf in step with the database after a change.
     async fn restock(&self) -> Result<(), Error> {
-        self.0.shelf.store(Arc::new(Shelf::load(&self.0.store).await?));
+        let stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+        self.0.shelf.store(Arc::new(Shelf::new(stock)));
         Ok(())
     }
 
-    /// Logs an event and writes it now.
+    /// Logs an event and writes it now: into the event log, the audit log, or both, as
+    /// [`Entry::of`](crate::domain::audit::Entry::of) tells.
     async fn record(&self, event: Event) -> Result<(), Error> {
         log(&event);
         self.0.store.record_events(&[event]).await?;
         Ok(())
+    }
+
+    /// Logs what the server judged and writes it now; where the database fails, with the next
+    /// batch: a device is not refused because of it.
+    async fn record_judged(&self, event: Event) {
+        if let Err(error) = self.record(event.clone()).await {
+            let error: &dyn std::error::Error = &error;
+            tracing::error!(error, "what the server judged is written later");
+            self.0.fleet.record_later(event);
+        }
     }
 
     /// Logs an event and writes it with the next batch.
@@ -285,6 +311,8 @@ fn log(event: &Event) {
     let (mac, platform) = (mac.as_deref(), event.platform.as_deref());
     let (kind, text) = (event.kind.word(), event.text.as_str());
     let (release, actor) = (event.release_id, event.actor.as_str());
+    let address = event.author.as_ref().and_then(Actor::address).map(|address| address.to_string());
+    let address = address.as_deref();
     match event.kind.severity() {
         Severity::Info | Severity::Good => tracing::info!(
             event = kind,
@@ -292,6 +320,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
         Severity::Warning | Severity::Problem => tracing::warn!(
@@ -300,6 +329,7 @@ fn log(event: &Event) {
             platform,
             release.id = release,
             actor,
+            actor.address = address,
             "{text}"
         ),
     }

@@ -36,7 +36,10 @@ impl App {
         };
         let bytes = match self.0.blobs.read(sha256, size).await {
             Ok(bytes) => bytes,
-            Err(error) => return self.gone_or_fault(&error.into(), finding, release, mac).await,
+            Err(error) => {
+                leave(finding);
+                return self.gone_or_fault(&error.into(), finding, release, mac).await;
+            }
         };
         let platform = finding.platform.as_ref().map(|p| p.platform.name.as_str());
         let platform = platform.unwrap_or_default();
@@ -49,6 +52,8 @@ impl App {
         if poll.only_looks {
             return Answer::Firmware(firmware);
         }
+        // Files prove nothing: a rollout goes by the applications alone.
+        let gate = finding.gate.filter(|_| image.part == Part::Application);
         let offer = NewOffer {
             device_id: finding.device_id,
             release_id: release.id,
@@ -60,11 +65,15 @@ impl App {
             from_md5: poll.report.sketch_md5,
             size,
             usual: None,
+            rollout_id: gate.map(|gate| gate.rollout.id),
             now,
         };
         let attempt_id = match self.attempt(mac, offer).await {
             Ok(id) => id,
-            Err(error) => return self.gone_or_fault(&error, finding, release, mac).await,
+            Err(error) => {
+                leave(finding);
+                return self.gone_or_fault(&error, finding, release, mac).await;
+            }
         };
         let flight = Arc::new(InFlight {
             attempt_id,
@@ -78,6 +87,7 @@ impl App {
             counted: !poll.range,
             progress: OnceLock::new(),
             settled: CancellationToken::new(),
+            watch: gate.map(|gate| Arc::clone(&gate.watch)),
         });
         self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);
@@ -157,5 +167,12 @@ impl App {
         let text = format!("Got {}{what} offered; it runs {from}.", flight.title);
         let event = Event::new(now, Kind::Offered, text).of(flight.mac).about(release.id);
         self.record_later(event.on(Some(&flight.platform)).by(poll.address.to_string()));
+    }
+}
+
+/// Gives back the place in a rollout that was taken for an offer that is not made.
+fn leave(finding: &Finding<'_>) {
+    if let Some(gate) = finding.gate {
+        gate.watch.leave(finding.device_id);
     }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{App, Error};
 use crate::blobs::BlobError;
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::image::{Check, Contents, KnownNames, examine};
 use crate::domain::release::Packed;
@@ -103,7 +104,7 @@ impl App {
             let text =
                 format!("The compressed form of {version} is ready; it is {saved} % smaller.");
             let event = Event::new(self.now(), Kind::Packed, text).about(release.id);
-            self.record_later(event.on(platform.as_deref()).by("server"));
+            self.record_later(event.on(platform.as_deref()).by(Actor::machine()));
         }
         Ok(())
     }

@@ -1,9 +1,13 @@
 //! Platforms: created, changed, deleted.
 
+use super::policies::quiet_hours;
 use super::{App, Error};
+use crate::domain::actor::Actor;
+use crate::domain::audit::listed;
 use crate::domain::event::{Event, Kind};
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::policy::Rule;
 use crate::domain::version::FirmwareVersion;
 use crate::store::StoreError;
 
@@ -20,6 +24,12 @@ pub struct PlatformChange {
     pub gzip: Option<GzipPolicy>,
     /// The lowest version that is ever offered; empty: none.
     pub floor: Option<String>,
+    /// When a release is offered to a device that runs another one.
+    pub rule: Option<Rule>,
+    /// The release that all its devices get; the inner `None`: none any more.
+    pub pinned: Option<Option<i64>>,
+    /// Hours in which nothing is offered, like `22:00-06:00`; empty: none.
+    pub quiet: Option<String>,
 }
 
 /// Characters that a description may have.
@@ -48,6 +58,36 @@ fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
     Err(Error::Value { field, value: text.chars().take(64).collect(), expected })
 }
 
+/// What was changed on a platform, as the audit log says it.
+fn deeds(was: &Platform, is: &Platform) -> Vec<String> {
+    let mut deeds = Vec::new();
+    if was.name != is.name {
+        deeds.push(format!("renamed the platform {} to {}", was.name, is.name));
+    }
+    if was.description != is.description {
+        deeds.push(format!("changed the description of {}", is.name));
+    }
+    if was.admission != is.admission {
+        deeds.push(match is.admission {
+            Admission::Any => format!("opened {} to any device", is.name),
+            Admission::Approved => format!("closed {} to all but approved devices", is.name),
+        });
+    }
+    if was.gzip != is.gzip {
+        let (from, to) = (was.gzip.word(), is.gzip.word());
+        deeds.push(format!("set compression for {} from {from} to {to}", is.name));
+    }
+    match (&was.floor, &is.floor) {
+        (from, to) if from == to => {}
+        (_, Some(to)) => deeds.push(format!("set the lowest version of {} to {to}", is.name)),
+        (_, None) => deeds.push(format!("removed the lowest version of {}", is.name)),
+    }
+    if deeds.is_empty() {
+        deeds.push(format!("changed the platform {}", is.name));
+    }
+    deeds
+}
+
 impl App {
     /// Creates a platform.
     ///
@@ -58,7 +98,7 @@ impl App {
         name: &str,
         description: &str,
         admission: Admission,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let name: PlatformName = name.parse()?;
         let description = described(description)?;
@@ -71,10 +111,22 @@ impl App {
         let id = created?;
         self.restock().await?;
         let text = format!("The platform {name} was created.");
+        let open = if admission == Admission::Any { ", open to any device" } else { "" };
         let event = Event::new(now, Kind::PlatformCreated, text).on(Some(name.as_str()));
-        self.record(event.by(actor)).await?;
-        let (gzip, floor) = (GzipPolicy::default(), None);
-        Ok(Platform { id, name, description, admission, gzip, floor, created_at: now })
+        let deed = format!("created the platform {name}{open}");
+        self.record(event.by(actor).does(deed)).await?;
+        Ok(Platform {
+            id,
+            name,
+            description,
+            admission,
+            gzip: GzipPolicy::default(),
+            floor: None,
+            rule: Rule::default(),
+            pinned: None,
+            quiet: None,
+            created_at: now,
+        })
     }
 
     /// Renames or describes a platform, or opens it to any device.
@@ -85,7 +137,7 @@ impl App {
         &self,
         name: &str,
         change: &PlatformChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Platform, Error> {
         let _changing = self.0.changing.lock().await;
         let was = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
@@ -105,6 +157,18 @@ impl App {
         }
         if let Some(floor) = &change.floor {
             platform.floor = floor_version(floor)?;
+        }
+        if let Some(rule) = change.rule {
+            platform.rule = rule;
+        }
+        if let Some(quiet) = &change.quiet {
+            platform.quiet = quiet_hours(quiet)?;
+        }
+        if let Some(pinned) = change.pinned {
+            if let Some(id) = pinned {
+                self.pinnable(id, Some(was.id))?;
+            }
+            platform.pinned = pinned;
         }
         if platform == *was {
             return Ok(platform);
@@ -131,7 +195,8 @@ impl App {
             };
         }
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
-        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        let deed = listed(&deeds(was, &platform));
+        self.record(event.on(Some(platform.name.as_str())).by(actor).does(deed)).await?;
         Ok(platform)
     }
 
@@ -139,7 +204,7 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_platform(&self, name: &str, actor: &str) -> Result<Platform, Error> {
+    pub async fn delete_platform(&self, name: &str, actor: &Actor) -> Result<Platform, Error> {
         let platform = {
             let _changing = self.0.changing.lock().await;
             let entry = self.shelf().platform(name).cloned().ok_or(Error::NotFound("platform"))?;
@@ -153,7 +218,8 @@ impl App {
         };
         let text = format!("The platform {} was deleted.", platform.name);
         let event = Event::new(self.now(), Kind::PlatformDeleted, text);
-        self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
+        let deed = format!("deleted the platform {}", platform.name);
+        self.record(event.on(Some(platform.name.as_str())).by(actor).does(deed)).await?;
         self.sweep().await?;
         Ok(platform)
     }

@@ -194,14 +194,23 @@ impl App {
     /// Finds attempts whose devices nobody has heard of for too long; answers how many. Only the
     /// devices with an open attempt are looked at.
     pub async fn look_for_lost(&self) -> usize {
-        let lost = self.0.fleet.take_lost(self.now());
+        let now = self.now();
+        let lost = self.0.fleet.take_lost(now);
         let count = lost.len();
         for (mac, attempt, event) in lost {
             self.write(LateWrite::Lost(attempt.id)).await;
-            let platform_id = self.0.fleet.with(mac, |live| live.platform_id).flatten();
+            let known = self.0.fleet.with(mac, |live| (live.id, live.platform_id));
             let shelf = self.shelf();
-            let platform = platform_id.and_then(|id| shelf.platform_by_id(id));
+            let platform = known
+                .and_then(|(_, platform_id)| platform_id)
+                .and_then(|id| shelf.platform_by_id(id));
             self.record_later(event.on(platform.map(|own| own.platform.name.as_str())));
+            let gate = attempt.release_id.and_then(|id| Some((id, shelf.gate(id)?)));
+            if let (Some((release_id, gate)), Some((device_id, _))) = (gate, known)
+                && gate.note(device_id, AttemptState::Lost.into(), now)
+            {
+                self.halt_rollout(release_id).await;
+            }
         }
         count
     }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::{App, Error, Wishes};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::{Image, Release, ReleaseState};
 
@@ -34,7 +35,7 @@ impl App {
         &self,
         id: i64,
         change: &ReleaseChange,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let mut release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
         if release.state == ReleaseState::Draft {
@@ -46,7 +47,7 @@ impl App {
                     Err(Error::State("a draft cannot be withdrawn; delete it instead"))
                 }
                 Some(ReleaseState::Draft) | None => {
-                    self.save_draft(id, &change.wishes).await?;
+                    self.save_draft(id, &change.wishes, actor).await?;
                     self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))
                 }
             };
@@ -61,7 +62,8 @@ impl App {
             release.notes.clone_from(notes);
             let text = format!("The notes of {} were changed.", release.title());
             let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
-            self.record(event.on(release.platform.as_deref())).await?;
+            let deed = format!("changed the notes of {}", release.title());
+            self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         }
         match change.state {
             None | Some(ReleaseState::Draft) => {}
@@ -71,19 +73,21 @@ impl App {
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
-    async fn withdraw(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn withdraw(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Withdrawn {
             return Ok(());
         }
         let _changing = self.0.changing.lock().await;
+        self.end_rollout(release.id, "The release was withdrawn.").await?;
         self.0.store.withdraw_release(release.id).await?;
         self.restock().await?;
         let text = format!("{} was withdrawn; nobody gets it any more.", release.title());
         let event = Event::new(self.now(), Kind::Withdrawn, text).about(release.id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await
+        let deed = format!("withdrew {}", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await
     }
 
-    async fn publish_again(&self, release: &Release, actor: &str) -> Result<(), Error> {
+    async fn publish_again(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
         if release.state == ReleaseState::Published {
             return Ok(());
         }
@@ -92,33 +96,47 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.0.store.publish_release(id, platform_id, version, &release.notes, now).await?;
+        self.0.store.ungate(id).await?;
+        let channel = release.channel;
+        self.0
+            .store
+            .publish_release(id, platform_id, version, &release.notes, channel, now)
+            .await?;
         self.restock().await?;
         let text = format!("{} was published again.", release.title());
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await
+        let deed = format!("published {} again", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await
     }
 
     /// Deletes a release or throws a draft away. Row first, file last.
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is none of this number.
-    pub async fn delete_release(&self, id: i64, actor: &str) -> Result<Release, Error> {
+    pub async fn delete_release(&self, id: i64, actor: &Actor) -> Result<Release, Error> {
         let release = {
             let _changing = self.0.changing.lock().await;
             let release = self.0.store.release(id).await?.ok_or(Error::NotFound("release"))?;
+            if self.0.store.pinned_to(id).await? > 0 {
+                let text = "devices are pinned to this release; pin them to another one first";
+                return Err(Error::State(text));
+            }
             self.0.store.delete_release(id).await?;
             self.restock().await?;
             release
         };
-        let text = match release.state {
-            ReleaseState::Draft => format!("The draft {} was thrown away.", release.title()),
+        let title = release.title();
+        let (text, deed) = match release.state {
+            ReleaseState::Draft => (
+                format!("The draft {title} was thrown away."),
+                format!("threw the draft {title} away"),
+            ),
             ReleaseState::Published | ReleaseState::Withdrawn => {
-                format!("{} was deleted.", release.title())
+                (format!("{title} was deleted."), format!("deleted {title}"))
             }
         };
         let event = Event::new(self.now(), Kind::ReleaseDeleted, text).about(id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         self.sweep().await?;
         Ok(release)
     }
@@ -132,7 +150,7 @@ impl App {
         &self,
         release_id: i64,
         image_id: i64,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(Release, Image), Error> {
         let (release, image) = {
             let _changing = self.0.changing.lock().await;
@@ -149,7 +167,8 @@ impl App {
         };
         let text = format!("The {} of {} was removed.", image.named(), release.title());
         let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("removed the {} of {}", image.named(), release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         self.sweep().await?;
         Ok((release, image))
     }

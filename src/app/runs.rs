@@ -3,6 +3,7 @@
 use super::{App, Shelf};
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
+use crate::domain::policy::Channel;
 use crate::domain::release::{Part, Published};
 use crate::domain::update::Choice;
 use crate::domain::version::FirmwareVersion;
@@ -99,7 +100,12 @@ impl App {
             let own = live.platform_id == Some(platform_id) && live.approval == Approval::Approved;
             let Some(report) = live.report.as_deref().filter(|_| own) else { return };
             for part in [Part::Application, Part::FileSystem] {
-                match platform.newest.choose(part, report.family, live.learnt.known_chip()) {
+                let on_offer = match live.policy.channel {
+                    Channel::Stable => &platform.newest,
+                    Channel::Beta => &platform.beta,
+                };
+                let chip = live.learnt.known_chip();
+                match on_offer.choose(part, report.family, chip, |_| Ok(())).choice {
                     Choice::One(release) => {
                         let id = release.image.id;
                         match reach.images.iter_mut().find(|(own, _)| *own == id) {

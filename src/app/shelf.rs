@@ -4,15 +4,20 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::Error;
+use super::rollouts::Gate;
+use super::stock::{Stock, settle};
 use crate::domain::chip::{Chip, Family};
 use crate::domain::digest::{Md5, Sha256};
+use crate::domain::group::Group;
 use crate::domain::image::KnownNames;
 use crate::domain::platform::Platform;
-use crate::domain::release::{Image, Part, Published, Release, ReleaseState, file_name};
+use crate::domain::policy::{Channel, QuietHours};
+use crate::domain::release::{Part, Published, ReleaseState, file_name};
 use crate::domain::report::Report;
-use crate::domain::update::{Choice, choose};
-use crate::store::{ImageDigest, ReleaseFilter, Store};
+use crate::domain::rollout::GateWait;
+use crate::domain::update::{Choice, Selection, choose};
+use crate::domain::version::FirmwareVersion;
+use crate::store::ImageDigest;
 
 /// Everything that decisions need to know of platforms and releases. It never changes; after a
 /// change there is a new one.
@@ -25,6 +30,9 @@ pub struct Shelf {
     by_image: HashMap<i64, Arc<Published>>,
     latest_image: i64,
     by_file: HashMap<String, OnOffer>,
+    by_release: HashMap<i64, OnOffer>,
+    gates: HashMap<i64, Gate>,
+    groups: Vec<Group>,
     known: Arc<KnownNames>,
 }
 
@@ -35,8 +43,12 @@ pub struct ShelfPlatform {
     pub platform: Platform,
     /// The images of its published releases, highest version first.
     pub published: Vec<Arc<Published>>,
-    /// The newest of them per part and chip.
+    /// The newest of the stable ones per part and chip, behind those that a rollout keeps back.
     pub newest: OnOffer,
+    /// The same of all.
+    pub beta: OnOffer,
+    /// The versions that were recalled.
+    pub recalled: Vec<FirmwareVersion>,
 }
 
 /// Images from which a device gets the one for its chip.
@@ -57,13 +69,21 @@ pub struct Recognised {
 }
 
 impl OnOffer {
-    /// Of these images, newest first, the first of each part and chip.
-    fn newest(published: &[Arc<Published>]) -> Self {
-        let mut on_offer = Self::default();
+    /// Of these images, newest first, those of each part and chip down to the first one that is
+    /// for everyone.
+    fn newest<'a>(
+        published: impl Iterator<Item = &'a Arc<Published>>,
+        gates: &HashMap<i64, Gate>,
+    ) -> Self {
+        let key = |release: &Published| (release.image.part, release.image.certain_chip());
+        let (mut on_offer, mut done) = (Self::default(), Vec::new());
         for release in published {
-            let key = |release: &Published| (release.image.part, release.image.certain_chip());
-            if !on_offer.images.iter().any(|other| key(other) == key(release)) {
-                on_offer.push(release);
+            if done.contains(&key(release)) {
+                continue;
+            }
+            on_offer.push(release);
+            if !gates.contains_key(&release.id) {
+                done.push(key(release));
             }
         }
         on_offer
@@ -82,8 +102,14 @@ impl OnOffer {
 
     /// What there is for a device.
     #[must_use]
-    pub fn choose(&self, part: Part, family: Family, chip: Option<Chip>) -> Choice<'_> {
-        choose(self.images.iter().map(AsRef::as_ref), &self.chips, part, family, chip)
+    pub fn choose(
+        &self,
+        part: Part,
+        family: Family,
+        chip: Option<Chip>,
+        gate: impl Fn(&Published) -> Result<(), GateWait>,
+    ) -> Selection<'_> {
+        choose(self.images.iter().map(AsRef::as_ref), &self.chips, part, family, chip, gate)
     }
 
     /// The images.
@@ -119,25 +145,22 @@ impl ShelfPlatform {
 }
 
 impl Shelf {
-    /// Reads it from the database.
-    pub(super) async fn load(store: &Store) -> Result<Self, Error> {
-        let platforms = store.platforms().await?;
-        let releases = store.releases(&ReleaseFilter::default()).await?;
-        let digests = store.digests().await?;
-        Ok(Self::new(platforms, releases, &digests))
-    }
-
-    fn new(
-        platforms: Vec<Platform>,
-        releases: Vec<Release>,
-        digests: &HashMap<i64, Vec<ImageDigest>>,
-    ) -> Self {
-        let mut shelf = Self::default();
+    /// What is on offer, from what there is.
+    pub(super) fn new(stock: Stock) -> Self {
+        let Stock { platforms, releases, digests, groups, gates } = stock;
+        let mut shelf = Self { groups, gates, ..Self::default() };
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
+        let mut recalled: HashMap<i64, Vec<FirmwareVersion>> = HashMap::new();
         for release in releases {
+            if let (true, Some(id), Some(version)) =
+                (release.recalled, release.platform_id, &release.version)
+            {
+                recalled.entry(id).or_default().push(version.clone());
+            }
             for on_offer in settle(&release).into_iter().map(Arc::new) {
                 shelf.recognise(&on_offer, digests.get(&on_offer.image.id));
                 if release.state == ReleaseState::Published {
+                    shelf.by_release.entry(release.id).or_default().push(&on_offer);
                     published.entry(on_offer.platform_id).or_default().push(on_offer);
                 }
             }
@@ -147,16 +170,59 @@ impl Shelf {
         for platform in platforms {
             let mut published = published.remove(&platform.id).unwrap_or_default();
             published.sort_by(|a, b| b.version.cmp(&a.version).then(b.id.cmp(&a.id)));
-            let newest = OnOffer::newest(&published);
+            let stable = published.iter().filter(|release| release.channel == Channel::Stable);
+            let newest = OnOffer::newest(stable, &shelf.gates);
+            let beta = OnOffer::newest(published.iter(), &shelf.gates);
             for release in &published {
                 shelf.name(platform.name.as_str(), release);
             }
             let (id, key) = (platform.id, platform.name.key());
-            let platform = Arc::new(ShelfPlatform { platform, published, newest });
+            let recalled = recalled.remove(&id).unwrap_or_default();
+            let platform = Arc::new(ShelfPlatform { platform, published, newest, beta, recalled });
             shelf.by_id.insert(id, Arc::clone(&platform));
             shelf.by_key.insert(key, platform);
         }
         shelf
+    }
+
+    /// The images of a published release.
+    #[must_use]
+    pub fn release(&self, id: i64) -> Option<&OnOffer> {
+        self.by_release.get(&id)
+    }
+
+    /// The rollout that keeps a release from some devices.
+    #[must_use]
+    pub(super) fn gate(&self, release_id: i64) -> Option<&Gate> {
+        self.gates.get(&release_id)
+    }
+
+    /// All gates.
+    pub(super) fn gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.values()
+    }
+
+    /// All groups, by name.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The group of this number.
+    #[must_use]
+    pub fn group(&self, id: i64) -> Option<&Group> {
+        self.groups.iter().find(|group| group.id == id)
+    }
+
+    /// The quiet hours that hold for devices of a platform in these groups.
+    pub fn quiet<'a>(
+        &'a self,
+        platform: Option<&'a ShelfPlatform>,
+        groups: &'a [i64],
+    ) -> impl Iterator<Item = QuietHours> + 'a {
+        let own = platform.and_then(|platform| platform.platform.quiet);
+        let of_group = |id: &i64| self.group(*id).and_then(|group| group.quiet);
+        own.into_iter().chain(groups.iter().filter_map(of_group))
     }
 
     /// Gives an image the names of its file: its own, and its release's.
@@ -303,23 +369,4 @@ fn know<D: Eq + Hash>(all: &mut HashMap<D, Vec<Recognised>>, digest: D, found: R
     if !known.iter().any(|other| other.release.platform_id == found.release.platform_id) {
         known.push(found);
     }
-}
-
-/// A release as decisions see it, once per image; drafts are none.
-fn settle(release: &Release) -> Vec<Published> {
-    let (Some(platform_id), Some(version)) = (release.platform_id, &release.version) else {
-        return Vec::new();
-    };
-    if release.state == ReleaseState::Draft {
-        return Vec::new();
-    }
-    let published = |image: &Image| Published {
-        id: release.id,
-        platform_id,
-        version: version.clone(),
-        image: image.clone(),
-        has_others: !release.others.is_empty(),
-        published_at: release.published_at.unwrap_or(release.created_at),
-    };
-    release.images().map(published).collect()
 }

@@ -7,11 +7,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::App;
+use super::rollouts::Watch;
 use super::write_behind::LateWrite;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
+use crate::domain::rollout::Member;
 use crate::store::EndedAttempt;
 
 /// How long a check-in waits for the end of a download whose last byte was taken already.
@@ -32,6 +34,8 @@ pub struct InFlight {
     pub(super) counted: bool,
     pub(super) progress: OnceLock<Arc<AtomicU64>>,
     pub(super) settled: CancellationToken,
+    /// The rollout by which the device gets it.
+    pub(super) watch: Option<Arc<Watch>>,
 }
 
 /// How a transfer ended.
@@ -118,6 +122,12 @@ impl App {
             }
             (live.id, tally)
         });
+        if let (Some(watch), Some((device_id, _))) = (&flight.watch, tally) {
+            // What was taken whole may be running, however the connection ended.
+            let whole = end.completed || end.bytes >= flight.size;
+            let member = if whole { Member::Exposed } else { Member::Broken };
+            watch.note(device_id, member, now);
+        }
         let seconds = end.elapsed.as_secs_f64();
         let (kind, text) = if end.completed {
             let text = format!("Took {} whole, in {seconds:.1} s.", flight.title);

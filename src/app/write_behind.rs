@@ -3,6 +3,7 @@
 use super::poll::Settlement;
 use super::{App, Error};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::store::{EndedAttempt, StoreError};
 
@@ -44,7 +45,10 @@ impl App {
         match write {
             LateWrite::Lost(attempt_id) => self.0.store.lose_attempt(attempt_id).await,
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
-            LateWrite::Settled { settlement: Settlement { attempt_id, settled, tally }, at } => {
+            LateWrite::Settled {
+                settlement: Settlement { attempt_id, settled, tally, .. },
+                at,
+            } => {
                 let state = settled.state();
                 self.0.store.settle_attempt(attempt_id, state, tally.as_ref(), at).await
             }
@@ -102,6 +106,11 @@ impl App {
         if purged > 0 {
             tracing::info!(events = purged, "old events were deleted");
         }
+        let keep = i64::from(self.settings().audit_days) * 86_400;
+        let purged = self.0.store.purge_audit(now - keep).await?;
+        if purged > 0 {
+            tracing::info!(entries = purged, "old entries of the audit log were deleted");
+        }
         self.0.accounts.tidy().await?;
         self.tidy_presence().await?;
         // No draft may be published meanwhile.
@@ -113,7 +122,9 @@ impl App {
             self.0.store.delete_release(id).await?;
             let text = format!("The draft {} was thrown away after a day.", draft.title());
             let event = Event::new(now, Kind::ReleaseDeleted, text);
-            self.record(event.on(draft.platform).by("server")).await?;
+            let deed = format!("threw the draft {} away after a day", draft.title());
+            let event = event.on(draft.platform).about(id).by(Actor::machine());
+            self.record(event.does(deed)).await?;
         }
         drop(accepting);
         self.sweep().await

@@ -11,11 +11,9 @@ use crate::clock::SystemClock;
 use crate::config::{PasswordCost, TokenAction, TokenCommand, UserAction, UserCommand};
 use crate::domain::Timestamp;
 use crate::domain::access::Scopes;
+use crate::domain::actor::Actor;
 use crate::domain::secret::Secret;
 use crate::store::Store;
-
-/// As the event log names whoever can use the command line.
-const ACTOR: &str = "the command line";
 
 /// Carries out `espalier user …`.
 pub(super) fn users(command: UserCommand) -> Result<(), String> {
@@ -29,10 +27,11 @@ pub(super) fn tokens(command: TokenCommand) -> Result<(), String> {
 
 async fn user(accounts: &Accounts, action: UserAction) -> Result<(), String> {
     let failed = |error: crate::app::Error| error.to_string();
+    let actor = Actor::command_line();
     match action {
         UserAction::Add { name, role } => {
             let password = password()?;
-            let added = accounts.create_user(name.as_str(), role, &password, ACTOR).await;
+            let added = accounts.create_user(name.as_str(), role, &password, &actor).await;
             let user = added.map_err(failed)?;
             say(&format!("{} was added as {}.", user.name, role.word()))
         }
@@ -48,12 +47,12 @@ async fn user(accounts: &Accounts, action: UserAction) -> Result<(), String> {
         UserAction::Password { name } => {
             let user = accounts.user(name.as_str()).await.map_err(failed)?;
             let password = password()?;
-            accounts.reset_password(&user, &password, ACTOR).await.map_err(failed)?;
+            accounts.reset_password(&user, &password, &actor).await.map_err(failed)?;
             say(&format!("{} has a new password, and is signed out everywhere.", user.name))
         }
         UserAction::Remove { name } => {
             let user = accounts.user(name.as_str()).await.map_err(failed)?;
-            accounts.remove_user(&user, ACTOR).await.map_err(failed)?;
+            accounts.remove_user(&user, &actor).await.map_err(failed)?;
             say(&format!("{} was removed.", user.name))
         }
     }
@@ -61,13 +60,14 @@ async fn user(accounts: &Accounts, action: UserAction) -> Result<(), String> {
 
 async fn token(accounts: &Accounts, action: TokenAction) -> Result<(), String> {
     let failed = |error: crate::app::Error| error.to_string();
+    let actor = Actor::command_line();
     match action {
         TokenAction::Add { name, scope, days } => {
             let texts: Vec<String> = scope.iter().map(ToString::to_string).collect();
             let scopes = Scopes::read(texts.iter().map(String::as_str));
             let scopes = scopes.map_err(|error| error.to_string())?;
             let wish = TokenWish { name, scopes, days };
-            let (_, secret) = accounts.create_token(wish, ACTOR).await.map_err(failed)?;
+            let (_, secret) = accounts.create_token(wish, &actor).await.map_err(failed)?;
             // Alone on its line, so that a script can take it.
             say(secret.expose())
         }
@@ -81,7 +81,7 @@ async fn token(accounts: &Accounts, action: TokenAction) -> Result<(), String> {
             Ok(())
         }
         TokenAction::Revoke { id } => {
-            accounts.revoke_token(id, ACTOR).await.map_err(failed)?;
+            accounts.revoke_token(id, &actor).await.map_err(failed)?;
             say("The token was revoked.")
         }
     }

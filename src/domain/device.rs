@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use super::Timestamp;
 use super::learnt::Learnt;
 use super::mac::MacAddr;
+use super::policy::Policy;
 use super::release::Part;
 use super::report::Report;
 use super::rhythm::Rhythm;
@@ -77,6 +78,10 @@ pub struct Device {
     pub outcome: Option<Outcome>,
     /// What is known of it beyond what it says.
     pub learnt: Learnt,
+    /// What a person decided about it.
+    pub policy: Policy,
+    /// The numbers of the groups it is in, ascending.
+    pub groups: Vec<i64>,
 }
 
 impl Device {

@@ -1,6 +1,8 @@
 //! The event log: what happened, in sentences.
 
 use super::Timestamp;
+use super::actor::Actor;
+use super::audit::Deed;
 use super::mac::MacAddr;
 
 /// How much an event wants to be read.
@@ -114,6 +116,16 @@ kinds! {
     ReleaseEdited, "release_edited", "release changed", Info;
     /// A release or draft was deleted.
     ReleaseDeleted, "release_deleted", "release deleted", Info;
+    /// A rollout began, went on, or was told what to do.
+    RolloutChanged, "rollout_changed", "rollout", Info;
+    /// A rollout waits for a person's word.
+    RolloutAsks, "rollout_asks", "rollout asks", Warning;
+    /// A rollout was halted, because its release failed.
+    RolloutHalted, "rollout_halted", "rollout halted", Problem;
+    /// A rollout is through.
+    RolloutFinished, "rollout_finished", "rollout finished", Good;
+    /// A group was made, changed or deleted.
+    Grouped, "grouped", "group changed", Info;
     /// Somebody signed in.
     SignedIn, "signed_in", "signed in", Info;
     /// Somebody could not sign in.
@@ -159,6 +171,56 @@ pub struct Event {
     pub release_id: Option<i64>,
     /// Who did it: a user, a token, an address, or `server`.
     pub actor: String,
+    /// The same in full, where somebody changed something; not kept in the event log.
+    pub author: Option<Actor>,
+    /// The same as the audit log says it; not kept in the event log.
+    pub deed: Option<Deed>,
+    /// What else it is about, by name: a user, a token; not kept in the event log.
+    pub other: Option<String>,
+}
+
+impl Kind {
+    /// Whether it is about people, tokens and settings, and no device's business: only the audit
+    /// log tells of it.
+    #[must_use]
+    pub const fn is_about_people(self) -> bool {
+        matches!(
+            self,
+            Self::SignedIn
+                | Self::SignInFailed
+                | Self::SignedOut
+                | Self::UserCreated
+                | Self::UserEdited
+                | Self::UserRemoved
+                | Self::PasswordChanged
+                | Self::TwoFactor
+                | Self::TokenCreated
+                | Self::TokenRevoked
+                | Self::Settings
+        )
+    }
+
+    /// Whether somebody changes something by it, so that the audit log tells of it. What devices
+    /// do and how they are answered is none.
+    #[must_use]
+    pub const fn is_change(self) -> bool {
+        !matches!(
+            self,
+            Self::FirstContact
+                | Self::Changed
+                | Self::Refused
+                | Self::Withheld
+                | Self::Offered
+                | Self::Delivered
+                | Self::Aborted
+                | Self::Confirmed
+                | Self::NotTaken
+                | Self::RolledBack
+                | Self::UploadRefused
+                | Self::Packed
+                | Self::Fault
+        )
+    }
 }
 
 impl Event {
@@ -166,8 +228,9 @@ impl Event {
     #[must_use]
     pub fn new(at: Timestamp, kind: Kind, text: impl Into<String>) -> Self {
         let text = text.into();
-        let actor = String::new();
-        Self { id: 0, at, kind, text, mac: None, platform: None, release_id: None, actor }
+        let (mac, platform, release_id, other) = (None, None, None, None);
+        let (actor, author, deed) = (String::new(), None, None);
+        Self { id: 0, at, kind, text, mac, platform, release_id, actor, author, deed, other }
     }
 
     /// The same about a device.
@@ -193,8 +256,66 @@ impl Event {
 
     /// The same with the one who did it.
     #[must_use]
-    pub fn by(mut self, actor: impl Into<String>) -> Self {
-        self.actor = actor.into();
+    pub fn by(mut self, actor: impl Into<By>) -> Self {
+        let By { text, actor } = actor.into();
+        (self.actor, self.author) = (text, actor);
         self
+    }
+}
+
+impl Event {
+    /// The same with what they did, as the audit log says it behind their name: in the past tense,
+    /// like `approved Greenhouse for chase`. Without it, the audit log repeats the event's text.
+    #[must_use]
+    pub fn does(mut self, deed: impl Into<String>) -> Self {
+        self.deed = Some(Deed { action: self.kind, text: deed.into() });
+        self
+    }
+
+    /// The same with what the server made of it by its own judgement, for the audit log.
+    #[must_use]
+    pub fn decided(mut self, action: Kind, deed: impl Into<String>) -> Self {
+        self.author = Some(Actor::machine());
+        self.deed = Some(Deed { action, text: deed.into() });
+        self
+    }
+
+    /// The same about something that is no device, platform or release: a user, a token.
+    #[must_use]
+    pub fn concerning(mut self, other: impl Into<String>) -> Self {
+        self.other = Some(other.into());
+        self
+    }
+}
+
+/// The one who did it, as [`Event::by`] takes them: somebody who changed something, or, for what
+/// devices do, only an address.
+#[derive(Debug, Clone)]
+pub struct By {
+    text: String,
+    actor: Option<Actor>,
+}
+
+impl From<&Actor> for By {
+    fn from(actor: &Actor) -> Self {
+        Self { text: actor.to_string(), actor: Some(actor.clone()) }
+    }
+}
+
+impl From<Actor> for By {
+    fn from(actor: Actor) -> Self {
+        Self { text: actor.to_string(), actor: Some(actor) }
+    }
+}
+
+impl From<String> for By {
+    fn from(text: String) -> Self {
+        Self { text, actor: None }
+    }
+}
+
+impl From<&str> for By {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
     }
 }

@@ -4,11 +4,14 @@
 //! tested as a table and used alike by devices, pages, the dry run and the explanation.
 
 pub mod access;
+pub mod actor;
 pub mod attempt;
+pub mod audit;
 pub mod chip;
 pub mod device;
 pub mod digest;
 pub mod event;
+pub mod group;
 pub mod hours;
 pub mod image;
 pub mod learnt;
@@ -16,9 +19,11 @@ pub mod mac;
 pub mod names;
 pub mod network;
 pub mod platform;
+pub mod policy;
 pub mod release;
 pub mod report;
 pub mod rhythm;
+pub mod rollout;
 pub mod secret;
 pub mod tally;
 pub mod totp;

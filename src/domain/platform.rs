@@ -2,6 +2,7 @@
 
 use super::Timestamp;
 use super::names::PlatformName;
+use super::policy::{QuietHours, Rule};
 use super::version::FirmwareVersion;
 
 /// Which devices of a platform get its releases.
@@ -79,6 +80,12 @@ pub struct Platform {
     pub gzip: GzipPolicy,
     /// The lowest version that is ever offered.
     pub floor: Option<FirmwareVersion>,
+    /// When a release is offered to a device that runs another one.
+    pub rule: Rule,
+    /// The release that all its devices get, and no other.
+    pub pinned: Option<i64>,
+    /// Hours in which nothing is offered.
+    pub quiet: Option<QuietHours>,
     /// When it was created.
     pub created_at: Timestamp,
 }

@@ -14,6 +14,8 @@ const TIDY: Duration = Duration::from_mins(10);
 
 /// How often devices are looked for that nobody has heard of since an offer.
 const LOST: Duration = Duration::from_secs(30);
+/// How often rollouts are looked at.
+const ROLLOUTS: Duration = Duration::from_secs(5);
 
 /// Starts all jobs; they end with `stop`.
 pub fn start(app: &App, stop: &CancellationToken) {
@@ -23,6 +25,7 @@ pub fn start(app: &App, stop: &CancellationToken) {
         app.look_for_lost().await;
         Ok(())
     });
+    spawn(app, stop, "rollouts", ROLLOUTS, |app| async move { app.watch_rollouts(false).await });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });
 }
 

@@ -36,6 +36,8 @@ pub struct NewOffer<'a> {
     pub size: u64,
     /// Every how many seconds the device asks, where that is known.
     pub usual: Option<u32>,
+    /// The rollout by which the device gets it.
+    pub rollout_id: Option<i64>,
     /// Now.
     pub now: Timestamp,
 }
@@ -134,8 +136,9 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
-                                   image_id, part, packed, from_version, from_md5, usual)
-             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11)
+                                   image_id, part, packed, from_version, from_md5, rollout_id,
+                                   usual)
+             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11, $12)
              RETURNING id",
         )
         .bind(offer.device_id)
@@ -148,6 +151,7 @@ impl Store {
         .bind(offer.packed)
         .bind(offer.from_version)
         .bind(offer.from_md5.map(|md5| md5.to_string()))
+        .bind(offer.rollout_id)
         .bind(offer.usual.map(i64::from))
         .fetch_one(&mut *transaction)
         .await?;

@@ -4,6 +4,7 @@ use sqlx::FromRow;
 
 use super::checkins::write_news;
 use super::learnt::LearntRow;
+use super::policies::PolicyRow;
 use super::{News, PresenceFilter, Store, StoreError, like, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
@@ -85,6 +86,8 @@ pub struct DeviceFilter {
     pub outcome: Option<String>,
     /// Only those with which this is the matter.
     pub presence: Option<PresenceFilter>,
+    /// Only those in this group.
+    pub group: Option<i64>,
     /// Only those with a higher number: the cursor of the page before.
     pub after: Option<i64>,
     /// The order.
@@ -124,6 +127,8 @@ struct DeviceRow {
     outcome_text: Option<String>,
     #[sqlx(flatten)]
     learnt: LearntRow,
+    #[sqlx(flatten)]
+    policy: PolicyRow,
 }
 
 impl DeviceRow {
@@ -176,6 +181,8 @@ impl TryFrom<DeviceRow> for Device {
             address: row.address.as_deref().and_then(|text| text.parse().ok()),
             outcome,
             learnt: (&row.learnt).into(),
+            policy: (&row.policy).try_into()?,
+            groups: Vec::new(),
             name: row.name,
             platform: row.platform,
             host: row.host,
@@ -196,7 +203,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.channel, d.pinned, d.updates_off
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -209,14 +217,17 @@ impl Store {
                 AND (CAST($4 AS TEXT) IS NULL OR d.approval = $4)
                 AND (CAST($5 AS TEXT) IS NULL OR d.outcome = $5)
                 AND (CAST($6 AS INTEGER) IS NULL OR d.id > $6)
-                AND (CAST($10 AS TEXT) IS NULL OR $10 = 'overdue' AND s.overdue_after + s.last_seen
-                     + CASE WHEN s.last_seen < $12 THEN $13 ELSE 0 END < $11
-                     OR $10 <> 'overdue' AND EXISTS (
+                AND (CAST($10 AS INTEGER) IS NULL
+                     OR EXISTS (SELECT 1 FROM device_groups g
+                                 WHERE g.device_id = d.id AND g.group_id = $10))
+                AND (CAST($11 AS TEXT) IS NULL OR $11 = 'overdue' AND s.overdue_after + s.last_seen
+                     + CASE WHEN s.last_seen < $13 THEN $14 ELSE 0 END < $12
+                     OR $11 <> 'overdue' AND EXISTS (
                         SELECT 1 FROM attempts a
                          WHERE a.id = (SELECT max(id) FROM attempts
                                         WHERE device_id = d.id AND part = 'application')
-                           AND CASE WHEN $10 = 'lost' THEN a.state = 'lost'
-                                    ELSE a.restarting_at >= $11 - 86400 END))
+                           AND CASE WHEN $11 = 'lost' THEN a.state = 'lost'
+                                    ELSE a.restarting_at >= $12 - 86400 END))
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -235,13 +246,15 @@ impl Store {
         .bind(filter.sort.word())
         .bind(i64::from(limit))
         .bind(i64::from(filter.offset))
+        .bind(filter.group)
         .bind(presence.map(|wish| wish.presence.word()))
         .bind(presence.map(|wish| wish.now))
         .bind(presence.map(|wish| wish.pause.until))
         .bind(presence.map(|wish| wish.pause.seconds()))
         .fetch_all(&self.read)
         .await?;
-        rows.into_iter().map(Device::try_from).collect()
+        let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;
+        self.with_groups(devices).await
     }
 
     /// One device.
@@ -254,7 +267,8 @@ impl Store {
                     d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.channel, d.pinned, d.updates_off
                FROM devices d
                LEFT JOIN platforms p ON p.id = d.platform_id
                LEFT JOIN presence s ON s.device_id = d.id
@@ -263,7 +277,8 @@ impl Store {
         .bind(mac.hex())
         .fetch_optional(&self.read)
         .await?;
-        row.map(Device::try_from).transpose()
+        let device = row.map(Device::try_from).transpose()?;
+        Ok(self.with_groups(device.into_iter().collect()).await?.pop())
     }
 
     /// How many devices have each standing.
@@ -365,24 +380,5 @@ impl Store {
     pub async fn delete_device(&self, id: i64) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&self.write).await?;
         Ok(())
-    }
-
-    /// The pending device that has been silent longest: the one to forget where too many wait.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn stalest_pending(&self) -> Result<Option<MacAddr>, StoreError> {
-        let mac: Option<String> = sqlx::query_scalar(
-            "SELECT d.mac
-               FROM devices d
-               LEFT JOIN presence s ON s.device_id = d.id
-              WHERE d.approval = 'pending'
-              ORDER BY coalesce(s.last_seen, d.first_seen), d.id
-              LIMIT 1",
-        )
-        .fetch_optional(&self.read)
-        .await?;
-        let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
-        mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
 }

@@ -2,8 +2,9 @@
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 use crate::domain::Timestamp;
+use crate::domain::audit::Entry;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 
@@ -49,7 +50,8 @@ impl TryFrom<EventRow> for Event {
         let mac = row.mac.as_deref();
         let mac = mac.map(|text| text.parse().map_err(|_| wrong("mac", text))).transpose()?;
         let EventRow { id, at, text, platform, release_id, actor, .. } = row;
-        Ok(Self { id, at, kind, text, mac, platform, release_id, actor })
+        let (author, deed, other) = (None, None, None);
+        Ok(Self { id, at, kind, text, mac, platform, release_id, actor, author, deed, other })
     }
 }
 
@@ -127,11 +129,18 @@ impl Store {
     }
 }
 
-/// Writes one event inside a transaction.
+/// Writes one event inside a transaction: what devices did into the event log, what somebody
+/// changed into the audit log too, and what is about people into that alone.
 pub(super) async fn insert(
     connection: &mut SqliteConnection,
     event: &Event,
 ) -> Result<(), StoreError> {
+    if let Some(entry) = Entry::of(event) {
+        audit::insert(&mut *connection, &entry).await?;
+        if event.kind.is_about_people() {
+            return Ok(());
+        }
+    }
     sqlx::query(
         "INSERT INTO events (at, kind, text, mac, platform, release_id, actor)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

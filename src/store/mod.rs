@@ -5,15 +5,19 @@
 //! One connection writes, a few read.
 
 mod attempts;
+mod audit;
 mod checkins;
 mod devices;
 mod error;
 mod events;
+mod groups;
 mod images;
 mod learnt;
 mod platforms;
+mod policies;
 mod presence;
 mod releases;
+mod rollouts;
 mod sessions;
 mod settings;
 mod tallies;
@@ -28,6 +32,7 @@ use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 pub use attempts::{EndedAttempt, NewOffer};
+pub use audit::AuditFilter;
 pub use checkins::{Batch, HourCount, News, Seen, VersionCount};
 pub use devices::{DeviceFilter, DeviceSort, NewDevice};
 pub use error::StoreError;

@@ -2,10 +2,12 @@
 
 use sqlx::FromRow;
 
+use super::groups::quiet;
 use super::{Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::names::PlatformName;
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::policy::Rule;
 use crate::domain::version::FirmwareVersion;
 
 /// A platform with the numbers that a list shows.
@@ -29,6 +31,9 @@ struct PlatformRow {
     admission: String,
     gzip: String,
     floor: Option<String>,
+    rule: String,
+    pinned: Option<i64>,
+    quiet: Option<String>,
     created_at: i64,
 }
 
@@ -51,8 +56,10 @@ impl TryFrom<PlatformRow> for Platform {
             Admission::read(&row.admission).ok_or_else(|| wrong("admission", &row.admission))?;
         let gzip = GzipPolicy::read(&row.gzip).ok_or_else(|| wrong("gzip", &row.gzip))?;
         let floor = row.floor.as_deref().map(FirmwareVersion::read);
-        let PlatformRow { id, description, created_at, .. } = row;
-        Ok(Self { id, name, description, admission, gzip, floor, created_at })
+        let rule = Rule::read(&row.rule).ok_or_else(|| wrong("rule", &row.rule))?;
+        let quiet = quiet("platforms", row.quiet.as_deref())?;
+        let PlatformRow { id, description, pinned, created_at, .. } = row;
+        Ok(Self { id, name, description, admission, gzip, floor, rule, pinned, quiet, created_at })
     }
 }
 
@@ -63,7 +70,7 @@ impl Store {
     /// Where the database fails.
     pub async fn platforms(&self) -> Result<Vec<Platform>, StoreError> {
         let rows: Vec<PlatformRow> = sqlx::query_as(
-            "SELECT id, name, description, admission, gzip, floor, created_at
+            "SELECT id, name, description, admission, gzip, floor, rule, pinned, quiet, created_at
                FROM platforms
               ORDER BY key",
         )
@@ -78,7 +85,8 @@ impl Store {
     /// Where the database fails.
     pub async fn platform_summaries(&self) -> Result<Vec<PlatformSummary>, StoreError> {
         let rows: Vec<SummaryRow> = sqlx::query_as(
-            "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.created_at,
+            "SELECT p.id, p.name, p.description, p.admission, p.gzip, p.floor, p.rule, p.pinned,
+                    p.quiet, p.created_at,
                     (SELECT count(*) FROM devices d
                       WHERE d.platform_id = p.id AND d.approval = 'approved') AS devices,
                     (SELECT count(*) FROM devices d
@@ -132,7 +140,8 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "UPDATE platforms
-                SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7
+                SET name = $1, key = $2, description = $3, admission = $4, gzip = $6, floor = $7,
+                    rule = $8, pinned = $9, quiet = $10
               WHERE id = $5",
         )
         .bind(platform.name.as_str())
@@ -142,6 +151,9 @@ impl Store {
         .bind(platform.id)
         .bind(platform.gzip.word())
         .bind(platform.floor.as_ref().map(FirmwareVersion::as_str))
+        .bind(platform.rule.word())
+        .bind(platform.pinned)
+        .bind(platform.quiet.map(|quiet| quiet.to_string()))
         .execute(&mut *transaction)
         .await?;
         sqlx::query("UPDATE events SET platform = $1 WHERE platform = $2 AND $1 <> $2")
@@ -162,7 +174,7 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
             "UPDATE devices
-                SET approval = 'pending', platform_id = NULL, approved_at = NULL,
+                SET approval = 'pending', platform_id = NULL, approved_at = NULL, pinned = NULL,
                     asked_for = coalesce(asked_for, $2)
               WHERE platform_id = $1",
         )

@@ -84,6 +84,25 @@ impl Store {
             .await?;
         Ok(done.rows_affected())
     }
+
+    /// The pending device that has been silent longest: the one to forget where too many wait.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn stalest_pending(&self) -> Result<Option<MacAddr>, StoreError> {
+        let mac: Option<String> = sqlx::query_scalar(
+            "SELECT d.mac
+               FROM devices d
+               LEFT JOIN presence s ON s.device_id = d.id
+              WHERE d.approval = 'pending'
+              ORDER BY coalesce(s.last_seen, d.first_seen), d.id
+              LIMIT 1",
+        )
+        .fetch_optional(&self.read)
+        .await?;
+        let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
+        mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
+    }
 }
 
 /// Counts as they are kept: a byte for each hour.

@@ -8,6 +8,7 @@ use super::images::{COLUMNS, ImageRow, insert_image};
 use super::{ImageDigest, Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::digest::Sha256;
+use crate::domain::policy::Channel;
 use crate::domain::release::{Counters, Image, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
 
@@ -52,6 +53,8 @@ struct ReleaseRow {
     platform: Option<String>,
     version: Option<String>,
     state: String,
+    channel: String,
+    recalled: bool,
     notes: String,
     created_at: i64,
     published_at: Option<i64>,
@@ -70,6 +73,7 @@ impl ReleaseRow {
         let image = images.next().ok_or_else(none)?;
         let wrong = |column, value: &str| StoreError::inconsistent("releases", column, value);
         let state = ReleaseState::read(&row.state).ok_or_else(|| wrong("state", &row.state))?;
+        let channel = Channel::read(&row.channel).ok_or_else(|| wrong("channel", &row.channel))?;
         let counters = Counters {
             offers: unsigned(row.offers),
             downloads: unsigned(row.downloads),
@@ -81,6 +85,8 @@ impl ReleaseRow {
             platform: row.platform,
             version: row.version.as_deref().map(FirmwareVersion::read),
             state,
+            channel,
+            recalled: row.recalled,
             notes: row.notes,
             image,
             others: images.collect(),
@@ -101,8 +107,9 @@ impl Store {
         // One view of both tables.
         let mut transaction = self.read.begin().await?;
         let rows: Vec<ReleaseRow> = sqlx::query_as(
-            "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.notes,
-                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes
+            "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.channel,
+                    r.recalled, r.notes, r.created_at, r.published_at, r.expires_at, r.offers,
+                    r.downloads, r.bytes
                FROM releases r
                LEFT JOIN platforms p ON p.id = r.platform_id
               WHERE (CAST($1 AS INTEGER) IS NULL OR r.platform_id = $1)
@@ -135,8 +142,9 @@ impl Store {
     pub async fn release(&self, id: i64) -> Result<Option<Release>, StoreError> {
         let mut transaction = self.read.begin().await?;
         let row: Option<ReleaseRow> = sqlx::query_as(
-            "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.notes,
-                    r.created_at, r.published_at, r.expires_at, r.offers, r.downloads, r.bytes
+            "SELECT r.id, r.platform_id, p.name AS platform, r.version, r.state, r.channel,
+                    r.recalled, r.notes, r.created_at, r.published_at, r.expires_at, r.offers,
+                    r.downloads, r.bytes
                FROM releases r
                LEFT JOIN platforms p ON p.id = r.platform_id
               WHERE r.id = $1",
@@ -203,12 +211,13 @@ impl Store {
         platform_id: i64,
         version: &FirmwareVersion,
         notes: &str,
+        channel: Channel,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         sqlx::query(
             "UPDATE releases
                 SET state = 'published', platform_id = $2, version = $3, version_key = $4,
-                    notes = $5, published_at = $6, expires_at = NULL
+                    notes = $5, published_at = $6, expires_at = NULL, recalled = 0, channel = $7
               WHERE id = $1",
         )
         .bind(id)
@@ -217,6 +226,7 @@ impl Store {
         .bind(version.key())
         .bind(notes)
         .bind(now)
+        .bind(channel.word())
         .execute(&self.write)
         .await?;
         Ok(())

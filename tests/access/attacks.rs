@@ -140,9 +140,9 @@ async fn a_sign_in_does_not_tell_which_names_there_are() {
         assert!(!answer.body.contains("<script>alert"), "escaped");
     }
     assert_eq!(answers[0], answers[1], "and the same words");
-    let told = server.events(Kind::SignInFailed).await;
+    let told = server.audit(Kind::SignInFailed).await;
     assert_eq!(told.len(), 4);
-    assert!(told.iter().all(|event| !event.text.contains("nobody-has")), "it may be a password");
+    assert!(told.iter().all(|entry| !entry.text.contains("nobody-has")), "it may be a password");
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn ten_thousand_wrong_passwords_do_not_lock_the_owner_out() {
     assert!(looked_at < 400, "{looked_at} guesses were looked at");
     // In her own browser she gets in at once.
     anna.signs_in("anna", PASSWORD).await.goes_to("/");
-    assert!(server.events(Kind::SignInFailed).await.len() <= 120, "the log is not flooded");
+    assert!(server.audit(Kind::SignInFailed).await.len() <= 120, "the log is not flooded");
 }
 
 #[tokio::test]
@@ -222,7 +222,7 @@ async fn names_bring_no_headers_and_no_markup() {
     let sent = [("name", name), ("read", "yes"), ("days", "30")];
     let page = anna.post("/settings/tokens", &sent).await.is(200);
     assert!(!page.body.contains("<b>bold"), "{page:?}");
-    for page in ["/settings/tokens", "/events"] {
+    for page in ["/settings/tokens", "/audit"] {
         let page = anna.get(page).await.is(200);
         assert!(!page.body.contains("<b>bold") && page.body.contains("bold"));
     }

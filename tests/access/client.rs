@@ -8,10 +8,12 @@ use espalier::app::{App, Caller, SignIn, TokenWish};
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, PasswordCost};
 use espalier::domain::access::Role;
+use espalier::domain::actor::Actor;
+use espalier::domain::audit::Entry;
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::secret::Secret;
 use espalier::server::Server as Inner;
-use espalier::store::EventFilter;
+use espalier::store::{AuditFilter, EventFilter};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -50,13 +52,18 @@ pub struct Browser {
     pub cookies: Vec<(String, String)>,
 }
 
+/// The one who changes things in tests.
+pub fn a_test() -> Actor {
+    Actor::person("a test", None)
+}
+
 impl Server {
     /// A fresh one with these users, all with the same password.
     pub async fn with(users: &[(&str, Role)]) -> Self {
         let server = Self::start(&[]).await;
         for (name, role) in users {
             let password = Secret::new(PASSWORD);
-            server.app.accounts().create_user(name, *role, &password, "a test").await.unwrap();
+            server.app.accounts().create_user(name, *role, &password, &a_test()).await.unwrap();
         }
         server
     }
@@ -112,7 +119,7 @@ impl Server {
     pub async fn token(&self, scopes: &str) -> String {
         let (name, scopes) = ("a test".parse().unwrap(), scopes.parse().unwrap());
         let wish = TokenWish { name, scopes, days: None };
-        let made = self.app.accounts().create_token(wish, "a test").await;
+        let made = self.app.accounts().create_token(wish, &a_test()).await;
         made.unwrap().1.expose().to_owned()
     }
 
@@ -133,6 +140,14 @@ impl Server {
     }
 }
 
+impl Server {
+    /// The entries of the audit log about a sort of change, newest first.
+    pub async fn audit(&self, action: Kind) -> Vec<Entry> {
+        let filter = AuditFilter { action: Some(action), limit: 1000, ..AuditFilter::default() };
+        self.app.store().audit(&filter).await.unwrap()
+    }
+}
+
 impl Browser {
     /// Keeps a cookie.
     pub fn keep(&mut self, name: &str, value: &str) {
@@ -140,6 +155,12 @@ impl Browser {
         if !value.is_empty() {
             self.cookies.push((name.to_owned(), value.to_owned()));
         }
+    }
+
+    /// The same browser at another address.
+    pub fn at(mut self, from: Ipv4Addr) -> Self {
+        self.from = from;
+        self
     }
 
     /// A cookie's value.

@@ -4,6 +4,9 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use espalier::domain::actor::Actor;
+use espalier::domain::event::Kind;
+
 use crate::client::{PASSWORD, Server};
 
 /// Runs the program; whether it worked, and what it said.
@@ -58,6 +61,17 @@ async fn users_and_tokens_are_managed_beside_a_running_server() {
     let (done, _) = run("token revoke 1", String::new()).await;
     assert!(done);
     server.ask(token.trim(), "GET", "/api/v1/devices", "").await.is(401);
+    for (action, sentence) in [
+        (Kind::UserCreated, "the command line added the user anna as administrator."),
+        (Kind::PasswordChanged, "the command line gave anna a new password."),
+        (Kind::TokenCreated, "the command line made the token CI (read, for 30 days)."),
+        (Kind::TokenRevoked, "the command line revoked the token CI."),
+    ] {
+        let told = server.audit(action).await;
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert_eq!(told[0].text, sentence);
+        assert_eq!(told[0].actor, Actor::command_line());
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod image;
 
 mod asvs;
 mod attacks;
+mod audit;
 mod client;
 mod codes;
 mod command_line;

@@ -7,7 +7,7 @@ use espalier::domain::access::Role;
 use espalier::domain::platform::Admission;
 use espalier::http::access::Face;
 
-use crate::client::{Answer, Server};
+use crate::client::{Answer, Server, a_test};
 
 /// Everybody who tries.
 const EVERYBODY: [&str; 11] = [
@@ -93,6 +93,7 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("GET /account/codes", OWN),
     ("POST /account/codes", OWN),
     ("POST /account/codes/off", OWN),
+    ("GET /audit", ADMINISTER),
     ("GET /settings/users", ADMINISTER),
     ("POST /settings/users", ADMINISTER),
     ("POST /settings/users/{name}/role", ADMINISTER),
@@ -124,6 +125,7 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("GET /api/v1/releases/{id}/report", VIEW),
     ("DELETE /api/v1/releases/{id}/images/{image}", EDIT),
     ("GET /api/v1/events", VIEW),
+    ("GET /api/v1/audit", ADMINISTER),
     ("GET /api/v1/tokens", ADMINISTER),
     ("POST /api/v1/tokens", ADMINISTER),
     ("DELETE /api/v1/tokens/{id}", ADMINISTER),
@@ -213,7 +215,7 @@ async fn every_route_as_everybody() {
         ("viewer", Role::Viewer),
     ];
     let server = Server::with(&users).await;
-    server.app.create_platform("chase", "", Admission::Approved, "a test").await.unwrap();
+    server.app.create_platform("chase", "", Admission::Approved, &a_test()).await.unwrap();
     let mut tokens = BTreeMap::new();
     for scopes in
         EVERYBODY.iter().filter(|who| **who == "read" || **who == "admin" || who.contains(':'))

@@ -36,7 +36,7 @@ async fn the_first_administrator_is_made_by_whoever_reads_the_log() {
     other.get("/setup").await.goes_to("/login");
     let again = other.post("/setup", &sent(&code, PASSWORD, PASSWORD)).await;
     assert!(again.status >= 400, "{again:?}");
-    assert_eq!(server.events(Kind::UserCreated).await.len(), 1);
+    assert_eq!(server.audit(Kind::UserCreated).await.len(), 1);
     assert!(server.app.accounts().setup_code().is_none());
 }
 
@@ -57,7 +57,7 @@ async fn signing_in_leads_to_where_one_wanted_to_go() {
     browser.post("/login", &sent).await.goes_to("/devices?q=attic");
     let page = browser.get("/devices?q=attic").await.is(200);
     assert_eq!(page.header("cache-control"), Some("no-store"));
-    assert_eq!(server.events(Kind::SignedIn).await[0].actor, "anna");
+    assert_eq!(server.audit(Kind::SignedIn).await[0].actor.name(), "anna");
 }
 
 #[tokio::test]
@@ -143,7 +143,7 @@ async fn a_new_password_ends_the_other_sessions() {
     there.get("/account").await.goes_to("/login?next=%2Faccount");
     server.browser().signs_in("anna", PASSWORD).await.is(422);
     server.browser().signs_in("anna", new).await.goes_to("/");
-    assert_eq!(server.events(Kind::PasswordChanged).await.len(), 1);
+    assert_eq!(server.audit(Kind::PasswordChanged).await.len(), 1);
 }
 
 #[tokio::test]

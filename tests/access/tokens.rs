@@ -4,7 +4,7 @@ use espalier::app::TokenWish;
 use espalier::domain::access::Role;
 use espalier::domain::event::Kind;
 
-use crate::client::{Answer, Server};
+use crate::client::{Answer, Server, a_test};
 
 const FIRMWARE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/images/esp8266-arduino.bin");
 const EDGE: &str = "------------------------d74496d66958873e";
@@ -53,7 +53,7 @@ async fn a_token_is_made_shown_once_used_and_revoked() {
         Some("Bearer realm=\"espalier\", error=\"invalid_token\"")
     );
     assert!(answer.problem(401, "unauthorized").contains("revoked"));
-    assert_eq!(server.events(Kind::TokenRevoked).await[0].actor, "anna");
+    assert_eq!(server.audit(Kind::TokenRevoked).await[0].actor.name(), "anna");
 }
 
 #[tokio::test]
@@ -152,8 +152,8 @@ async fn a_token_lasts_as_long_as_it_may() {
     let server = Server::with_anna().await;
     let wish =
         |days| TokenWish { name: "x".parse().unwrap(), scopes: "read".parse().unwrap(), days };
-    assert!(server.app.accounts().create_token(wish(Some(0)), "a test").await.is_err());
-    assert!(server.app.accounts().create_token(wish(Some(3651)), "a test").await.is_err());
-    let (token, _) = server.app.accounts().create_token(wish(Some(2)), "a test").await.unwrap();
+    assert!(server.app.accounts().create_token(wish(Some(0)), &a_test()).await.is_err());
+    assert!(server.app.accounts().create_token(wish(Some(3651)), &a_test()).await.is_err());
+    let (token, _) = server.app.accounts().create_token(wish(Some(2)), &a_test()).await.unwrap();
     assert_eq!(token.expires_at, Some(server.app.now() + 2 * 86_400));
 }

@@ -29,6 +29,7 @@ fn every_page_is_in_order_when_there_is_nothing() {
         ("empty-add", "/devices/add"),
         ("empty-inbox", "/inbox"),
         ("empty-events", "/events"),
+        ("empty-audit", "/audit"),
         ("empty-upload", "/releases/new"),
         ("empty-connect", "/connect"),
     ];
@@ -178,6 +179,8 @@ fn furnish(server: &Server) -> Vec<Stop> {
         ("device-delete", "/devices/5ccf7f000001/delete"),
         ("inbox", "/inbox"),
         ("events", "/events"),
+        ("audit", "/audit"),
+        ("audit-narrowed", "/audit?what=approved&q=greenhouse"),
         ("events-narrowed", "/events?platform=chase&kind=offered"),
         ("connect", "/connect?platform=chase"),
         ("settings", "/settings"),

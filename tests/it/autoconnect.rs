@@ -5,7 +5,7 @@ use espalier::domain::device::Approval;
 
 use crate::support::catalog::{entries, kind, names, shown};
 use crate::support::{
-    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, exchange,
+    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, a_test, exchange,
 };
 
 const ESP8266: &str = "ESP8266HTTPClient";
@@ -75,7 +75,7 @@ async fn a_list_that_was_made_before_follows_a_new_time_zone() {
     let before = shown(&list(&app, ".").await.body).unwrap();
     let mut settings = (*app.app.settings()).clone();
     settings.time_zone = "Asia/Tokyo".parse().unwrap();
-    app.app.save_settings(settings, "a test").await.unwrap();
+    app.app.save_settings(settings, &a_test()).await.unwrap();
     let after = shown(&list(&app, ".").await.body).unwrap();
     assert_ne!(before[0].time, after[0].time);
 }
@@ -285,7 +285,7 @@ async fn a_releases_file_is_for_approved_devices() {
         assert_eq!(answer.status, 200, "{target}: {}", answer.text());
         answer.is_firmware(bytes);
         app.until_attempt(CHASE, espalier::domain::device::AttemptState::Delivered).await;
-        app.app.try_again(crate::support::mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(crate::support::mac(CHASE), &a_test()).await.unwrap();
     }
     // AutoConnect may install an older one: the file is chosen by its address.
     let newest = device.reporting("v1.0.2");

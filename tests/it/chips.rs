@@ -6,7 +6,7 @@ use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 use espalier::domain::learnt::ChipFrom;
 
-use crate::support::{Board, Came, FakeDevice, Firmware, Released, SKYE, TestApp, mac};
+use crate::support::{Board, Came, FakeDevice, Firmware, Released, SKYE, TestApp, a_test, mac};
 
 async fn stocked(version: &str) -> (TestApp, [Released; 2]) {
     let app = TestApp::start().await;
@@ -90,7 +90,7 @@ async fn a_chip_of_the_other_family_is_not_believed_of_anyone() {
     let (app, _) = stocked("v1.1.0").await;
     let device = FakeDevice::esp32(SKYE).reporting("v1.0.0");
     device.asks(&app, "/update").await.is_not_modified();
-    let refused = app.app.change_device(mac(SKYE), &is(Chip::Esp8266), "a test").await;
+    let refused = app.app.change_device(mac(SKYE), &is(Chip::Esp8266), &a_test()).await;
     assert!(refused.is_err());
     assert_eq!((known(&app).await, app.decision(SKYE)), (None, "chip_unknown"));
 }

@@ -3,7 +3,7 @@
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 
-use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, TestApp, image, mac};
+use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, TestApp, a_test, image, mac};
 
 // Case 21, as amended: newer only.
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_device_with_an_older_version_in_its_header_gets_the_release() {
         let name = "attachment; filename=\"door_7_1_0.bin\"";
         assert_eq!(answer.header("content-disposition"), Some(name));
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     }
     device.clone().reporting("v8.0.0").asks(&app, "/update").await.is_not_modified();
 }
@@ -227,7 +227,7 @@ async fn an_empty_or_broken_digest_is_none() {
         let device = device.reporting("v7.0.0");
         device.asks(&app, "/update").await.is_firmware(&released[0].bytes);
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     }
 }
 

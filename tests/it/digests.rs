@@ -6,7 +6,8 @@ use espalier::domain::chip::Chip;
 use espalier::domain::platform::GzipPolicy;
 
 use crate::support::{
-    Board, CHASE, Came, FakeDevice, Firmware, Released, SKYE, TestApp, eventually, image, mac,
+    Board, CHASE, Came, FakeDevice, Firmware, Released, SKYE, TestApp, a_test, eventually, image,
+    mac,
 };
 
 /// An older release, and this one of a newer version.
@@ -84,7 +85,7 @@ async fn a_signed_upload_is_known_by_its_payload() {
         assert_identical(&app, CHASE);
         // Back to the old one by cable, which looks like a rollback until a person speaks.
         Board::esp8266(CHASE, &old.bytes).silent().updates(&app).await;
-        app.app.try_again(mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     }
 }
 

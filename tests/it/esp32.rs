@@ -4,7 +4,7 @@ use espalier::domain::chip::Chip;
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 
-use crate::support::{FakeDevice, Firmware, Released, SKYE, TestApp, image, mac};
+use crate::support::{FakeDevice, Firmware, Released, SKYE, TestApp, a_test, image, mac};
 
 async fn stocked() -> (TestApp, Released, Released) {
     let app = TestApp::start().await;
@@ -108,7 +108,7 @@ async fn the_digest_of_nothing_is_unknown() {
         let device = device.reporting("v2.0.0");
         device.asks(&app, "/update").await.is_firmware(&newer.bytes);
         app.until_attempt(SKYE, AttemptState::Delivered).await;
-        app.app.try_again(mac(SKYE), "a test").await.unwrap();
+        app.app.try_again(mac(SKYE), &a_test()).await.unwrap();
     }
 }
 

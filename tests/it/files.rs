@@ -5,7 +5,9 @@ use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 use espalier::domain::release::{ChipChoice, Part};
 
-use crate::support::{Board, CHASE, Came, FakeDevice, Firmware, Released, SKYE, TestApp, mac};
+use crate::support::{
+    Board, CHASE, Came, FakeDevice, Firmware, Released, SKYE, TestApp, a_test, mac,
+};
 
 const WORDS: [&str; 4] = ["spiffs", "littlefs", "fatfs", "flashfs"];
 
@@ -105,7 +107,7 @@ async fn files_are_delivered_once_and_again_only_when_a_person_says_so() {
     for _ in 0..3 {
         assert_eq!(board.updates_files(&app).await, Came::NoUpdate);
     }
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     assert_eq!(board.updates_files(&app).await, Came::Installed);
     assert_eq!(board.updates_files(&app).await, Came::NoUpdate);
     let attempts = app.attempts(CHASE).await;

@@ -7,7 +7,9 @@ use espalier::domain::learnt::GzipTried;
 use espalier::domain::platform::GzipPolicy;
 use espalier::domain::release::Packed;
 
-use crate::support::{Board, CHASE, Came, FakeDevice, Firmware, Released, TestApp, image, mac};
+use crate::support::{
+    Board, CHASE, Came, FakeDevice, Firmware, Released, TestApp, a_test, image, mac,
+};
 
 fn sketch(version: &str) -> Firmware {
     Firmware::esp8266().of("door", version).hollow(0x8000)
@@ -68,7 +70,7 @@ async fn a_recognised_device_gets_the_compressed_form_and_comes_back_with_the_ve
         assert_eq!(app.decision(CHASE), "identical");
         // Back to the old one by cable, which looks like a rollback until a person speaks.
         Board::esp8266(CHASE, &old.bytes).updates(&app).await;
-        app.app.try_again(mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     }
     let attempts = app.attempts(CHASE).await;
     assert_eq!(attempts.len(), 2);
@@ -136,7 +138,7 @@ async fn who_runs_in_another_flash_mode_gets_the_plain_image() {
         assert!(board.program()[3..] == new.bytes[3..] && board.program()[2] == 0);
         assert_eq!(board.updates(&app).await, Came::NoUpdate);
         Board::esp8266(CHASE, &old.bytes).updates(&app).await;
-        app.app.try_again(mac(CHASE), "a test").await.unwrap();
+        app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     }
 }
 
@@ -190,7 +192,7 @@ async fn after_a_transfer_that_was_left_the_plain_image_comes() {
     app.app.pack_wanted().await.unwrap();
     let app = app.restarted().await;
     assert!(!gets_gzip(&app, &board.device()).await);
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     assert!(gets_gzip(&app, &board.device()).await);
     assert!(gets_gzip(&app.restarted().await, &board.device()).await);
 }
@@ -227,7 +229,7 @@ async fn where_only_gzip_fits_a_person_can_have_it_tried_again() {
     app.until_attempt(CHASE, AttemptState::Aborted).await;
     assert_eq!(board.updates(&app).await, Came::NoUpdate);
     assert_eq!(app.decision(CHASE), "too_big");
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     let app = app.restarted().await;
     assert_eq!(board.updates(&app).await, Came::Installed);
     assert_eq!(board.version().as_deref(), Some("v1.1.0"));
@@ -302,7 +304,7 @@ async fn a_compressed_upload_goes_out_in_both_forms() {
     let mut capable = Board::esp8266(CHASE, &old.bytes);
     capable.device().asks(&app, "/update").await.is_firmware(&new.bytes);
     app.until_downloaded(CHASE).await;
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     assert_eq!(capable.updates(&app).await, Came::Installed);
     assert!(capable.program() == plain);
     assert_eq!(capable.updates(&app).await, Came::NoUpdate);

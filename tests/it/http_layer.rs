@@ -6,7 +6,7 @@ use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 use espalier::http::wire::WireSettings;
 
-use crate::support::{CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, exchange};
+use crate::support::{CHASE, Client, FakeDevice, Firmware, SKYE, TestApp, a_test, exchange};
 
 /// Large enough not to disappear in the buffers of two sockets.
 const LARGE: usize = 600_000;
@@ -50,7 +50,7 @@ async fn a_content_length_of_nothing_changes_nothing() {
     for request in [text, without] {
         exchange(app.address, request.as_bytes()).await.is_firmware(&released[0].bytes);
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
 }
 
@@ -282,7 +282,7 @@ async fn every_image_has_exactly_one_digest() {
         let answer = device.asks(&app, target).await;
         assert_eq!(answer.all("x-md5"), [released[0].md5()], "{target}");
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
 }
 
@@ -303,7 +303,7 @@ async fn nothing_comes_before_the_answer_even_when_it_is_asked_for() {
         answer.is_firmware(&released[0].bytes);
         drop(client);
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
 }
 

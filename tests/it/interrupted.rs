@@ -6,7 +6,7 @@ use espalier::domain::event::Kind;
 use espalier::domain::release::{Release, ReleaseState};
 use espalier::store::ReleaseFilter;
 
-use crate::support::{CHASE, Client, FakeDevice, Firmware, Form, TestApp, eventually, mac};
+use crate::support::{CHASE, Client, FakeDevice, Firmware, Form, TestApp, a_test, eventually, mac};
 
 /// Addresses of devices that nobody knows.
 fn strangers() -> impl Iterator<Item = String> {
@@ -229,14 +229,14 @@ async fn what_is_deleted_during_a_download_is_sent_to_the_end() {
             continue;
         }
         let first = client.read_exactly(1000).await;
-        app.app.delete_release(released[0].id(), "a test").await.unwrap();
+        app.app.delete_release(released[0].id(), &a_test()).await.unwrap();
         let rest = client.read_exactly(released[0].size() - 1000).await;
         assert!([first, rest].concat() == released[0].bytes);
         drop(client);
         app.until_attempt(CHASE, AttemptState::Delivered).await;
     }
     let (_, client) = device.begins(&app, "/update?dev=chase&ver=v1.0.1").await;
-    app.app.remove_device(mac(CHASE), "a test").await.unwrap();
+    app.app.remove_device(mac(CHASE), &a_test()).await.unwrap();
     drop(client);
     assert_eq!(device.polls(&app, "chase", "v1.0.1").await.status, 400);
     assert_eq!(app.told(Kind::Fault).await, <[&str; 0]>::default());

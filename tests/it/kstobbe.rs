@@ -3,7 +3,7 @@
 use espalier::domain::device::{Approval, AttemptState};
 use espalier::domain::event::Kind;
 
-use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, exchange};
+use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, a_test, exchange};
 
 const NOT_WHITELISTED: &str = "Error: Device not whitelisted.";
 const INVALID: &str = "Error: Invalid parameters.";
@@ -25,7 +25,7 @@ async fn a_listed_device_gets_the_newer_release() {
         let name = "attachment; filename=\"chase_1_0_3.bin\"";
         assert_eq!(answer.header("content-disposition"), Some(name));
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
 }
 
@@ -212,7 +212,7 @@ async fn names_are_plain_words() {
     for name in ["a+b", "A%2Bb"] {
         device.polls(&app, name, "v1.0.2").await.is_firmware(&released[0].bytes);
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
     for name in ["aab", "c_d", "cxd", ".*", "a", "["] {
         let answer = device.polls(&app, name, "v1.0.2").await;
@@ -276,7 +276,7 @@ async fn a_device_that_waits_is_let_in_when_its_platform_is_opened() {
     assert_eq!(device.polls(&app, "chase", "v1.0.2").await.status, 400);
     let admission = Some(espalier::domain::platform::Admission::Any);
     let change = espalier::app::PlatformChange { admission, ..Default::default() };
-    app.app.change_platform("chase", &change, "a test").await.unwrap();
+    app.app.change_platform("chase", &change, &a_test()).await.unwrap();
     device.polls(&app, "chase", "v1.0.2").await.is_firmware(&released[0].bytes);
     let app = app.restarted().await;
     assert_eq!(app.device(CHASE).await.unwrap().approval, Approval::Approved);
@@ -288,7 +288,7 @@ async fn who_waits_can_be_answered_quietly() {
     app.platform("chase").released("v1.0.3").await;
     let mut settings = (*app.app.settings()).clone();
     settings.pending_answer = espalier::app::PendingAnswer::Quiet;
-    app.app.save_settings(settings, "a test").await.unwrap();
+    app.app.save_settings(settings, &a_test()).await.unwrap();
     let app = app.restarted().await;
     let device = FakeDevice::esp8266(CHASE);
     device.polls(&app, "chase", "v1.0.2").await.is_not_modified();
@@ -304,7 +304,7 @@ async fn a_flood_of_strangers_is_bounded_and_approved_devices_stay() {
     app.platform("chase").released("v1.0.3").approving(CHASE).await;
     let mut settings = (*app.app.settings()).clone();
     settings.pending_limit = 5;
-    app.app.save_settings(settings, "a test").await.unwrap();
+    app.app.save_settings(settings, &a_test()).await.unwrap();
     for number in 0..30 {
         app.clock.advance(1);
         let stranger = FakeDevice::esp8266(&format!("18:FE:34:00:03:{number:02X}"));
@@ -325,7 +325,7 @@ async fn a_deleted_platform_leaves_devices_that_wait_and_can_be_approved_again()
     app.platform("skye").released("v1.0.3").await;
     let device = FakeDevice::esp8266(CHASE);
     device.polls(&app, "chase", "v1.0.3").await.is_not_modified();
-    app.app.delete_platform("chase", "a test").await.unwrap();
+    app.app.delete_platform("chase", &a_test()).await.unwrap();
     let answer = device.polls(&app, "chase", "v1.0.3").await;
     assert_eq!(answer.said(), (400, "Error: Unknown platform.".to_owned()));
     assert_eq!(app.device(CHASE).await.unwrap().approval, Approval::Pending);

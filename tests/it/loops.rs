@@ -4,7 +4,7 @@
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
 
-use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, Released, TestApp, mac};
+use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, Released, TestApp, a_test, mac};
 
 const OLD: &str = "/update?dev=chase&ver=v1.0.1";
 const NEW: &str = "/update?dev=chase&ver=v1.0.2";
@@ -86,7 +86,7 @@ async fn the_wait_and_the_hold_outlive_a_restart_and_end_by_a_persons_word() {
     let app = app.restarted().await;
     device.asks(&app, OLD).await.is_not_modified();
     assert_eq!(decision(&app), "stopped");
-    app.app.try_again(mac(CHASE), "a test").await.unwrap();
+    app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
     assert_eq!(app.told(Kind::Lifted).await.len(), 1);
     let app = app.restarted().await;
     assert_eq!(takes_all_it_can(&app, &device, OLD).await, LIMIT, "the count begins anew");
@@ -260,17 +260,17 @@ async fn a_new_release_is_offered_in_spite_of_the_hold_of_the_old_one() {
 #[tokio::test]
 async fn a_person_holds_a_release_back_and_lifts_all_holds_of_it() {
     let (app, released) = stocked().await;
-    app.app.hold(mac(CHASE), released.id(), "a test").await.unwrap();
+    app.app.hold(mac(CHASE), released.id(), &a_test()).await.unwrap();
     let device = FakeDevice::esp8266(CHASE);
     device.asks(&app, OLD).await.is_not_modified();
     assert_eq!(decision(&app), "held");
     let app = app.restarted().await;
     device.asks(&app, OLD).await.is_not_modified();
     assert_eq!(app.app.store().held(released.id()).await.unwrap(), 1);
-    assert_eq!(app.app.lift_holds(released.id(), "a test").await.unwrap(), 1);
+    assert_eq!(app.app.lift_holds(released.id(), &a_test()).await.unwrap(), 1);
     assert_eq!(app.app.store().held(released.id()).await.unwrap(), 0);
     takes(&app, &device, OLD, &released).await;
-    let other = app.app.hold(mac(MARSHALL), released.id(), "a test").await;
+    let other = app.app.hold(mac(MARSHALL), released.id(), &a_test()).await;
     assert!(other.is_err(), "nobody knows that device");
 }
 
@@ -280,7 +280,7 @@ async fn the_limit_and_the_waits_are_settings() {
     let mut settings = (*app.app.settings()).clone();
     settings.patience.limit = 2;
     settings.patience.spacing = vec![3600];
-    app.app.save_settings(settings, "a test").await.unwrap();
+    app.app.save_settings(settings, &a_test()).await.unwrap();
     let app = app.restarted().await;
     let device = FakeDevice::esp8266(CHASE);
     takes(&app, &device, OLD, &released).await;

@@ -29,6 +29,7 @@ mod nginx;
 mod packing;
 mod proxied;
 mod rhythm;
+mod rollouts;
 mod store;
 mod support;
 mod tasmota;

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::http::eventually;
 use crate::support::{
-    CHASE, Client, FakeDevice, Firmware, Form, TestApp, TlsClient, exchange, is_installed,
+    CHASE, Client, FakeDevice, Firmware, Form, TestApp, TlsClient, a_test, exchange, is_installed,
 };
 
 /// nginx in front of a server; ends with the value.
@@ -133,7 +133,7 @@ async fn devices(app: &TestApp, nginx: &Nginx, bytes: &[u8]) {
 
     // It seems to have rolled back, until a person says otherwise.
     exchange(nginx.devices, &update).await.is_not_modified();
-    app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+    app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     let mut leaves = Client::connect_small(nginx.devices).await;
     leaves.send(&update).await;
     assert_eq!(leaves.head().await.length(), Some(bytes.len()));

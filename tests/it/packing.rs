@@ -6,7 +6,7 @@ use espalier::app::{Uploaded, Wishes};
 use espalier::domain::event::Kind;
 
 use crate::support::http::soon;
-use crate::support::{Board, CHASE, Came, FakeDevice, Firmware, TestApp, image};
+use crate::support::{Board, CHASE, Came, FakeDevice, Firmware, TestApp, a_test, image};
 
 /// A firmware that takes a moment to be compressed.
 fn sketch(version: &str) -> Firmware {
@@ -46,7 +46,7 @@ async fn the_sweep_spares_both_forms_and_a_deletion_removes_both() {
         let bytes = std::fs::read(path).unwrap();
         assert_eq!((bytes.len() as u64, image::sha256(&bytes)), (size, sha256.to_string()));
     }
-    app.app.delete_release(released.id(), "a test").await.unwrap();
+    app.app.delete_release(released.id(), &a_test()).await.unwrap();
     assert_eq!(app.files("firmware").len(), 0);
 }
 
@@ -104,7 +104,7 @@ async fn a_release_that_is_deleted_while_it_is_compressed_leaves_nothing() {
             let app = Arc::clone(&app);
             async move { app.app.pack_wanted().await }
         });
-        app.app.delete_release(released.id(), "a test").await.unwrap();
+        app.app.delete_release(released.id(), &a_test()).await.unwrap();
         soon(packing).await.unwrap().unwrap();
         assert_eq!(app.files("firmware"), <[&str; 0]>::default(), "{number}");
     }
@@ -135,7 +135,7 @@ async fn compressed_uploads_and_sweeps_do_not_wait_for_each_other() {
         async move {
             for _ in 0..100 {
                 app.platform("gate").await;
-                app.app.delete_platform("gate", "a test").await.unwrap();
+                app.app.delete_platform("gate", &a_test()).await.unwrap();
             }
         }
     });
@@ -183,7 +183,7 @@ async fn devices_are_served_whole_images_while_forms_appear_and_releases_go() {
         let version = format!("v1.{number}.0");
         let released = app.release("door", &version, sketch(&version)).await;
         app.app.pack_wanted().await.unwrap();
-        app.app.delete_release(released.id(), "a test").await.unwrap();
+        app.app.delete_release(released.id(), &a_test()).await.unwrap();
     }
     done.store(true, std::sync::atomic::Ordering::Relaxed);
     for poll in polls {
@@ -211,7 +211,7 @@ async fn a_platform_that_is_deleted_while_devices_download_ends_in_answers() {
             }));
         }
         tokio::task::yield_now().await;
-        app.app.delete_platform("door", "a test").await.unwrap();
+        app.app.delete_platform("door", &a_test()).await.unwrap();
         for poll in polls {
             let statuses = soon(poll).await.unwrap();
             let fine = |status: &u16| matches!(status, 200 | 304 | 400);

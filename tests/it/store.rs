@@ -7,6 +7,7 @@ use espalier::domain::event::{Event, Kind};
 use espalier::domain::hours::Hours;
 use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
+use espalier::domain::policy::Channel;
 use espalier::domain::release::{Image, Part, ReleaseState};
 use espalier::domain::report::{Mode, Report};
 use espalier::domain::rhythm::Rhythm;
@@ -68,7 +69,7 @@ async fn draft(store: &Store, number: u8) -> i64 {
 async fn published(store: &Store, platform_id: i64, version: &str, number: u8) -> i64 {
     let id = draft(store, number).await;
     let version = FirmwareVersion::read(version);
-    store.publish_release(id, platform_id, &version, "notes", NOW).await.unwrap();
+    store.publish_release(id, platform_id, &version, "notes", Channel::Stable, NOW).await.unwrap();
     id
 }
 
@@ -218,15 +219,15 @@ async fn a_version_exists_once_on_its_platform() {
     let second = draft(&store, 3).await;
     for same in ["1.0.2", "V1.0.02", "1.0.2+build"] {
         let same = FirmwareVersion::read(same);
-        let conflict = store.publish_release(second, chase, &same, "", NOW).await;
+        let conflict = store.publish_release(second, chase, &same, "", Channel::Stable, NOW).await;
         assert!(matches!(conflict, Err(StoreError::Conflict)), "{conflict:?}");
     }
     store.withdraw_release(first).await.unwrap();
     let same = FirmwareVersion::read("v1.0.2");
-    let conflict = store.publish_release(second, chase, &same, "", NOW).await;
+    let conflict = store.publish_release(second, chase, &same, "", Channel::Stable, NOW).await;
     assert!(matches!(conflict, Err(StoreError::Conflict)), "a withdrawn one counts too");
     store.delete_release(first).await.unwrap();
-    store.publish_release(second, chase, &same, "", NOW).await.unwrap();
+    store.publish_release(second, chase, &same, "", Channel::Stable, NOW).await.unwrap();
 }
 
 #[tokio::test]
@@ -502,6 +503,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_md5: Some(Md5([3; 16])),
         size: 1001,
         usual: Some(3600),
+        rollout_id: None,
         now: NOW,
     };
     store.record_offer(offer).await.unwrap()

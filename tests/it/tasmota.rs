@@ -2,7 +2,7 @@
 
 use espalier::domain::device::AttemptState;
 
-use crate::support::{CHASE, FakeDevice, Firmware, SKYE, TestApp, mac};
+use crate::support::{CHASE, FakeDevice, Firmware, SKYE, TestApp, a_test, mac};
 
 // Case 98.
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn a_stepping_stone_of_the_same_number_gets_the_release() {
             let device = device.clone().reporting(version);
             device.asks(&app, target).await.is_firmware(&released[0].bytes);
             app.until_attempt(CHASE, AttemptState::Delivered).await;
-            app.app.try_again(mac(CHASE), "a test").await.unwrap();
+            app.app.try_again(mac(CHASE), &a_test()).await.unwrap();
         }
     }
     for version in ["14.4.1(release-tasmota)", "14.4.1(tasmota)", "14.4.1(85cff52-tasmota)"] {

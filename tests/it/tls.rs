@@ -15,7 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::tls::records;
 use crate::support::{
-    CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, TlsClient, exchange, is_installed,
+    CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, TlsClient, a_test, exchange,
+    is_installed,
 };
 
 const UPDATE: &str = "/update?dev=chase&ver=v1.0.1";
@@ -86,7 +87,7 @@ async fn a_download_counts_when_the_device_took_it_and_closed_in_order() {
     let released = app.platform("chase").releasing("v1.0.2", firmware).approving(CHASE).await;
     let device = FakeDevice::esp8266(CHASE);
     let again = async || {
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
         let mut client = connect(&app, &TLS12).await;
         client.send(&device.request("GET", UPDATE)).await;
         client
@@ -149,7 +150,7 @@ async fn a_device_port_speaks_both_and_knows_devices_only() {
     secure.answer().await.is_firmware(&released[0].bytes);
     secure.close().await;
     app.until_attempt(CHASE, AttemptState::Delivered).await;
-    app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+    app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     exchange(port, &device.request("GET", UPDATE)).await.is_firmware(&released[0].bytes);
     administration_is_nowhere(port).await;
 }
@@ -307,7 +308,7 @@ async fn a_download_fits_the_buffers_that_a_device_announces() {
         assert!(data.iter().all(|(_, length)| *length <= most + OVERHEAD), "{most}: {data:?}");
         assert!(data.len() >= 300_000 / most, "{most}: {} records", data.len());
         app.until_attempt(CHASE, AttemptState::Delivered).await;
-        app.app.try_again(CHASE.parse().unwrap(), "a test").await.unwrap();
+        app.app.try_again(CHASE.parse().unwrap(), &a_test()).await.unwrap();
     }
 }
 

@@ -6,7 +6,9 @@ use espalier::domain::release::{Question, Release, ReleaseState};
 use espalier::store::ReleaseFilter;
 use serde_json::Value;
 
-use crate::support::{CHASE, Client, FakeDevice, Firmware, Form, MARSHALL, TestApp, eventually};
+use crate::support::{
+    CHASE, Client, FakeDevice, Firmware, Form, MARSHALL, TestApp, a_test, eventually,
+};
 
 /// Larger than what two sockets can hold.
 const HUGE: usize = 8 << 20;
@@ -104,7 +106,7 @@ async fn a_file_waits_as_a_draft_until_it_is_published() {
     let device = FakeDevice::esp8266(CHASE);
     device.polls(&app, "chase", "v1.0.1").await.is_not_modified();
     assert_eq!(device.asks(&app, "/chase_1_0_2.bin").await.status, 404);
-    app.app.publish_draft(draft.id, &Wishes::default(), "a test").await.unwrap();
+    app.app.publish_draft(draft.id, &Wishes::default(), &a_test()).await.unwrap();
     device.polls(&app, "chase", "v1.0.1").await.is_firmware(&bytes);
     assert_eq!(app.told(Kind::Published).await, ["Chase v1.0.2 was published."]);
 }
@@ -251,11 +253,11 @@ async fn a_version_that_is_not_higher_is_asked_about() {
     assert_eq!((releases(&app).await.len(), files_kept(&app).await), (1, 2), "nothing is kept");
     let draft = app.upload("older.bin", &older, &Wishes::default()).await.unwrap();
     let Uploaded::Draft(draft, _) = draft else { panic!("{draft:?}") };
-    let open = app.app.publish_draft(draft.id, &Wishes::default(), "a test").await;
+    let open = app.app.publish_draft(draft.id, &Wishes::default(), &a_test()).await;
     assert!(matches!(open, Err(Error::Questions(_))), "{open:?}");
     let accept = vec!["version_not_higher".to_owned()];
     let anyway = Wishes { accept, ..publish() };
-    let published = app.app.publish_draft(draft.id, &anyway, "a test").await.unwrap();
+    let published = app.app.publish_draft(draft.id, &anyway, &a_test()).await.unwrap();
     assert_eq!(published.state, ReleaseState::Published);
     let same = Firmware::esp8266().of("chase", "v1.0.2").text("other").build();
     let accept = vec!["version_exists".to_owned(), "version_not_higher".to_owned()];
@@ -352,10 +354,10 @@ async fn a_draft_that_is_published_twice_is_published_once() {
     let bytes = Firmware::esp8266().of("chase", "v1.0.2").build();
     let draft = app.upload("firmware.bin", &bytes, &Wishes::default()).await.unwrap();
     let Uploaded::Draft(draft, _) = draft else { panic!("{draft:?}") };
-    let wishes = Wishes::default();
+    let (wishes, actor) = (Wishes::default(), a_test());
     let (one, two) = tokio::join!(
-        app.app.publish_draft(draft.id, &wishes, "one"),
-        app.app.publish_draft(draft.id, &wishes, "two"),
+        app.app.publish_draft(draft.id, &wishes, &actor),
+        app.app.publish_draft(draft.id, &wishes, &actor),
     );
     assert!(one.is_ok() && two.is_ok(), "{one:?} {two:?}");
     assert_eq!(app.told(Kind::Published).await.len(), 1);
@@ -420,10 +422,10 @@ async fn a_file_goes_only_when_nothing_points_at_it() {
     let twin = app.upload("twin.bin", &chase[0].bytes, &wishes).await.unwrap();
     assert!(matches!(twin, Uploaded::Published(..)), "{twin:?}");
     assert_eq!(files_kept(&app).await, 2, "one file for both, and its compressed form");
-    app.app.delete_release(chase[0].id(), "a test").await.unwrap();
+    app.app.delete_release(chase[0].id(), &a_test()).await.unwrap();
     let device = FakeDevice::esp8266(MARSHALL);
     device.polls(&app, "marshall", "v1.0.0").await.is_firmware(&chase[0].bytes);
-    app.app.delete_platform("marshall", "a test").await.unwrap();
+    app.app.delete_platform("marshall", &a_test()).await.unwrap();
     assert_eq!(app.files("firmware").len(), 0);
 }
 

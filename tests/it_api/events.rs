@@ -64,6 +64,7 @@ async fn every_list_is_walked_to_its_end_by_its_cursors() {
         ("/api/v1/platforms/p0/devices?limit=3", 4),
         ("/api/v1/releases?limit=3&state=published", 4),
         ("/api/v1/events?limit=7", 21),
+        ("/api/v1/audit?limit=7", 17),
     ] {
         let (mut next, mut items) = (Some(path.to_owned()), Vec::new());
         while let Some(path) = next.take() {
@@ -92,8 +93,52 @@ async fn every_list_is_walked_to_its_end_by_its_cursors() {
 #[tokio::test]
 async fn a_cursor_that_no_list_gave_is_refused() {
     let server = Server::start().await;
-    for path in ["platforms", "devices", "releases", "events"] {
+    for path in ["platforms", "devices", "releases", "events", "audit"] {
         let answer = server.get(&format!("/api/v1/{path}?cursor=42x")).await;
         answer.problem(400, "invalid_cursor");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_changed_what() {
+    let server = Server::with_platform("chase").await;
+    let new = r#"{"mac": "5c:cf:7f:1c:a1:a5", "name": "Greenhouse"}"#;
+    server.post("/api/v1/platforms/chase/devices", new).await.is(201);
+    let id = server.release("chase", "v1.2.0").await;
+    server.poll("5c:cf:7f:00:00:09", "chase", "v1.0.0").await;
+    server.delete(&format!("/api/v1/releases/{id}")).await.is(204);
+    let texts = async |query: &str| {
+        let list = server.get(&format!("/api/v1/audit?{query}")).await.is(200).json();
+        let entries = list["items"].as_array().unwrap();
+        entries.iter().map(|entry| entry["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let deleted = "somebody deleted chase v1.2.0.";
+    let published = "somebody published chase v1.2.0.";
+    let approved = "somebody approved 5c:cf:7f:1c:a1:a5 for chase as Greenhouse.";
+    let created = "somebody created the platform chase.";
+    let all = texts("").await;
+    assert!(all[2].starts_with("somebody uploaded chase v1.2.0 (firmware.bin, "), "{all:?}");
+    assert_eq!(
+        [all[0].as_str(), &all[1], &all[3], &all[4]],
+        [deleted, published, approved, created]
+    );
+    assert_eq!(all.len(), 5, "what the device did is no change: {all:?}");
+    assert_eq!(texts("device=5CCF7F1CA1A5").await, [approved]);
+    assert_eq!(texts("q=greenhouse&platform=CHASE").await, [approved]);
+    assert_eq!(texts(&format!("release={id}&action=published")).await, [published]);
+    assert_eq!(texts("actor_kind=somebody&since=2000-01-01").await.len(), 5);
+    assert_eq!(texts("actor_kind=person").await, [""; 0]);
+    assert_eq!(texts("actor=anna").await, [""; 0]);
+    assert_eq!(texts("until=2000-01-01").await, [""; 0]);
+    for (query, reason) in [
+        ("action=party", "approved"),
+        ("action=offered", "approved"),
+        ("actor_kind=robot", "machine"),
+        ("device=attic", "“attic”"),
+        ("colour=red", "colour"),
+    ] {
+        let answer = server.get(&format!("/api/v1/audit?{query}")).await;
+        let detail = answer.problem(400, "invalid_query");
+        assert!(detail.contains(reason), "{query}: {detail}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Accounts, Error};
 use crate::domain::access::{PasswordError, Role, UserName, check_password};
+use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
@@ -27,7 +28,7 @@ impl Accounts {
         name: &str,
         role: Role,
         password: &Secret,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<User, Error> {
         let name: UserName = name.parse()?;
         if self.0.store.user_by_key(&name.key()).await?.is_some() {
@@ -45,7 +46,9 @@ impl Accounts {
             error => error.into(),
         })?;
         let text = format!("{} was added as {}.", new.name, role.word());
-        self.record(Event::new(self.now(), Kind::UserCreated, text).by(actor)).await?;
+        let event = Event::new(self.now(), Kind::UserCreated, text).by(actor);
+        let deed = format!("added the user {} as {}", new.name, role.word());
+        self.record(event.does(deed).concerning(new.name.as_str())).await?;
         self.0.store.user(id).await?.ok_or(Error::NotFound("user"))
     }
 
@@ -53,7 +56,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::LastAdministrator`] where nobody could manage users any more.
-    pub async fn change_role(&self, user: &User, role: Role, actor: &str) -> Result<(), Error> {
+    pub async fn change_role(&self, user: &User, role: Role, actor: &Actor) -> Result<(), Error> {
         if user.role == role {
             return Ok(());
         }
@@ -61,19 +64,24 @@ impl Accounts {
             return Err(Error::LastAdministrator);
         }
         let text = format!("{} is now {}.", user.name, role.word());
-        self.record(Event::new(self.now(), Kind::UserEdited, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::UserEdited, text).by(actor);
+        let (name, was, is) = (&user.name, user.role.word(), role.word());
+        let deed = format!("changed the role of {name} from {was} to {is}");
+        self.record(event.does(deed).concerning(name.as_str())).await
     }
 
     /// Removes a user and ends their sessions.
     ///
     /// # Errors
     /// [`Error::LastAdministrator`] where nobody could manage users any more.
-    pub async fn remove_user(&self, user: &User, actor: &str) -> Result<(), Error> {
+    pub async fn remove_user(&self, user: &User, actor: &Actor) -> Result<(), Error> {
         if self.0.store.delete_user(user.id).await? == Guarded::Last {
             return Err(Error::LastAdministrator);
         }
         let text = format!("{} was removed.", user.name);
-        self.record(Event::new(self.now(), Kind::UserRemoved, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::UserRemoved, text).by(actor);
+        let deed = format!("removed the user {}", user.name);
+        self.record(event.does(deed).concerning(user.name.as_str())).await
     }
 
     /// Changes one's own password; all other sessions end.
@@ -86,13 +94,13 @@ impl Accounts {
         current: &Secret,
         new: &Secret,
         session: Option<Sha256>,
+        actor: &Actor,
     ) -> Result<(), Error> {
         let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
         if !self.0.hasher.check(Some(&user.password), current, true).await? {
             return Err(PasswordError::Wrong.into());
         }
-        let actor = user.name.to_string();
-        self.set_password(&user, new, session, &actor).await
+        self.set_password(&user, new, session, actor).await
     }
 
     /// Gives a user who has forgotten theirs a new password, switches their one-time codes off,
@@ -104,7 +112,7 @@ impl Accounts {
         &self,
         user: &User,
         new: &Secret,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         self.set_password(user, new, None, actor).await?;
         if user.totp.is_some() {
@@ -118,12 +126,18 @@ impl Accounts {
         user: &User,
         new: &Secret,
         session: Option<Sha256>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(), Error> {
         check_password(new.expose(), user.name.as_str())?;
         let hash = self.0.hasher.hash(new).await?;
         self.0.store.set_password(user.id, &hash, session, self.now()).await?;
         let text = format!("The password of {} was changed; other sessions have ended.", user.name);
-        self.record(Event::new(self.now(), Kind::PasswordChanged, text).by(actor)).await
+        let deed = if actor.name() == user.name.as_str() {
+            "changed their password".to_owned()
+        } else {
+            format!("gave {} a new password", user.name)
+        };
+        let event = Event::new(self.now(), Kind::PasswordChanged, text).by(actor);
+        self.record(event.does(deed).concerning(user.name.as_str())).await
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::{Accounts, Error, plain_code, random, random_code};
 use crate::domain::Timestamp;
 use crate::domain::access::PasswordError;
+use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
@@ -86,6 +87,7 @@ impl Accounts {
         password: &Secret,
         key: &Key,
         code: &str,
+        actor: &Actor,
     ) -> Result<Enrolment, Error> {
         let step = key.check(code, self.now(), None).ok_or(Error::WrongCode)?;
         let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
@@ -99,8 +101,9 @@ impl Accounts {
             recovery_codes.iter().map(|code| plain_code(code.expose()).fingerprint()).collect();
         self.0.store.set_totp(user.id, Some((key, step)), &kept).await?;
         let text = format!("{} switched one-time codes on.", user.name);
-        let event = Event::new(self.now(), Kind::TwoFactor, text);
-        self.record(event.by(user.name.as_str())).await?;
+        let event = Event::new(self.now(), Kind::TwoFactor, text).by(actor);
+        let deed = "switched one-time codes on for themselves";
+        self.record(event.does(deed).concerning(user.name.as_str())).await?;
         Ok(Enrolment { recovery_codes })
     }
 
@@ -108,19 +111,23 @@ impl Accounts {
     ///
     /// # Errors
     /// [`PasswordError::Wrong`] where this is not the user's password.
-    pub async fn disenrol(&self, user: i64, password: &Secret) -> Result<(), Error> {
+    pub async fn disenrol(&self, user: i64, password: &Secret, actor: &Actor) -> Result<(), Error> {
         let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
         if !self.0.hasher.check(Some(&user.password), password, true).await? {
             return Err(PasswordError::Wrong.into());
         }
-        self.drop_totp(&user, user.name.as_str()).await
+        self.drop_totp(&user, actor).await
     }
 
     /// Switches one-time codes off for somebody whose phone is lost.
-    pub(super) async fn drop_totp(&self, user: &User, actor: &str) -> Result<(), Error> {
+    pub(super) async fn drop_totp(&self, user: &User, actor: &Actor) -> Result<(), Error> {
         self.0.store.set_totp(user.id, None, &[]).await?;
         let text = format!("One-time codes of {} were switched off.", user.name);
-        self.record(Event::new(self.now(), Kind::TwoFactor, text).by(actor)).await
+        let whose =
+            if actor.name() == user.name.as_str() { "themselves" } else { user.name.as_str() };
+        let deed = format!("switched one-time codes off for {whose}");
+        let event = Event::new(self.now(), Kind::TwoFactor, text).by(actor);
+        self.record(event.does(deed).concerning(user.name.as_str())).await
     }
 
     /// Whether this is a one-time code that is right now, or a recovery code; both are good once.

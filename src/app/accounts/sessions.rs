@@ -2,6 +2,7 @@
 
 use super::{Accounts, Error, USE_WRITTEN, lock};
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
 use crate::store::{Oldest, Session};
@@ -44,11 +45,11 @@ impl Accounts {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn sign_out(&self, session: &Session) -> Result<(), Error> {
+    pub async fn sign_out(&self, session: &Session, actor: &Actor) -> Result<(), Error> {
         if self.0.store.end_session(session.hash).await? {
             let text = format!("{} signed out.", session.user);
-            let event = Event::new(self.now(), Kind::SignedOut, text);
-            self.record(event.by(session.user.as_str())).await?;
+            let event = Event::new(self.now(), Kind::SignedOut, text).by(actor);
+            self.record(event.does("signed out").concerning(session.user.as_str())).await?;
         }
         Ok(())
     }
@@ -57,21 +58,31 @@ impl Accounts {
     ///
     /// # Errors
     /// Where the database fails.
-    pub async fn sign_out_everywhere(&self, session: &Session) -> Result<(), Error> {
+    pub async fn sign_out_everywhere(&self, session: &Session, actor: &Actor) -> Result<(), Error> {
         let ended = self.0.store.end_sessions(session.user_id).await?;
         let text = format!("{} signed out everywhere ({ended} sessions).", session.user);
-        self.record(Event::new(self.now(), Kind::SignedOut, text).by(session.user.as_str())).await
+        let sessions = if ended == 1 { "session" } else { "sessions" };
+        let deed = format!("signed out everywhere ({ended} {sessions})");
+        let event = Event::new(self.now(), Kind::SignedOut, text).by(actor);
+        self.record(event.does(deed).concerning(session.user.as_str())).await
     }
 
     /// Ends another session of the session's user.
     ///
     /// # Errors
     /// [`Error::NotFound`] where they have no such session.
-    pub async fn revoke_session(&self, session: &Session, id: i64) -> Result<(), Error> {
+    pub async fn revoke_session(
+        &self,
+        session: &Session,
+        id: i64,
+        actor: &Actor,
+    ) -> Result<(), Error> {
         if !self.0.store.revoke_session(session.user_id, id).await? {
             return Err(Error::NotFound("session"));
         }
         let text = format!("{} ended another session.", session.user);
-        self.record(Event::new(self.now(), Kind::SignedOut, text).by(session.user.as_str())).await
+        let event = Event::new(self.now(), Kind::SignedOut, text).by(actor);
+        let deed = "ended another of their sessions";
+        self.record(event.does(deed).concerning(session.user.as_str())).await
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::throttle::Standing;
 use super::{Accounts, Caller, Error, SignIn, lock, plain_code, random_code};
 use crate::domain::access::{Role, UserName, check_password};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
 use crate::store::{NewUser, StoreError};
@@ -38,7 +39,8 @@ impl Accounts {
             return Ok(());
         }
         if let Some(password) = password {
-            return self.create_first(ADMIN.parse()?, password, "server").await.map(|_| ());
+            self.create_first(ADMIN.parse()?, password, &Actor::machine()).await?;
+            return Ok(());
         }
         *lock(&self.0.setup_code) = Some(random_code::<10>()?);
         Ok(())
@@ -70,7 +72,7 @@ impl Accounts {
             return Err(Error::WrongCode);
         }
         self.0.throttle.forgive(SETUP, caller.address, &stranger);
-        let actor = caller.address.to_canonical().to_string();
+        let actor = Actor::somebody(caller.address);
         let id = self.create_first(name.parse()?, password, &actor).await?;
         let user = self.0.store.user(id).await?.ok_or(Error::NotFound("user"))?;
         Ok(SignIn::Done(self.begin(&user, caller).await?))
@@ -80,7 +82,7 @@ impl Accounts {
         &self,
         name: UserName,
         password: &Secret,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<i64, Error> {
         check_password(password.expose(), name.as_str())?;
         let password = self.0.hasher.hash(password).await?;
@@ -93,7 +95,9 @@ impl Accounts {
         self.0.settled.store(true, Ordering::Relaxed);
         *lock(&self.0.setup_code) = None;
         let text = format!("{} was made the first administrator.", new.name);
-        self.record(Event::new(self.now(), Kind::UserCreated, text).by(actor)).await?;
+        let event = Event::new(self.now(), Kind::UserCreated, text).by(actor);
+        let deed = format!("made {} the first administrator", new.name);
+        self.record(event.does(deed).concerning(new.name.as_str())).await?;
         Ok(id)
     }
 }

@@ -3,6 +3,7 @@
 use super::second_step::Ticket;
 use super::throttle::Standing;
 use super::{Accounts, Caller, Error, lock, random_secret};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
 use crate::store::{NewSession, User};
@@ -116,7 +117,9 @@ impl Accounts {
         self.0.store.begin_session(&new, self.now()).await?;
         let text = format!("{} signed in from {}, {}.", user.name, new.address, new.browser);
         let event = Event::new(self.now(), Kind::SignedIn, text);
-        self.record(event.by(user.name.as_str())).await?;
+        let actor = Actor::person(user.name.as_str(), Some(caller.address));
+        let deed = format!("signed in with {}", new.browser);
+        self.record(event.by(actor).does(deed).concerning(user.name.as_str())).await?;
         Ok(SignedIn { session, mark, user: user.name.to_string() })
     }
 
@@ -137,12 +140,23 @@ impl Accounts {
         if !self.0.failures.allows(self.now()) {
             return Ok(());
         }
-        let text = match user {
-            Some(user) => format!("A sign-in as {} failed: {why}.", user.name),
-            None => "A sign-in failed: there is no such user.".to_owned(),
+        let (text, deed) = match user {
+            Some(user) => (
+                format!("A sign-in as {} failed: {why}.", user.name),
+                format!("failed to sign in as {}: {why}", user.name),
+            ),
+            None => (
+                "A sign-in failed: there is no such user.".to_owned(),
+                "failed to sign in: there is no such user".to_owned(),
+            ),
         };
-        let address = caller.address.to_canonical().to_string();
-        self.record(Event::new(self.now(), Kind::SignInFailed, text).by(address)).await
+        let event = Event::new(self.now(), Kind::SignInFailed, text);
+        let event = event.by(Actor::somebody(caller.address)).does(deed);
+        self.record(match user {
+            Some(user) => event.concerning(user.name.as_str()),
+            None => event,
+        })
+        .await
     }
 }
 

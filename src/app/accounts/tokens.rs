@@ -3,6 +3,7 @@
 use super::{Accounts, Error, USE_WRITTEN, lock, random_secret};
 use crate::domain::Timestamp;
 use crate::domain::access::{Scopes, TokenName};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
 use crate::store::{NewToken, Token};
@@ -44,7 +45,7 @@ impl Accounts {
     pub async fn create_token(
         &self,
         wish: TokenWish,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<(Token, Secret), Error> {
         let now = self.now();
         if let Some(days) = wish.days.filter(|days| !(1..=LONGEST).contains(days)) {
@@ -57,12 +58,15 @@ impl Accounts {
             hash: secret.fingerprint(),
             hint: secret.expose().chars().take(HINT).collect(),
             scopes: wish.scopes,
-            created_by: actor.to_owned(),
+            created_by: actor.to_string(),
             expires_at: wish.days.map(|days| now + i64::from(days) * 86_400),
         };
         let id = self.0.store.create_token(&new, now).await?;
         let text = format!("The token {} was made: {}.", new.name, new.scopes);
-        self.record(Event::new(now, Kind::TokenCreated, text).by(actor)).await?;
+        let until = wish.days.map(|days| format!(", for {days} days")).unwrap_or_default();
+        let deed = format!("made the token {} ({}{until})", new.name, new.scopes);
+        let event = Event::new(now, Kind::TokenCreated, text).by(actor).does(deed);
+        self.record(event.concerning(new.name.to_string())).await?;
         let NewToken { name, hint, scopes, created_by, expires_at, hash: _ } = new;
         let (last_used, address) = (None, None);
         let created_at = now;
@@ -84,10 +88,11 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn revoke_token(&self, id: i64, actor: &str) -> Result<(), Error> {
+    pub async fn revoke_token(&self, id: i64, actor: &Actor) -> Result<(), Error> {
         let name = self.0.store.revoke_token(id).await?.ok_or(Error::NotFound("token"))?;
         let text = format!("The token {name} was revoked.");
-        self.record(Event::new(self.now(), Kind::TokenRevoked, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::TokenRevoked, text).by(actor);
+        self.record(event.does(format!("revoked the token {name}")).concerning(name.clone())).await
     }
 
     /// What this secret is as a token; notes that it is used.

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use super::{Finding, Poll, Settlement, Wanted};
 use crate::app::fleet::Live;
+use crate::app::rollouts::Gate;
+use crate::app::settings::Settings;
 use crate::app::shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::attempt::{Settled, Shown, settle};
 use crate::domain::device::AttemptState;
 use crate::domain::learnt::{Evidence, GzipTried, Learnt};
+use crate::domain::policy::Channel;
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
 use crate::domain::tally::{Hold, Patience, Tally};
 use crate::domain::update::{
-    Ask, Asked, Choice, NoTrace, Running, Situation, Standing, admits_anyone, decide,
+    Ask, Asked, Choice, Decision, NoTrace, Running, Selection, Situation, Standing, Waiting,
+    admits_anyone, decide,
 };
 use crate::domain::version::FirmwareVersion;
 
@@ -28,6 +32,10 @@ pub(in crate::app) struct View<'a> {
     standing: Standing<'a>,
     on_offer: Option<&'a OnOffer>,
     choice: Choice<'a>,
+    waiting: Option<Waiting<'a>>,
+    pinned: bool,
+    recalled: bool,
+    quiet_until: Option<Timestamp>,
     tally: Option<Tally>,
     flights: u32,
     updated_here: bool,
@@ -67,6 +75,7 @@ impl<'a> View<'a> {
         wanted: &'a Wanted,
         known: &Known<'_, 'a>,
         shelf: &'a Shelf,
+        (settings, now): (&Settings, Timestamp),
     ) -> Self {
         let Known { live, learnt, .. } = *known;
         let own = live.platform_id.and_then(|id| shelf.platform_by_id(id));
@@ -77,16 +86,28 @@ impl<'a> View<'a> {
             }
             (Wanted::Newest, Some(dev)) => {
                 let platform = shelf.platform(dev);
-                (Ask::Newest { named: true }, platform, platform.map(|found| &found.newest))
+                (Ask::Newest { named: true }, platform, platform.map(|own| channel(own, live)))
             }
             (Wanted::Newest, None) => {
-                (Ask::Newest { named: false }, own, own.map(|own| &own.newest))
+                (Ask::Newest { named: false }, own, own.map(|own| channel(own, live)))
             }
         };
+        // A file that it asks for by its address is its own choice.
+        let pin = live.policy.pinned.or(platform.and_then(|own| own.platform.pinned));
+        let pin = pin.filter(|_| ask != Ask::File);
+        let on_offer = match pin {
+            Some(id) => shelf.release(id).filter(|files| is_of(files, platform)),
+            None => on_offer,
+        };
         let part = part_for(report.mode);
-        let choice = on_offer.map_or(Choice::Nothing, |on_offer| {
-            on_offer.choose(part, report.family, learnt.known_chip())
+        let gate = |release: &Published| match shelf.gate(release.id).filter(|_| pin.is_none()) {
+            Some(gate) => gate.admits(report.mac, live),
+            None => Ok(()),
+        };
+        let selection = on_offer.map_or(Selection::NOTHING, |on_offer| {
+            on_offer.choose(part, report.family, learnt.known_chip(), gate)
         });
+        let choice = selection.choice;
         let release_id = if let Choice::One(release) = choice { Some(release.id) } else { None };
         let attempt = live.attempt.as_deref();
         let confirmed = attempt.filter(|attempt| attempt.state == AttemptState::Confirmed);
@@ -101,9 +122,14 @@ impl<'a> View<'a> {
                 approval: live.approval,
                 platform: own.map(|own| (own.platform.id, own.platform.name.as_str())),
                 learnt,
+                policy: live.policy,
             },
             on_offer,
             choice,
+            waiting: selection.waiting,
+            pinned: pin.is_some(),
+            recalled: is_recalled(report, known.running, platform),
+            quiet_until: quiet_until(shelf, platform, live, settings, now),
             tally: release_id.and_then(|id| known.tally(id, part)),
             flights: release_id.map_or(0, |id| known.flights(id, part)),
             updated_here: release_id.is_some()
@@ -129,6 +155,10 @@ impl<'a> View<'a> {
                 flash_mode: running.flash_mode,
             }),
             choice: self.choice,
+            waiting: self.waiting,
+            pinned: self.pinned,
+            recalled: self.recalled,
+            quiet_until: self.quiet_until,
             tally: self.tally.as_ref(),
             flights: self.flights,
             patience,
@@ -141,6 +171,68 @@ impl<'a> View<'a> {
     pub(in crate::app) fn release(&self) -> Option<&'a Arc<Published>> {
         self.on_offer?.shared(self.choice)
     }
+
+    /// The rollout by which it would get that.
+    fn gate(&self, shelf: &'a Shelf) -> Option<&'a Gate> {
+        let Choice::One(release) = self.choice else { return None };
+        shelf.gate(release.id).filter(|_| !self.pinned)
+    }
+
+    /// What a device that asks again as it did last would get; `None` where it never asked.
+    pub(in crate::app) fn of_last(
+        live: &Live,
+        shelf: &Shelf,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        let report = live.last_question()?;
+        let running = shelf.running_on(&report, live.platform_id);
+        let known = Known { live, learnt: live.learnt, running, settlement: None };
+        let view = View::new(&report, &Wanted::Newest, &known, shelf, (settings, now));
+        Some(decide(&view.situation(&settings.patience, now), &mut NoTrace))
+    }
+}
+
+/// What a platform has for devices on the channel of this one.
+fn channel<'a>(platform: &'a ShelfPlatform, live: &Live) -> &'a OnOffer {
+    match live.policy.channel {
+        Channel::Stable => &platform.newest,
+        Channel::Beta => &platform.beta,
+    }
+}
+
+fn is_of(files: &OnOffer, platform: Option<&Arc<ShelfPlatform>>) -> bool {
+    let id = files.images().first().map(|release| release.platform_id);
+    id.is_some() && id == platform.map(|own| own.platform.id)
+}
+
+/// Whether what the device runs was recalled.
+fn is_recalled(
+    report: &Report,
+    running: Option<&Recognised>,
+    platform: Option<&Arc<ShelfPlatform>>,
+) -> bool {
+    let recalled = platform.map_or(&[][..], |own| &own.recalled);
+    if recalled.is_empty() {
+        return false;
+    }
+    let reported = report.version.as_deref().map(FirmwareVersion::read);
+    running.is_some_and(|running| running.release.recalled)
+        || reported.is_some_and(|reported| recalled.contains(&reported))
+}
+
+/// When the quiet hours of a device end, where it is within them.
+fn quiet_until(
+    shelf: &Shelf,
+    platform: Option<&Arc<ShelfPlatform>>,
+    live: &Live,
+    settings: &Settings,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let mut quiet = shelf.quiet(platform.map(AsRef::as_ref), &live.groups).peekable();
+    quiet.peek()?;
+    let of_day = settings.time_zone.second_of_day(now);
+    quiet.filter_map(|hours| hours.until(now, of_day)).max()
 }
 
 /// What an updater in this mode is sent: never the one for the other.
@@ -159,6 +251,7 @@ fn asked(platform: &ShelfPlatform) -> Asked<'_> {
         admission: platform.admission,
         gzip: platform.gzip,
         floor: platform.floor.as_ref(),
+        rule: platform.rule,
     }
 }
 
@@ -167,9 +260,10 @@ pub(super) fn find<'a>(
     poll: &'a Poll,
     live: &Live,
     shelf: &'a Shelf,
-    patience: &Patience,
+    settings: &Settings,
     now: Timestamp,
 ) -> Finding<'a> {
+    let patience = &settings.patience;
     let report = &poll.report;
     // A request for files may name their version instead of the program's.
     let comparable = report.mode != Mode::FileSystem;
@@ -192,7 +286,7 @@ pub(super) fn find<'a>(
     };
     let learnt = live.learnt.after(report.family, &evidence);
     let known = Known { live, learnt, running, settlement };
-    let view = View::new(report, &poll.wanted, &known, shelf);
+    let view = View::new(report, &poll.wanted, &known, shelf, (settings, now));
     let situation = view.situation(patience, now);
     Finding {
         decision: decide(&situation, &mut NoTrace),
@@ -200,9 +294,12 @@ pub(super) fn find<'a>(
         device_id: live.id,
         platform: view.platform,
         release: view.release(),
+        gate: view.gate(shelf),
         settled: settlement,
+        halts: None,
         learnt,
         unrecognised: running.is_none() && report.sketch_md5.is_some(),
+        judged: None,
     }
 }
 
@@ -239,7 +336,8 @@ fn settlement(
         }
         (live.id, tally)
     });
-    Some(Settlement { attempt_id: attempt.id, settled, tally })
+    let release_id = attempt.release_id;
+    Some(Settlement { attempt_id: attempt.id, release_id, settled, tally })
 }
 
 /// How the device took a compressed image, if this check-in shows it. An old boot loader ends the

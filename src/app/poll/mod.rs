@@ -10,10 +10,12 @@ use bytes::Bytes;
 
 use super::App;
 use super::fleet::Live;
+use super::rollouts::Gate;
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use super::transfer::InFlight;
 use super::write_behind::LateWrite;
 use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
 use crate::domain::attempt::Settled;
 use crate::domain::chip::Chip;
 use crate::domain::device::Approval;
@@ -21,8 +23,8 @@ use crate::domain::digest::Md5;
 use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
-use crate::domain::report::Report;
-use crate::domain::tally::{Patience, Tally};
+use crate::domain::report::{Mode, Report};
+use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
 use find::find;
 pub(super) use find::{Known, View};
@@ -108,6 +110,7 @@ pub(super) enum Look<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settlement {
     pub(super) attempt_id: i64,
+    pub(super) release_id: Option<i64>,
     pub(super) settled: Settled,
     /// The device with its tally after that; `None` where the release is gone.
     pub(super) tally: Option<(i64, Tally)>,
@@ -119,14 +122,20 @@ pub(super) struct Finding<'a> {
     pub(super) device_id: i64,
     pub(super) platform: Option<&'a Arc<ShelfPlatform>>,
     pub(super) release: Option<&'a Arc<Published>>,
+    /// The rollout by which it gets that.
+    pub(super) gate: Option<&'a Gate>,
     /// The platform is open: approve the device.
     pub(super) admit: bool,
     /// What the check-in says about the last attempt.
     pub(super) settled: Option<Settlement>,
+    /// The release whose rollout has to stop after that.
+    pub(super) halts: Option<i64>,
     /// What is known of it after this check-in.
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
+    /// The event in which the server judges something, to be written before the answer leaves.
+    pub(super) judged: Option<Box<Event>>,
 }
 
 impl Finding<'_> {
@@ -165,10 +174,10 @@ impl App {
                         }
                         Ok(true) => look = self.look(&poll, &shelf, now, false),
                         Ok(false) => {
-                            let patience = Patience::default();
                             let stranger = Live::new(0, Approval::Pending, None);
+                            let settings = self.settings();
                             return self
-                                .answer(&poll, &find(&poll, &stranger, &shelf, &patience, now));
+                                .answer(&poll, &find(&poll, &stranger, &shelf, &settings, now));
                         }
                     }
                 }
@@ -187,7 +196,19 @@ impl App {
             return Look::Ending(flight);
         }
         let settings = self.0.settings.load();
-        let finding = find(poll, live, shelf, &settings.patience, now);
+        let mut finding = find(poll, live, shelf, &settings, now);
+        if let Some(release_id) = tell_rollout(&finding, shelf, now) {
+            finding = find(poll, live, shelf, &settings, now);
+            finding.halts = Some(release_id);
+        }
+        if let (Decision::Offer(_), Some(gate), false) =
+            (&finding.decision, finding.gate, poll.only_looks)
+            && poll.report.mode == Mode::Sketch
+            && !gate.take_place(mac, live, now)
+        {
+            // Another device was faster.
+            finding = find(poll, live, shelf, &settings, now);
+        }
         let approved = live.approval == Approval::Approved;
         let status = status(&finding.decision, &poll.wanted, settings.is_quiet());
         let events = note(poll, &finding, &mut shard, status, now);
@@ -196,7 +217,9 @@ impl App {
             self.look_closer(&poll.report);
         }
         for event in events {
-            if approved || self.0.strangers.allows(now) {
+            if event.deed.is_some() {
+                finding.judged = Some(Box::new(event));
+            } else if approved || self.0.strangers.allows(now) {
                 self.record_later(event);
             }
         }
@@ -209,10 +232,16 @@ impl App {
     }
 
     /// What must be durable before the answer leaves, and the answer.
-    async fn carry_out(&self, poll: &Poll, finding: Finding<'_>, now: Timestamp) -> Answer {
+    async fn carry_out(&self, poll: &Poll, mut finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
+        if let Some(event) = finding.judged.take() {
+            self.record_judged(*event).await;
+        }
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
+            if let Some(release_id) = finding.halts {
+                self.halt_rollout(release_id).await;
+            }
         }
         if finding.admit
             && let Some(platform) = finding.platform
@@ -268,10 +297,19 @@ impl App {
         let now = self.now();
         let text = "A check-in could not be answered; the cause is in the server's log.";
         if self.0.faults.allows(now) {
-            self.record_later(Event::new(now, Kind::Fault, text).of(mac).by("server"));
+            self.record_later(Event::new(now, Kind::Fault, text).of(mac).by(Actor::machine()));
         }
         Answer::Error { status: 500, text: "Error: The server failed." }
     }
+}
+
+/// Tells the rollout of a release what became of the device; answers the release where it has to
+/// stop after that.
+fn tell_rollout(finding: &Finding<'_>, shelf: &Shelf, now: Timestamp) -> Option<i64> {
+    let settlement = finding.settled?;
+    let release_id = settlement.release_id?;
+    let member = settlement.settled.state().into();
+    shelf.gate(release_id)?.note(finding.device_id, member, now).then_some(release_id)
 }
 
 /// The HTTP status of a decision: the original's, `protocol.md` §2.6, and `design.md` §6.

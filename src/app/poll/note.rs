@@ -9,6 +9,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Rhythm, span};
+use crate::domain::tally::Hold;
 use crate::domain::update::Decision;
 use crate::store::News;
 
@@ -144,6 +145,18 @@ fn tell_settled(
     };
     let platform = finding.platform.as_ref().map(|platform| platform.platform.name.as_str());
     let event = Event::new(now, kind, text).of(mac).by(poll.address.to_string());
+    let event = match newly_held(finding, live) {
+        Some((hold, downloads)) => {
+            let why = match hold {
+                Hold::NotTaken => format!("it took it {downloads} times and came back without it"),
+                Hold::RolledBack => "it had it, and runs its old image again".to_owned(),
+                Hold::ReportsOther => format!("it runs exactly that file, but says {says}"),
+                Hold::ByHand => "a person said so".to_owned(),
+            };
+            event.decided(Kind::Stopped, format!("held {version} back from {mac}: {why}"))
+        }
+        None => event,
+    };
     Some(Event { release_id: attempt.release_id, ..event.on(platform) })
 }
 
@@ -164,4 +177,11 @@ fn tell_restarting(
     let platform = finding.platform.map(|platform| platform.platform.name.as_str());
     let event = Event::new(now, Kind::Restarting, text).of(mac).by("server");
     Some(Event { release_id: attempt.release_id, ..event.on(platform) })
+}
+
+/// Why the release is held back from now on, and how often it was not taken.
+fn newly_held(finding: &Finding<'_>, live: &Live) -> Option<(Hold, u32)> {
+    let (_, tally) = finding.settled?.tally?;
+    let before = live.tally(tally.release_id, tally.part).and_then(|tally| tally.hold);
+    tally.hold.filter(|_| before.is_none()).map(|hold| (hold, tally.not_taken))
 }

@@ -50,7 +50,8 @@ impl App {
             }
             None => Vec::new(),
         };
-        let proposal = Proposal { version: version.as_ref(), image: &file.image, own_id };
+        let channel = wishes.channel;
+        let proposal = Proposal { version: version.as_ref(), image: &file.image, channel, own_id };
         questions.extend(questions_about_release(proposal, &others));
         let fits = self.fits(&file, known.map(|known| known.platform.id)).await?;
         questions.extend(fits.questions());

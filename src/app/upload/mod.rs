@@ -10,10 +10,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
-use super::{App, Error};
+use super::{App, Error, PlanWish};
 use crate::blobs::{Arrived, Incoming};
+use crate::domain::actor::Actor;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::event::{Event, Kind};
+use crate::domain::policy::Channel;
 use crate::domain::release::{ChipChoice, Image, Release, ReleaseState};
 use crate::store::NewDraft;
 use examined::{Original, examine_apart, examine_to_keep};
@@ -60,6 +62,10 @@ pub struct Wishes {
     pub notes: Option<String>,
     /// Codes of the questions that are answered with "do it anyway".
     pub accept: Vec<String>,
+    /// Whom it is for; without it all devices.
+    pub channel: Channel,
+    /// How it reaches them; without it all at once.
+    pub plan: Option<PlanWish>,
     /// Whether to publish it at once.
     pub publish: bool,
     /// Whether to keep a draft where it cannot be published without an answer; else nothing is.
@@ -127,7 +133,7 @@ impl App {
     }
 
     /// Logs an upload that was refused.
-    pub fn upload_refused(&self, file_name: &str, error: &Error, actor: &str) {
+    pub fn upload_refused(&self, file_name: &str, error: &Error, actor: &Actor) {
         let file_name: String = file_name.chars().take(FILE_NAME_LIMIT).collect();
         let text = if error.is_internal() {
             let error: &dyn std::error::Error = error;
@@ -149,7 +155,7 @@ impl App {
         &self,
         upload: Accepted,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Uploaded, Error> {
         let Accepted { arrived, inflated, file } = upload;
         let _accepting = self.0.accepting.lock().await;
@@ -184,7 +190,7 @@ impl App {
         inflated: Option<Bytes>,
         card: &ReportCard,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<i64, Error> {
         let now = self.now();
         let kept = self.0.blobs.keep(arrived).await?;
@@ -209,8 +215,14 @@ impl App {
         let (name, size) = (&card.file.image.file_name, arrived.bytes.len());
         let text = format!("{name} was uploaded ({size} bytes).");
         let event = Event::new(now, Kind::Uploaded, text).about(id).by(actor);
+        let deed = match (&card.platform, &card.version) {
+            (Some(platform), Some(version)) => {
+                format!("uploaded {platform} {version} ({name}, {size} bytes)")
+            }
+            _ => format!("uploaded {name} ({size} bytes)"),
+        };
         let platform = card.platform_id.and(card.platform.as_deref());
-        self.record(event.on(platform)).await?;
+        self.record(event.on(platform).does(deed)).await?;
         Ok(id)
     }
 

@@ -2,8 +2,10 @@
 
 use super::{ReportCard, Wishes};
 use crate::app::{App, Error};
+use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::platform::Admission;
+use crate::domain::policy::Channel;
 use crate::domain::release::{Image, Question, Release, ReleaseState};
 use crate::store::StoreError;
 
@@ -16,7 +18,7 @@ impl App {
         &self,
         id: i64,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let _accepting = self.0.accepting.lock().await;
         let card = self.report_card(id, wishes).await?;
@@ -30,13 +32,23 @@ impl App {
     ///
     /// # Errors
     /// [`Error::NotFound`] where there is no such draft.
-    pub async fn save_draft(&self, id: i64, wishes: &Wishes) -> Result<ReportCard, Error> {
+    pub async fn save_draft(
+        &self,
+        id: i64,
+        wishes: &Wishes,
+        actor: &Actor,
+    ) -> Result<ReportCard, Error> {
         let card = self.report_card(id, wishes).await?;
         self.0.store.save_draft(id, card.platform_id, card.version.as_ref()).await?;
         self.save_chip(card.file.image.id, &card.file.image).await?;
         if let Some(notes) = &wishes.notes {
             self.0.store.save_notes(id, notes).await?;
         }
+        let title = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?.title();
+        let text = format!("The draft {title} was changed.");
+        let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(id).by(actor);
+        let platform = card.platform_id.and(card.platform.as_deref());
+        self.record(event.on(platform).does(format!("changed the draft {title}"))).await?;
         Ok(card)
     }
 
@@ -51,7 +63,7 @@ impl App {
         id: i64,
         card: &ReportCard,
         wishes: &Wishes,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         let (Some(name), Some(version)) = (&card.platform, &card.version) else {
             return Err(Error::Questions(Box::new(card.clone())));
@@ -79,17 +91,27 @@ impl App {
         if let Some(existing) = self.0.store.published_as(key.0, version).await? {
             return self.join(release, existing, &notes, card, actor).await;
         }
-        let published = self.0.store.publish_release(id, key.0, version, &notes, now).await;
+        // First the gate, so that no stop in between publishes it to everyone.
+        self.begin_rollout(id, key.0, wishes.plan.as_ref(), actor).await?;
+        let channel = wishes.channel;
+        let published =
+            self.0.store.publish_release(id, key.0, version, &notes, channel, now).await;
         if let Err(StoreError::Conflict) = published {
             let mut card = card.clone();
             card.questions.push(Question::VersionExists(version.to_string()));
             return Err(Error::Questions(Box::new(card)));
         }
         published?;
+        self.replace_rollouts(id, &platform, version, channel).await?;
         self.restock().await?;
-        let text = format!("{} {version} was published.", platform.platform.name);
+        let to = match channel {
+            Channel::Stable => "",
+            Channel::Beta => " to beta",
+        };
+        let text = format!("{} {version} was published{to}.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        self.record(event.on(Some(platform.platform.name.as_str()))).await?;
+        let deed = format!("published {} {version}", platform.platform.name);
+        self.record(event.on(Some(platform.platform.name.as_str())).does(deed)).await?;
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
 
@@ -100,7 +122,7 @@ impl App {
         release_id: i64,
         notes: &str,
         card: &ReportCard,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Release, Error> {
         match self.0.store.add_image(draft.id, release_id, notes).await {
             Err(StoreError::Conflict) => {
@@ -116,7 +138,8 @@ impl App {
         let label = draft.image.label();
         let text = format!("{} got an image for {label} too.", release.title());
         let event = Event::new(self.now(), Kind::Published, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("added the {} to {}", draft.image.named(), release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(release)
     }
 }

@@ -172,16 +172,6 @@ impl Principal {
     pub fn may(&self, need: Need) -> bool {
         permits(self, need, Where::Somewhere)
     }
-
-    /// As the event log names them; nobody in particular has only an address.
-    #[must_use]
-    pub fn title(&self) -> Option<String> {
-        match self {
-            Self::Nobody | Self::Anyone => None,
-            Self::User { name, .. } => Some(name.clone()),
-            Self::Token { name, .. } => Some(format!("token {name}")),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::iter::once;
 
 use super::Timestamp;
+use super::policy::Channel;
 use super::version::FirmwareVersion;
 
 mod contradiction;
@@ -66,6 +67,10 @@ pub struct Release {
     pub version: Option<FirmwareVersion>,
     /// Where it stands.
     pub state: ReleaseState,
+    /// Whom it is for.
+    pub channel: Channel,
+    /// Whether devices that run it get another one, even a lower one.
+    pub recalled: bool,
     /// What a person wrote about it.
     pub notes: String,
     /// Its image; of several the first: applications before file systems, ESP8266 first.
@@ -113,6 +118,10 @@ pub struct Published {
     pub has_others: bool,
     /// When it was published, last.
     pub published_at: Timestamp,
+    /// Whom it is for.
+    pub channel: Channel,
+    /// Whether devices that run it get another one, even a lower one.
+    pub recalled: bool,
 }
 
 impl Published {

@@ -3,6 +3,7 @@
 use super::{Image, Part, Release, ReleaseState};
 use crate::domain::chip::Chip;
 use crate::domain::image::DOUBTS;
+use crate::domain::policy::Channel;
 use crate::domain::version::FirmwareVersion;
 
 /// Something that keeps a draft from being published without a person's word.
@@ -247,6 +248,8 @@ pub struct Proposal<'a> {
     pub version: Option<&'a FirmwareVersion>,
     /// The image.
     pub image: &'a Image,
+    /// Whom it would be for.
+    pub channel: Channel,
     /// The draft's own number, which is not its own rival.
     pub own_id: Option<i64>,
 }
@@ -266,7 +269,13 @@ pub fn questions_about_release(proposal: Proposal<'_>, others: &[Release]) -> Ve
     let published = others().filter(|other| other.state == ReleaseState::Published);
     let newest = published.max_by(|a, b| a.version.cmp(&b.version).then(a.id.cmp(&b.id)));
     if let Some(version) = proposal.version {
-        questions.extend(about_version(version, proposal.image, others(), newest));
+        // A stable release may be lower than a beta one: other devices get it.
+        let rival = |other: &&Release| {
+            other.state == ReleaseState::Published && proposal.channel.follows(other.channel)
+        };
+        let rivals = others().filter(rival);
+        let highest = rivals.max_by(|a, b| a.version.cmp(&b.version).then(a.id.cmp(&b.id)));
+        questions.extend(about_version(version, proposal.image, others(), highest));
     }
     if proposal.image.part == Part::Application {
         let published = || others().filter(|other| other.state == ReleaseState::Published);

@@ -9,6 +9,7 @@ use super::chip::{Chip, Family};
 use super::device::Approval;
 use super::learnt::Learnt;
 use super::platform::{Admission, GzipPolicy};
+use super::policy::{Policy, Rule};
 use super::release::{Part, Published};
 use super::report::{Mode, Report};
 use super::tally::{Patience, Tally, Wait};
@@ -17,15 +18,17 @@ use super::version::FirmwareVersion;
 mod admit;
 mod choice;
 mod decision;
+mod newer;
 mod offer;
 mod packing;
+mod sentences;
 mod space;
 #[cfg(test)]
 mod tests;
 mod trace;
 
 pub use admit::admits_anyone;
-pub use choice::{Choice, choose};
+pub use choice::{Choice, Selection, Waiting, choose};
 pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_sees};
 pub use packing::Encoding;
 pub use space::{Room, needed_space, room_for, sectors};
@@ -56,6 +59,8 @@ pub struct Asked<'a> {
     pub gzip: GzipPolicy,
     /// The lowest version that is ever offered.
     pub floor: Option<&'a FirmwareVersion>,
+    /// When a release is offered to a device that runs another one.
+    pub rule: Rule,
 }
 
 /// A device's standing as a decision sees it.
@@ -67,6 +72,8 @@ pub struct Standing<'a> {
     pub platform: Option<(i64, &'a str)>,
     /// What is known of it beyond what it says.
     pub learnt: Learnt,
+    /// What a person decided about it.
+    pub policy: Policy,
 }
 
 /// The image that a device runs, as its digest tells.
@@ -97,6 +104,14 @@ pub struct Situation<'a> {
     pub running: Option<Running<'a>>,
     /// What there is for it: the newest for its chip, or the release whose file it asked for.
     pub choice: Choice<'a>,
+    /// A newer one that its rollout keeps from it.
+    pub waiting: Option<Waiting<'a>>,
+    /// Whether it or its platform is pinned, so that the choice is exactly that release.
+    pub pinned: bool,
+    /// Whether what it runs was recalled, so that it gets another release, even a lower one.
+    pub recalled: bool,
+    /// When its quiet hours end, where it is within them.
+    pub quiet_until: Option<Timestamp>,
     /// What it did with that image so far; `None`: nothing.
     pub tally: Option<&'a Tally>,
     /// Downloads of that image that are under way.
@@ -132,7 +147,11 @@ pub fn decide(situation: &Situation<'_>, trace: &mut impl Trace) -> Decision {
             return Decision::Refuse(Refusal::ModeUnsupported);
         }
     };
-    offer.map_or_else(Decision::NoUpdate, Decision::Offer)
+    let none = match offer {
+        Ok(encoding) => return Decision::Offer(encoding),
+        Err(none) => none,
+    };
+    Decision::NoUpdate(newer::waits_for(&none, situation, trace).unwrap_or(none))
 }
 
 fn describe(situation: &Situation<'_>, trace: &mut impl Trace) -> Decision {

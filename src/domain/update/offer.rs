@@ -1,10 +1,10 @@
 //! Whether a device that may ask is offered the release there is for it, and in which form.
 
-use super::decision::{wrong_chip, wrong_family};
+use super::newer::{newer, newer_files};
 use super::packing::{Encoding, packed_for};
+use super::sentences::{wrong_chip, wrong_family};
 use super::space::{Room, flash_too_small, kib, room_for};
 use super::{Ask, Choice, Family, NoUpdate, Published, Situation, Trace, Wait};
-use crate::domain::version::FirmwareVersion;
 
 /// The application for a device.
 pub(super) fn application(
@@ -14,10 +14,12 @@ pub(super) fn application(
     let release = chosen(situation, trace)?;
     above_floor(situation, release, trace)?;
     newer(situation, release, trace)?;
+    updates_on(situation, trace)?;
     signed(situation, release, trace)?;
     flash_size(situation, release, trace)?;
     let encoding = fits(situation, release, trace)?;
     not_stopped(situation, release, trace)?;
+    not_quiet(situation, trace)?;
     Ok(encoding)
 }
 
@@ -34,8 +36,10 @@ pub(super) fn file_system(
         return Err(NoUpdate::FilesTaken);
     }
     newer_files(situation, release, trace)?;
+    updates_on(situation, trace)?;
     flash_size(situation, release, trace)?;
     not_stopped(situation, release, trace)?;
+    not_quiet(situation, trace)?;
     Ok(Encoding::Plain)
 }
 
@@ -53,12 +57,19 @@ fn chosen<'a>(
             return Err(unknown);
         }
         Choice::Foreign(image) => return Err(foreign(situation, image, trace)),
+        Choice::Nothing if situation.pinned => {
+            trace.note("published", false, || NoUpdate::PinnedToNothing.text());
+            return Err(NoUpdate::PinnedToNothing);
+        }
         Choice::Nothing => {
             trace.note("published", false, || "Nothing is published for its platform.".into());
             return Err(NoUpdate::NothingPublished);
         }
     };
-    trace.note("published", true, || format!("{} is the release for it.", release.version));
+    trace.note("published", true, || {
+        let why = if situation.pinned { "It is pinned: " } else { "" };
+        format!("{why}{} is the release for it.", release.version)
+    });
     let image = &release.image;
     if !image.suits(family, situation.learnt().known_chip()) {
         return Err(foreign(situation, image.chip, trace));
@@ -95,7 +106,8 @@ fn above_floor(
     release: &Published,
     trace: &mut impl Trace,
 ) -> Result<(), NoUpdate> {
-    let Some(floor) = situation.platform.and_then(|platform| platform.floor) else {
+    let floor = situation.platform.and_then(|platform| platform.floor);
+    let Some(floor) = floor.filter(|_| !situation.pinned) else {
         return Ok(());
     };
     let above = release.version >= *floor;
@@ -106,77 +118,19 @@ fn above_floor(
     if above { Ok(()) } else { Err(NoUpdate::BelowFloor { floor: floor.to_string() }) }
 }
 
-fn newer(
-    situation: &Situation<'_>,
-    release: &Published,
-    trace: &mut impl Trace,
-) -> Result<(), NoUpdate> {
-    let runs_it = situation
-        .running
-        .is_some_and(|running| running.release.image.sha256 == release.image.sha256);
-    let reported = situation.reported;
-    if runs_it {
-        if let Some(reported) = reported
-            && situation.ask != Ask::File
-            && release.version.is_newer_than(reported)
-            && !reported.is_stepping_stone()
-        {
-            let (reported, published) = (reported.to_string(), release.version.to_string());
-            trace.note("newer", false, || {
-                format!("It runs exactly the file published as {published}, but says {reported}.")
-            });
-            return Err(NoUpdate::IdenticalButReports { reported, published });
-        }
-        trace.note("newer", false, || "It runs exactly this image.".into());
-        return Err(NoUpdate::Identical);
-    }
-    if situation.ask == Ask::File {
-        trace.note("newer", true, || "A file asked for by its address needs no version.".into());
+fn updates_on(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpdate> {
+    if !situation.device.is_some_and(|device| device.policy.updates_off) {
         return Ok(());
     }
-    let Some(runs) = reported.or_else(|| running_version(situation, release)) else {
-        trace.note("newer", false, || "Nothing tells which version it runs.".into());
-        return Err(NoUpdate::VersionUnknown);
-    };
-    if release.version.is_newer_than(runs) {
-        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
-        Ok(())
-    } else {
-        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
-        Err(NoUpdate::UpToDate)
-    }
+    trace.note("updates_on", false, || NoUpdate::UpdatesOff.text());
+    Err(NoUpdate::UpdatesOff)
 }
 
-/// The version of the image that it runs, if that is one of the same platform.
-fn running_version<'a>(
-    situation: &Situation<'a>,
-    release: &Published,
-) -> Option<&'a FirmwareVersion> {
-    let own = situation.running.filter(|own| own.release.platform_id == release.platform_id);
-    own.map(|running| &running.release.version)
-}
-
-fn newer_files(
-    situation: &Situation<'_>,
-    release: &Published,
-    trace: &mut impl Trace,
-) -> Result<(), NoUpdate> {
-    let runs = situation.reported.or_else(|| running_version(situation, release));
-    let Some(runs) = runs.filter(|_| situation.ask != Ask::File) else {
-        trace.note("newer", true, || "It asked for these files without a version.".into());
-        return Ok(());
-    };
-    if release.version.is_newer_than(runs) {
-        trace.note("newer", true, || format!("{} is newer than {runs}.", release.version));
-    } else if situation.updated_here && release.version == *runs {
-        trace.note("newer", true, || {
-            "It got the application of this release over the air, but not its files yet.".into()
-        });
-    } else {
-        trace.note("newer", false, || format!("{} is not newer than {runs}.", release.version));
-        return Err(NoUpdate::UpToDate);
-    }
-    Ok(())
+fn not_quiet(situation: &Situation<'_>, trace: &mut impl Trace) -> Result<(), NoUpdate> {
+    let Some(until) = situation.quiet_until else { return Ok(()) };
+    let quiet = NoUpdate::QuietHours { until, now: situation.now };
+    trace.note("quiet_hours", false, || quiet.text());
+    Err(quiet)
 }
 
 /// Signed once, signed for ever.

@@ -4,7 +4,9 @@ use super::*;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::learnt::{ChipFrom, GzipTried};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
 use crate::domain::release::{Image, Packed};
+use crate::domain::rollout::GateWait;
 use crate::domain::tally::Hold;
 
 const NOW: Timestamp = 1_700_000_000;
@@ -27,6 +29,12 @@ struct Case {
     tally: Option<Tally>,
     flights: u32,
     updated_here: bool,
+    policy: Policy,
+    rule: Rule,
+    gates: Vec<(i64, GateWait)>,
+    pinned: bool,
+    recalled: bool,
+    quiet_until: Option<Timestamp>,
 }
 
 fn release(id: i64, version: &str, chip: Chip) -> Published {
@@ -48,7 +56,16 @@ fn release(id: i64, version: &str, chip: Chip) -> Published {
         file_name: "firmware.bin".to_owned(),
     };
     let version = FirmwareVersion::read(version);
-    Published { id, platform_id: 1, version, image, has_others: false, published_at: 0 }
+    Published {
+        id,
+        platform_id: 1,
+        version,
+        image,
+        has_others: false,
+        published_at: 0,
+        channel: Channel::Stable,
+        recalled: false,
+    }
 }
 
 fn usual() -> Case {
@@ -79,6 +96,12 @@ fn usual() -> Case {
         tally: None,
         flights: 0,
         updated_here: false,
+        policy: Policy::default(),
+        rule: Rule::Newer,
+        gates: Vec::new(),
+        pinned: false,
+        recalled: false,
+        quiet_until: None,
     }
 }
 
@@ -92,6 +115,14 @@ impl Case {
                 chips.push(chip);
             }
         }
+        let part =
+            if self.report.mode == Mode::FileSystem { Part::FileSystem } else { Part::Application };
+        let (family, chip) = (self.report.family, self.learnt.known_chip());
+        let gate = |release: &Published| {
+            let wait = self.gates.iter().find(|(id, _)| *id == release.id);
+            wait.map_or(Ok(()), |(_, wait)| Err(*wait))
+        };
+        let selection = choose(self.on_offer.iter(), &chips, part, family, chip, gate);
         let situation = Situation {
             ask: self.ask,
             report: &self.report,
@@ -103,27 +134,23 @@ impl Case {
                 admission,
                 gzip: self.gzip,
                 floor: self.floor.as_ref(),
+                rule: self.rule,
             }),
             device: self.device.map(|(approval, platform)| Standing {
                 approval,
                 platform,
                 learnt: self.learnt,
+                policy: self.policy,
             }),
             running: self
                 .running
                 .as_ref()
                 .map(|release| Running { release, flash_mode: self.running_mode }),
-            choice: choose(
-                self.on_offer.iter(),
-                &chips,
-                if self.report.mode == Mode::FileSystem {
-                    Part::FileSystem
-                } else {
-                    Part::Application
-                },
-                self.report.family,
-                self.learnt.known_chip(),
-            ),
+            choice: selection.choice,
+            waiting: selection.waiting,
+            pinned: self.pinned,
+            recalled: self.recalled,
+            quiet_until: self.quiet_until,
             tally: self.tally.as_ref(),
             flights: self.flights,
             patience: &Patience::default(),
@@ -605,5 +632,85 @@ fn files_go_to_those_who_ask_for_files() {
     expect("offer", |case| {
         files(case);
         case.report.family = Family::Esp32;
+    });
+}
+
+#[test]
+fn what_people_decide_about_a_device() {
+    let has_it = |case: &mut Case| case.report.version = Some("v1.0.2".into());
+    let above = |case: &mut Case| case.report.version = Some("v1.0.3".into());
+    expect("updates_off", |case| case.policy.updates_off = true);
+    expect("up_to_date", |case| {
+        case.policy.updates_off = true;
+        has_it(case);
+    });
+    expect("quiet_hours", |case| case.quiet_until = Some(NOW + 60));
+    expect("up_to_date", above);
+    expect("offer", |case| {
+        case.rule = Rule::Different;
+        above(case);
+    });
+    expect("up_to_date", |case| {
+        case.rule = Rule::Different;
+        has_it(case);
+    });
+    expect("offer", |case| {
+        case.recalled = true;
+        above(case);
+    });
+    expect("offer", |case| {
+        case.pinned = true;
+        above(case);
+    });
+    expect("pinned", |case| {
+        case.pinned = true;
+        has_it(case);
+    });
+    expect("pinned_to_nothing", |case| {
+        case.pinned = true;
+        case.on_offer.clear();
+    });
+    // A floor does not hold against a person's hand.
+    let floor = |case: &mut Case| case.floor = Some(FirmwareVersion::read("v2.0.0"));
+    expect("below_floor", floor);
+    expect("offer", |case| {
+        case.pinned = true;
+        floor(case);
+    });
+}
+
+#[test]
+fn a_rollout_keeps_the_newest_back_and_the_one_before_is_given() {
+    let stage = GateWait::Stage { stage: 1, stages: 2 };
+    let rolling = |case: &mut Case| {
+        case.on_offer.insert(0, release(3, "v1.0.3", Chip::Esp8266));
+        case.gates.push((3, stage));
+    };
+    // It runs v1.0.1: v1.0.2 is for everyone.
+    expect("offer", rolling);
+    expect("rollout_waiting", |case| {
+        rolling(case);
+        case.report.version = Some("v1.0.2".into());
+    });
+    expect("up_to_date", |case| {
+        rolling(case);
+        case.report.version = Some("v1.0.3".into());
+    });
+    for (wait, code) in [
+        (GateWait::OtherGroup, "other_group"),
+        (GateWait::Scheduled(Some(NOW)), "rollout_scheduled"),
+        (GateWait::Full { exposed: 10 }, "rollout_full"),
+        (GateWait::Paused, "rollout_paused"),
+        (GateWait::Halted, "rollout_halted"),
+        (GateWait::Ended, "rollout_ended"),
+    ] {
+        // The only release there is.
+        expect(code, |case| case.gates.push((2, wait)));
+    }
+    // Its files are kept back with it.
+    expect("rollout_halted", |case| {
+        case.gates.push((2, GateWait::Halted));
+        case.report.version = Some("v1.0.1".into());
+        case.ask = Ask::Newest { named: false };
     });
 }

@@ -23,6 +23,7 @@ pub use guard::{Face, Route, Routes};
 pub use identify::{Identity, identified, identify, settle_visit};
 
 use crate::app::Caller;
+use crate::domain::actor;
 use crate::domain::secret::Secret;
 use crate::http::wire::Peer;
 
@@ -41,6 +42,19 @@ pub fn address(extensions: &Extensions) -> IpAddr {
     address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
 }
 
+/// The one who asks, as they are written down with what they change.
+#[derive(Debug, Clone)]
+pub struct Actor(pub actor::Actor);
+
+impl<S: Sync> FromRequestParts<S> for Actor {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let principal = Identity::of(&parts.extensions).principal;
+        Ok(Self(actor::Actor::of(&principal, address(&parts.extensions))))
+    }
+}
+
 /// Who sends a form about themselves: from where, who they are now, and how cookies are set.
 #[derive(Debug, Clone)]
 pub struct Visitor {
@@ -50,6 +64,14 @@ pub struct Visitor {
     pub identity: Identity,
     /// How cookies are set.
     pub cookies: Cookies,
+}
+
+impl Visitor {
+    /// As they are written down with what they change.
+    #[must_use]
+    pub fn actor(&self) -> actor::Actor {
+        actor::Actor::of(&self.identity.principal, self.caller.address)
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Visitor {

@@ -1,7 +1,5 @@
 //! What handlers take out of a request; whatever cannot be taken is a problem with a sentence.
 
-use std::convert::Infallible;
-
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -11,23 +9,10 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer};
 use serde_json::error::Category;
 
 use super::problem::{Problem, sentence};
-use crate::http::access::{self, Identity};
+pub(super) use crate::http::access::Actor;
 
 /// Bytes of a JSON body, or of a form field that is no file.
 pub(super) const TEXT_LIMIT: usize = 64 << 10;
-
-/// The one who asks, as the log names them: the user or token; nobody in particular by the address.
-#[derive(Debug, Clone)]
-pub(super) struct Actor(pub(super) String);
-
-impl<S: Sync> FromRequestParts<S> for Actor {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let title = Identity::of(&parts.extensions).principal.title();
-        Ok(Self(title.unwrap_or_else(|| access::address(&parts.extensions).to_string())))
-    }
-}
 
 /// A segment of the path.
 #[derive(Debug)]

@@ -122,6 +122,11 @@ impl Problem {
             | Error::Cut
             | Error::NoFile
             | Error::State(_)
+            | Error::Plan(_)
+            | Error::Rollout(_)
+            | Error::GroupName(_)
+            | Error::GroupExists(_)
+            | Error::Quiet(_)
             | Error::Label(_)
             | Error::UserExists(_)
             | Error::Password(_)
@@ -192,6 +197,8 @@ fn status(error: &Error) -> StatusCode {
         | Error::AlreadyApproved { .. }
         | Error::UserExists(_)
         | Error::LastAdministrator
+        | Error::Rollout(_)
+        | Error::GroupExists(_)
         | Error::State(_) => StatusCode::CONFLICT,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -208,6 +215,9 @@ fn status(error: &Error) -> StatusCode {
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile
+        | Error::Plan(_)
+        | Error::GroupName(_)
+        | Error::Quiet(_)
         | Error::Label(_)
         | Error::Password(_)
         | Error::Scope(_)
@@ -241,6 +251,11 @@ fn detail(error: &Error) -> String {
         | Error::Cut
         | Error::NoFile
         | Error::State(_)
+        | Error::Plan(_)
+        | Error::Rollout(_)
+        | Error::GroupName(_)
+        | Error::GroupExists(_)
+        | Error::Quiet(_)
         | Error::Label(_)
         | Error::UserExists(_)
         | Error::Password(_)

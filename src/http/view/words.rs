@@ -134,7 +134,10 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Aborted | Kind::NotTaken => "x",
         Kind::Confirmed | Kind::Approved => "check",
         Kind::Stopped | Kind::RolledBack | Kind::Held => "stop",
-        Kind::Lifted | Kind::Restarting => "retry",
+        Kind::Lifted | Kind::RolloutChanged | Kind::Restarting => "retry",
+        Kind::RolloutAsks => "info",
+        Kind::RolloutHalted => "stop",
+        Kind::RolloutFinished => "check",
         Kind::Lost | Kind::Ignored | Kind::Withdrawn => "eye-off",
         Kind::DeviceEdited | Kind::PlatformEdited | Kind::ReleaseEdited => "edit",
         Kind::DeviceRemoved
@@ -142,7 +145,7 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         | Kind::ReleaseDeleted
         | Kind::UserRemoved
         | Kind::TokenRevoked => "trash",
-        Kind::PlatformCreated => "platform",
+        Kind::PlatformCreated | Kind::Grouped => "platform",
         Kind::Uploaded => "upload",
         Kind::Published => "leaf",
         Kind::Settings => "settings",

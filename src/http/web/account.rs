@@ -79,8 +79,8 @@ pub(super) async fn change_password(
     let session = own(&visitor)?;
     let changed = if sent.password == sent.again {
         let (current, new) = (Secret::new(sent.current), Secret::new(sent.password));
-        let keep = Some(session.hash);
-        app.accounts().change_password(session.user_id, &current, &new, keep).await
+        let (keep, actor) = (Some(session.hash), visitor.actor());
+        app.accounts().change_password(session.user_id, &current, &new, keep, &actor).await
     } else {
         Err(PasswordError::Differs.into())
     };
@@ -112,9 +112,9 @@ pub(super) async fn end_session(
 ) -> Result<Response, PageError> {
     let session = own(&visitor)?;
     if which.id == session.id {
-        return leave(app.accounts().sign_out(session).await, &visitor);
+        return leave(app.accounts().sign_out(session, &visitor.actor()).await, &visitor);
     }
-    app.accounts().revoke_session(session, which.id).await?;
+    app.accounts().revoke_session(session, which.id, &visitor.actor()).await?;
     Ok(Flash::good("That session has ended.").go("/account"))
 }
 
@@ -123,7 +123,7 @@ pub(super) async fn end_all(
     State(app): State<App>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    leave(app.accounts().sign_out_everywhere(own(&visitor)?).await, &visitor)
+    leave(app.accounts().sign_out_everywhere(own(&visitor)?, &visitor.actor()).await, &visitor)
 }
 
 /// `POST /logout`
@@ -131,7 +131,7 @@ pub(super) async fn sign_out(
     State(app): State<App>,
     visitor: Visitor,
 ) -> Result<Response, PageError> {
-    leave(app.accounts().sign_out(own(&visitor)?).await, &visitor)
+    leave(app.accounts().sign_out(own(&visitor)?, &visitor.actor()).await, &visitor)
 }
 
 fn leave(ended: Result<(), Error>, visitor: &Visitor) -> Result<Response, PageError> {

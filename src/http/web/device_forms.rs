@@ -9,6 +9,7 @@ use super::device::find;
 use super::error::{PageError, sentence};
 use super::page::{Actor, Back, Flash, Page};
 use crate::app::{App, DeviceChange, Error};
+use crate::domain::actor;
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
@@ -28,7 +29,7 @@ pub(super) async fn approve_for(
     mac: MacAddr,
     platform: &str,
     create: bool,
-    actor: &str,
+    actor: &actor::Actor,
 ) -> Result<Device, Error> {
     if create && app.shelf().platform(platform).is_none() {
         app.create_platform(platform, "", Admission::Approved, actor).await?;

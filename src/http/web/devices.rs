@@ -13,6 +13,7 @@ use super::platforms::names;
 use super::query::QueryString;
 use super::runs::{RunsView, chip_of};
 use crate::app::{App, Error, NewApproval, Shelf};
+use crate::domain::actor;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
 use crate::domain::rhythm::Presence;
@@ -68,6 +69,7 @@ impl Wish {
             approval: Approval::read(&self.approval),
             outcome: some(&self.outcome),
             presence: Presence::read(&self.presence).map(|wanted| app.presence(wanted)),
+            group: None,
             after: None,
             sort: DeviceSort::read(&self.sort).unwrap_or(DeviceSort::Seen),
             limit: SHOWN + 1,
@@ -250,7 +252,12 @@ pub(super) async fn add(
     Ok((StatusCode::UNPROCESSABLE_ENTITY, View(form)).into_response())
 }
 
-async fn whitelist(app: &App, platform: &str, line: &str, actor: &str) -> Result<MacAddr, Error> {
+async fn whitelist(
+    app: &App,
+    platform: &str,
+    line: &str,
+    actor: &actor::Actor,
+) -> Result<MacAddr, Error> {
     let (mac, name) = split(line);
     let new = NewApproval { mac, name, take_over: false, via: "typed" };
     Ok(app.whitelist(platform, &new, actor).await?.0)

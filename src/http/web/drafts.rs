@@ -15,6 +15,7 @@ use super::platforms::names;
 use super::releases::find;
 use crate::app::{App, Error, ReportCard, Wishes};
 use crate::domain::image::{Source, Verdict};
+use crate::domain::policy::Channel;
 use crate::domain::release::{ChipChoice, Question, Release, ReleaseState};
 use crate::http::view::{filters, words};
 
@@ -149,6 +150,7 @@ struct Decided {
     wishes_platform: Option<String>,
     wishes_version: Option<String>,
     chip: Option<ChipChoice>,
+    channel: Channel,
     notes: Option<String>,
     accept: Vec<String>,
     /// The field that was chosen and left empty.
@@ -198,6 +200,7 @@ impl Decided {
                 other => other.map(str::to_owned),
             },
             chip: value("chip").and_then(|chip| chip.parse().ok()),
+            channel: value("channel").and_then(|word| Channel::read(&word)).unwrap_or_default(),
             notes: fields.iter().find(|(key, _)| key == "notes").map(|(_, notes)| notes.clone()),
             accept,
         }
@@ -210,6 +213,8 @@ impl Decided {
             notes: self.notes.clone(),
             accept: self.accept.clone(),
             chip: self.chip,
+            channel: self.channel,
+            plan: None,
             publish: self.publish,
             keep_on_questions: true,
             dry_run: false,
@@ -242,7 +247,7 @@ pub(super) async fn decide(
             format!("{} is published. Devices get it at their next check-in.", release.title())
         })
     } else {
-        let saved = app.save_draft(id, &wishes).await;
+        let saved = app.save_draft(id, &wishes, &actor).await;
         saved.map(|_| "The draft was saved. It is offered to nobody yet.".to_owned())
     };
     let error = match done {

@@ -68,6 +68,8 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::AlreadyApproved { .. }
         | Error::UserExists(_)
         | Error::LastAdministrator
+        | Error::Rollout(_)
+        | Error::GroupExists(_)
         | Error::State(_) => StatusCode::CONFLICT,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
@@ -80,6 +82,9 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::NoPlatformChosen
         | Error::Value { .. }
         | Error::NoFile
+        | Error::Plan(_)
+        | Error::GroupName(_)
+        | Error::Quiet(_)
         | Error::Label(_)
         | Error::Password(_)
         | Error::Scope(_)

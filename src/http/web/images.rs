@@ -118,8 +118,18 @@ fn file_name(release: Release, image: Image) -> String {
         (Some(platform_id), Some(platform), Some(version)) => {
             let published_at = release.published_at.unwrap_or(release.created_at);
             let id = release.id;
-            Published { id, platform_id, version, image, has_others, published_at }
-                .file_name(&platform)
+            let (channel, recalled) = (release.channel, release.recalled);
+            Published {
+                id,
+                platform_id,
+                version,
+                image,
+                has_others,
+                published_at,
+                channel,
+                recalled,
+            }
+            .file_name(&platform)
         }
         _ => format!("draft_{}.bin", release.id),
     }

@@ -154,7 +154,7 @@ pub(super) async fn enter(
     to: &str,
 ) -> Response {
     if let Some(before) = &visitor.identity.session
-        && let Err(error) = app.accounts().sign_out(before).await
+        && let Err(error) = app.accounts().sign_out(before, &visitor.actor()).await
     {
         return PageError::from(error).into_response();
     }

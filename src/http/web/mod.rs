@@ -8,6 +8,7 @@ mod account;
 mod address;
 mod api_docs;
 mod attempts;
+mod audit;
 mod card;
 mod confirm;
 mod connect;
@@ -147,6 +148,7 @@ fn people_routes() -> Routes {
         .get("/account/codes", Account, two_factor::show)
         .post("/account/codes", Account, two_factor::enrol)
         .post("/account/codes/off", Account, two_factor::disenrol)
+        .get("/audit", Administer, audit::list)
         .get("/settings/users", Administer, users::list)
         .post("/settings/users", Administer, users::create)
         .post("/settings/users/{name}/role", Administer, users::change_role)

@@ -17,7 +17,8 @@ use crate::domain::Timestamp;
 use crate::domain::access::{Need, Principal};
 use crate::domain::device::Approval;
 use crate::domain::secret::Secret;
-use crate::http::access::{self, Identity, read_cookie as cookie};
+pub use crate::http::access::Actor;
+use crate::http::access::{Identity, read_cookie as cookie};
 use crate::http::view::filters::Moment;
 use crate::http::wire::Connection;
 
@@ -259,7 +260,7 @@ impl Page {
     /// Whether the entries behind "More" hold the current page.
     #[must_use]
     pub fn is_under_more(&self) -> bool {
-        ["/platforms", "/events", "/connect", "/settings", "/account"]
+        ["/platforms", "/events", "/audit", "/connect", "/settings", "/account"]
             .iter()
             .any(|entry| !self.current(entry).is_empty())
     }
@@ -290,19 +291,6 @@ impl FromRequestParts<App> for Page {
         let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
         let pending = pending.map_or(0, |(_, count)| *count);
         Ok(Self { pending, ..page })
-    }
-}
-
-/// The one who asks, as the log names them: the user; nobody in particular by the address.
-#[derive(Debug, Clone)]
-pub struct Actor(pub String);
-
-impl<S: Sync> FromRequestParts<S> for Actor {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let title = Identity::of(&parts.extensions).principal.title();
-        Ok(Self(title.unwrap_or_else(|| access::address(&parts.extensions).to_string())))
     }
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use super::error::{sentence, status};
 use super::upload::{Became, Outcome};
 use crate::app::{Accepted, App, Error, Uploaded, Wishes};
+use crate::domain::actor;
 use crate::domain::image::Partition;
 use crate::http::view::filters;
 
@@ -21,7 +22,7 @@ const PARTS: usize = 200;
 const FIELD_LIMIT: usize = 16 << 10;
 
 /// Receives all files of a form and does with them what its fields wish.
-pub(super) async fn receive(app: &App, mut form: Multipart, actor: &str) -> Vec<Outcome> {
+pub(super) async fn receive(app: &App, mut form: Multipart, actor: &actor::Actor) -> Vec<Outcome> {
     let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
     let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
     let mut budget = Budget::new(app.limits().max_upload);
@@ -65,7 +66,7 @@ fn cut_off(
     app: &App,
     files: Vec<(String, Result<Accepted, Error>)>,
     error: &Error,
-    actor: &str,
+    actor: &actor::Actor,
 ) -> Vec<Outcome> {
     let mut names: Vec<String> = files.into_iter().map(|(name, _)| name).collect();
     if names.is_empty() {
@@ -153,7 +154,7 @@ async fn settle(
     app: &App,
     files: Vec<(String, Result<Accepted, Error>)>,
     wishes: &Wishes,
-    actor: &str,
+    actor: &actor::Actor,
 ) -> Vec<Outcome> {
     if files.is_empty() {
         return vec![refused(app, "No file".to_owned(), &Error::NoFile, actor)];
@@ -172,7 +173,7 @@ async fn settle(
     outcomes
 }
 
-fn refused(app: &App, name: String, error: &Error, actor: &str) -> Outcome {
+fn refused(app: &App, name: String, error: &Error, actor: &actor::Actor) -> Outcome {
     if !matches!(error, Error::NoFile) {
         app.upload_refused(&name, error, actor);
     }

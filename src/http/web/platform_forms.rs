@@ -58,6 +58,7 @@ impl Sent {
             admission: Admission::read(&self.admission),
             gzip: self.gzip.as_deref().and_then(GzipPolicy::read),
             floor: self.floor.clone(),
+            ..PlatformChange::default()
         }
     }
 

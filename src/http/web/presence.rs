@@ -173,6 +173,7 @@ async fn names(app: &App, presence: Presence, count: u64) -> Result<String, Page
 mod tests {
     use super::*;
     use crate::domain::learnt::Learnt;
+    use crate::domain::policy::Policy;
     use crate::domain::rhythm::Rhythm;
 
     const NOW: Timestamp = 1_700_000_000; // Tuesday, 2023-11-14 22:13:20 UTC
@@ -201,6 +202,8 @@ mod tests {
             host: None,
             outcome: None,
             learnt: Learnt::default(),
+            policy: Policy::default(),
+            groups: Vec::new(),
         }
     }
 

@@ -43,6 +43,7 @@ struct SettingsPage {
     time_zone: String,
     time_zone_fixed: bool,
     retention_days: String,
+    audit_days: String,
     pending_limit: String,
     attempt_limit: String,
     aborted_limit: String,
@@ -57,6 +58,7 @@ pub(super) struct Sent {
     public_url: String,
     time_zone: String,
     retention_days: String,
+    audit_days: String,
     pending_answer: String,
     pending_limit: String,
     attempt_limit: String,
@@ -70,6 +72,7 @@ impl Sent {
             public_url: settings.public_url.as_ref().map(ToString::to_string).unwrap_or_default(),
             time_zone: settings.time_zone.name().to_owned(),
             retention_days: settings.retention_days.to_string(),
+            audit_days: settings.audit_days.to_string(),
             pending_answer: settings.pending_answer.word().to_owned(),
             pending_limit: settings.pending_limit.to_string(),
             attempt_limit: settings.patience.limit.to_string(),
@@ -86,6 +89,7 @@ impl Sent {
         let public_url = (!url.is_empty()).then(|| url.parse()).transpose();
         Ok(Settings {
             retention_days: number(&self.retention_days, "“Keep events for”")?,
+            audit_days: number(&self.audit_days, "“Keep the audit log for”")?,
             pending_limit: number(&self.pending_limit, "“Keep at most”")?,
             public_url: public_url.map_err(|error| format!("Public address: {error}."))?,
             time_zone: self
@@ -122,6 +126,7 @@ impl Sent {
             public_url: self.public_url,
             time_zone: self.time_zone,
             retention_days: self.retention_days,
+            audit_days: self.audit_days,
             pending_limit: self.pending_limit,
             attempt_limit: self.attempt_limit,
             aborted_limit: self.aborted_limit,

@@ -80,7 +80,7 @@ pub(super) async fn enrol(
         None => app.accounts().new_totp_key()?,
     };
     let (user, password) = (own(&visitor)?.user_id, Secret::new(sent.password));
-    match app.accounts().enrol(user, &password, &key, &sent.code).await {
+    match app.accounts().enrol(user, &password, &key, &sent.code, &visitor.actor()).await {
         Ok(enrolment) => {
             let page = CodesPage::on(page, String::new(), enrolment.recovery_codes);
             Ok(View(page).into_response())
@@ -107,7 +107,7 @@ pub(super) async fn disenrol(
     Form(sent): Form<Off>,
 ) -> Result<Response, PageError> {
     let (user, password) = (own(&visitor)?.user_id, Secret::new(sent.password));
-    match app.accounts().disenrol(user, &password).await {
+    match app.accounts().disenrol(user, &password, &visitor.actor()).await {
         Ok(()) => Ok(Flash::good("One-time codes are switched off.").go("/account")),
         Err(error) if error.is_internal() => Err(error.into()),
         Err(error) => {

@@ -139,7 +139,7 @@ pub(super) async fn confirm_remove(
         page,
         title: format!("Remove {name}?"),
         consequences: vec!["They are signed out everywhere at once.".to_owned()],
-        remains: "What they did stays in the event log. Tokens that they made stay too.",
+        remains: "What they did stays in the audit log. Tokens that they made stay too.",
         action: format!("/settings/users/{name}/remove"),
         button: "Remove",
         back: "/settings/users".to_owned(),

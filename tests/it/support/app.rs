@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use clap::Parser;
 use espalier::app::{
-    Accepted, App, DeviceChange, Error, NewApproval, PlatformChange, ReleaseChange, Uploaded,
-    Wishes,
+    Accepted, App, DeviceChange, Error, NewApproval, PlanWish, PlatformChange, ReleaseChange,
+    RolloutStatus, Uploaded, Wishes,
 };
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
+use espalier::domain::actor::Actor;
 use espalier::domain::device::{Approval, Attempt, AttemptState, Device};
 use espalier::domain::event::{Event, Kind};
 use espalier::domain::mac::MacAddr;
@@ -140,6 +141,11 @@ fn options(folder: &Path, arguments: &[String]) -> Serve {
     CommandLine::try_parse_from(all.chain(arguments.iter().cloned())).unwrap().serve
 }
 
+/// The one who changes things in tests.
+pub fn a_test() -> Actor {
+    Actor::person("a test", None)
+}
+
 /// A MAC address from its text.
 pub fn mac(text: &str) -> MacAddr {
     text.parse().unwrap()
@@ -224,6 +230,57 @@ impl TestApp {
         }
     }
 
+    /// Publishes a firmware as this version of this platform by a rollout.
+    pub async fn roll_out(&self, platform: &str, version: &str, wish: PlanWish) -> Released {
+        let bytes = Firmware::esp8266().of(platform, version).build();
+        let wishes = Wishes {
+            platform: Some(platform.to_owned()),
+            version: Some(version.to_owned()),
+            accept: ACCEPTED.map(str::to_owned).to_vec(),
+            publish: true,
+            plan: Some(wish),
+            ..Wishes::default()
+        };
+        match self.upload("firmware.bin", &bytes, &wishes).await {
+            Ok(Uploaded::Published(release, _)) => Released { release: *release, bytes },
+            other => panic!("{platform} {version} was not published: {other:?}"),
+        }
+    }
+
+    /// Uploads a firmware as a draft of this version; answers its number.
+    pub async fn draft(&self, platform: &str, version: &str) -> i64 {
+        let bytes = Firmware::esp8266().of(platform, version).build();
+        let wishes = Wishes {
+            platform: Some(platform.to_owned()),
+            version: Some(version.to_owned()),
+            keep_on_questions: true,
+            ..Wishes::default()
+        };
+        match self.upload("firmware.bin", &bytes, &wishes).await {
+            Ok(Uploaded::Draft(release, _)) => release.id,
+            other => panic!("{platform} {version} is no draft: {other:?}"),
+        }
+    }
+
+    /// Publishes a draft by a rollout.
+    pub async fn publish_by(&self, draft: i64, wish: PlanWish) {
+        let accept = ACCEPTED.map(str::to_owned).to_vec();
+        let wishes = Wishes { plan: Some(wish), accept, ..Wishes::default() };
+        self.app.publish_draft(draft, &wishes, &a_test()).await.unwrap();
+    }
+
+    /// The rollout of a release, with what became of it.
+    pub async fn rollout(&self, released: &Released) -> RolloutStatus {
+        let all = self.app.store().rollouts(false, Some(released.id())).await.unwrap();
+        let latest = all.first().expect("there is a rollout").id;
+        self.app.rollout_status(latest).await.unwrap()
+    }
+
+    /// Lets all rollouts go on that can.
+    pub async fn watch(&self) {
+        self.app.watch_rollouts(true).await.unwrap();
+    }
+
     /// Receives a file.
     pub async fn receive(&self, name: &str, bytes: &[u8]) -> Result<Accepted, Error> {
         let mut receiving = self.app.receive(name).await?;
@@ -241,26 +298,26 @@ impl TestApp {
         wishes: &Wishes,
     ) -> Result<Uploaded, Error> {
         let accepted = self.receive(name, bytes).await?;
-        self.app.accept(accepted, wishes, "a test").await
+        self.app.accept(accepted, wishes, &a_test()).await
     }
 
     /// Takes a release back.
     pub async fn withdraw(&self, released: &Released) {
         let state = Some(ReleaseState::Withdrawn);
         let change = ReleaseChange { state, ..ReleaseChange::default() };
-        self.app.change_release(released.id(), &change, "a test").await.unwrap();
+        self.app.change_release(released.id(), &change, &a_test()).await.unwrap();
     }
 
     /// Puts a device on a platform's whitelist.
     pub async fn approve(&self, mac: &str, platform: &str) {
         let new = NewApproval { mac: mac.to_owned(), take_over: true, ..NewApproval::default() };
-        self.app.whitelist(platform, &new, "a test").await.unwrap();
+        self.app.whitelist(platform, &new, &a_test()).await.unwrap();
     }
 
     /// Gives a device another standing.
     pub async fn set_aside(&self, device: &str, approval: Approval) {
         let change = DeviceChange { approval: Some(approval), ..DeviceChange::default() };
-        self.app.change_device(mac(device), &change, "a test").await.unwrap();
+        self.app.change_device(mac(device), &change, &a_test()).await.unwrap();
     }
 
     /// What is recorded of a device.
@@ -301,12 +358,12 @@ impl TestApp {
 
     /// Changes a device as a person.
     pub async fn teach(&self, device: &str, change: DeviceChange) {
-        self.app.change_device(mac(device), &change, "a test").await.unwrap();
+        self.app.change_device(mac(device), &change, &a_test()).await.unwrap();
     }
 
     /// Changes a platform as a person.
     pub async fn change_platform(&self, name: &str, change: PlatformChange) {
-        self.app.change_platform(name, &change, "a test").await.unwrap();
+        self.app.change_platform(name, &change, &a_test()).await.unwrap();
     }
 
     /// The counters of a release.
@@ -379,7 +436,7 @@ impl PlatformPlan<'_> {
     }
 
     async fn create(self) -> Vec<Released> {
-        self.app.app.create_platform(self.name, "", self.admission, "a test").await.unwrap();
+        self.app.app.create_platform(self.name, "", self.admission, &a_test()).await.unwrap();
         let change = PlatformChange { gzip: Some(self.gzip), ..PlatformChange::default() };
         self.app.change_platform(self.name, change).await;
         let mut released = Vec::new();

@@ -11,7 +11,7 @@ pub mod http;
 pub mod image;
 pub mod tls;
 
-pub use app::{Released, TestApp, mac};
+pub use app::{Released, TestApp, a_test, mac};
 pub use board::{Board, Came};
 pub use device::FakeDevice;
 pub use form::Form;

@@ -28,7 +28,7 @@ pub(super) struct EventView {
 
 impl From<Event> for EventView {
     fn from(event: Event) -> Self {
-        let Event { id, at, kind, text, mac, platform, release_id: release, actor } = event;
+        let Event { id, at, kind, text, mac, platform, release_id: release, actor, .. } = event;
         let severity = match kind.severity() {
             Severity::Info => "info",
             Severity::Good => "good",
@@ -80,7 +80,7 @@ fn read_kind(word: &str) -> Result<Kind, Problem> {
     })
 }
 
-fn read_time(name: &str, text: &str) -> Result<Timestamp, Problem> {
+pub(super) fn read_time(name: &str, text: &str) -> Result<Timestamp, Problem> {
     time::read(text).ok_or_else(|| {
         let expected = "expected a time like 2026-03-01T12:00:00Z or a day like 2026-03-01";
         Problem::query(format!("{name} is “{text}”; {expected}."))

@@ -1,5 +1,6 @@
 //! The first version of the API, one file per noun.
 
+mod audit;
 mod device;
 mod devices;
 mod events;
@@ -42,6 +43,7 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/releases/{id}/report", View, releases::report)
         .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
         .get("/api/v1/events", View, events::list)
+        .get("/api/v1/audit", Administer, audit::list)
         .get("/api/v1/tokens", Administer, tokens::list)
         .post("/api/v1/tokens", Administer, tokens::create)
         .delete("/api/v1/tokens/{id}", Administer, tokens::revoke)

@@ -14,6 +14,7 @@ const WRITTEN: &str = include_str!("openapi.json");
 static DOCUMENT: LazyLock<(Value, String)> = LazyLock::new(|| {
     let mut document = serde_json::from_str(WRITTEN).unwrap_or_default();
     add_access(&mut document);
+    add_actions(&mut document);
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     (document, text)
 });
@@ -50,6 +51,18 @@ fn add_access(document: &mut Value) {
     }
 }
 
+/// Adds the words of the changes that the audit log tells of.
+fn add_actions(document: &mut Value) {
+    let actions = json!(super::audit::actions());
+    for pointer in
+        ["/components/schemas/AuditEntry/properties/action", "/components/parameters/action/schema"]
+    {
+        if let Some(schema) = document.pointer_mut(pointer) {
+            schema["enum"] = actions.clone();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -65,6 +78,7 @@ mod tests {
     use crate::app::{App, Limits};
     use crate::blobs::Blobs;
     use crate::clock::FakeClock;
+    use crate::domain::actor::ActorKind;
     use crate::domain::chip::Chip;
     use crate::domain::event::Kind;
     use crate::domain::release::Question;
@@ -134,6 +148,11 @@ mod tests {
         };
         let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.word()).collect();
         assert_eq!(words("Event/properties/kind"), kinds);
+        let actions = words("AuditEntry/properties/action");
+        assert!(actions.contains(&"approved".to_owned()), "{actions:?}");
+        assert!(!actions.contains(&"offered".to_owned()), "devices’ doings are events");
+        let actors: Vec<_> = ActorKind::ALL.iter().map(|kind| kind.word()).collect();
+        assert_eq!(words("AuditEntry/properties/actor_kind"), actors);
         let chips: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
         assert_eq!(words("Chip"), chips);
         assert_eq!(words("KnownChip/properties/name"), chips);

@@ -145,7 +145,8 @@ pub(super) async fn change(
     let Change { name: new_name, description, admission, gzip, floor } = change;
     let admission = admission.as_deref().map(read_admission).transpose()?;
     let gzip = gzip.as_deref().map(read_gzip).transpose()?;
-    let change = PlatformChange { name: new_name, description, admission, gzip, floor };
+    let others = PlatformChange::default();
+    let change = PlatformChange { name: new_name, description, admission, gzip, floor, ..others };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }

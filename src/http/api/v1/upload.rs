@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::releases::{ImageView, ReleaseView};
 use super::report::ReportView;
 use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
+use crate::domain::actor;
 use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
 use crate::http::api::granted::Granted;
@@ -141,7 +142,7 @@ impl Upload {
         &mut self,
         app: &App,
         mut form: Multipart,
-        actor: &str,
+        actor: &actor::Actor,
         granted: &Granted,
     ) -> Result<Uploaded, Refused> {
         for fields in 0.. {

@@ -1,0 +1,214 @@
+//! How rollouts go on: by themselves, and by a person's word.
+
+use super::super::{App, Error};
+use super::Gate;
+use crate::domain::Timestamp;
+use crate::domain::actor::Actor;
+use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
+use crate::domain::release::Release;
+use crate::domain::rollout::{Command, Member, Progress, Rollout, State, Step, Survey};
+
+/// Everything that there is to say about a rollout.
+#[derive(Debug, Clone)]
+pub struct RolloutStatus {
+    /// The rollout.
+    pub rollout: Rollout,
+    /// What became of it, in devices.
+    pub progress: Progress,
+    /// What its stage waits for; `None` where none is open.
+    pub survey: Option<Survey>,
+    /// The devices that got the release by it, with how they stand and since when; the latest
+    /// first.
+    pub members: Vec<(MacAddr, Member, Timestamp)>,
+}
+
+impl App {
+    /// Lets every rollout go on that can: stages pass, bad ones halt. A job calls it often; unless
+    /// it is `thorough`, the fleet is only looked at where something happened, and once a minute.
+    ///
+    /// # Errors
+    /// Where the database fails; the next time makes up for it.
+    pub async fn watch_rollouts(&self, thorough: bool) -> Result<(), Error> {
+        let now = self.now();
+        let running: Vec<i64> = self
+            .shelf()
+            .gates()
+            .filter(|gate| matches!(gate.rollout.state, State::Scheduled | State::Running))
+            .filter(|gate| gate.watch.is_due(now) || thorough)
+            .map(|gate| gate.rollout.release_id)
+            .collect();
+        for release_id in running {
+            self.step_rollout(release_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the steps that the rollout of a release can take now.
+    pub(in crate::app) async fn step_rollout(&self, release_id: i64) -> Result<(), Error> {
+        let _changing = self.0.changing.lock().await;
+        // As many steps as there are stages and states between them, and no more.
+        for _ in 0..40 {
+            let (shelf, now) = (self.shelf(), self.now());
+            let Some(gate) = shelf.gate(release_id) else { return Ok(()) };
+            let progress = gate.progress();
+            let halt = gate.rollout.must_halt(&progress);
+            let step = match halt {
+                Some(halt) => Some(halt),
+                None => {
+                    let survey = self.survey(gate, &shelf, now);
+                    gate.rollout.step(&progress, &survey, now)
+                }
+            };
+            let Some(step) = step else { return Ok(()) };
+            let mut rollout = gate.rollout.as_ref().clone();
+            rollout.take(&step, now);
+            self.keep_rollout(&rollout).await?;
+            let title = self.title_of(release_id).await?;
+            let (kind, text) = told(&step, &rollout, &title);
+            self.record_rollout(kind, text, release_id, &Actor::machine()).await?;
+        }
+        Ok(())
+    }
+
+    /// Halts the rollout of a release in the database, too.
+    pub(in crate::app) async fn halt_rollout(&self, release_id: i64) {
+        if let Err(error) = self.step_rollout(release_id).await {
+            // Nobody is let in, and the job tries it again.
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "a rollout could not be halted in the database");
+        }
+    }
+
+    /// Tells a rollout what to do.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Rollout`] where it makes no sense as it stands.
+    pub async fn tell_rollout(
+        &self,
+        id: i64,
+        command: Command,
+        actor: &Actor,
+    ) -> Result<Rollout, Error> {
+        let _changing = self.0.changing.lock().await;
+        let shelf = self.shelf();
+        let gate = gate_of(&shelf, id)?;
+        let mut rollout = gate.rollout.as_ref().clone();
+        rollout.obey(command, &gate.progress(), self.now())?;
+        self.keep_rollout(&rollout).await?;
+        let title = self.title_of(rollout.release_id).await?;
+        let text = match command {
+            Command::Pause => format!("The rollout of {title} was paused."),
+            Command::Resume => format!("The rollout of {title} goes on."),
+            Command::Advance => format!("The next stage of the rollout of {title} was opened."),
+            Command::Everyone => format!("The rollout of {title} was opened to everyone."),
+            Command::End => format!("The rollout of {title} was ended."),
+        };
+        self.record_rollout(Kind::RolloutChanged, text, rollout.release_id, actor).await?;
+        Ok(rollout)
+    }
+
+    /// How a rollout stands.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn rollout_status(&self, id: i64) -> Result<RolloutStatus, Error> {
+        let shelf = self.shelf();
+        if let Ok(gate) = gate_of(&shelf, id) {
+            let open = gate.rollout.state == State::Running;
+            let survey = open.then(|| self.survey(gate, &shelf, self.now()));
+            let (all, mut members) = (gate.watch.all(), Vec::new());
+            self.0.fleet.each(|mac, live| {
+                if let Some((member, since)) = all.get(&live.id) {
+                    members.push((mac, *member, *since));
+                }
+            });
+            members.sort_by_key(|(mac, _, since)| (-since, *mac));
+            let rollout = gate.rollout.as_ref().clone();
+            return Ok(RolloutStatus { rollout, progress: gate.progress(), survey, members });
+        }
+        let mut all = self.0.store.rollouts(false, None).await?;
+        all.retain(|rollout| rollout.id == id);
+        let rollout = all.pop().ok_or(Error::NotFound("rollout"))?;
+        let watch = super::Watch::of(self.0.store.rollout_attempts(id).await?);
+        let progress = watch.progress();
+        Ok(RolloutStatus { rollout, progress, survey: None, members: Vec::new() })
+    }
+
+    /// Ends the rollouts of a release that is withdrawn or replaced. Whoever calls it holds
+    /// `changing` and makes a new shelf.
+    pub(in crate::app) async fn end_rollout(
+        &self,
+        release_id: i64,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let shelf = self.shelf();
+        let Some(gate) = shelf.gate(release_id).filter(|gate| gate.rollout.state.is_active())
+        else {
+            return Ok(());
+        };
+        let mut rollout = gate.rollout.as_ref().clone();
+        rollout.obey(Command::End, &gate.progress(), self.now())?;
+        reason.clone_into(&mut rollout.reason);
+        Ok(self.0.store.save_rollout(&rollout).await?)
+    }
+
+    async fn keep_rollout(&self, rollout: &Rollout) -> Result<(), Error> {
+        self.0.store.save_rollout(rollout).await?;
+        self.restock().await
+    }
+
+    pub(super) async fn title_of(&self, release_id: i64) -> Result<String, Error> {
+        let release = self.0.store.release(release_id).await?;
+        Ok(release.as_ref().map(Release::title).unwrap_or_default())
+    }
+
+    pub(super) async fn record_rollout(
+        &self,
+        kind: Kind,
+        text: String,
+        release_id: i64,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let shelf = self.shelf();
+        let files = shelf.release(release_id).and_then(|files| files.images().first());
+        let platform = files.and_then(|release| shelf.platform_by_id(release.platform_id));
+        let platform = platform.map(|own| own.platform.name.as_str());
+        let event = Event::new(self.now(), kind, text).about(release_id).by(actor);
+        self.record(event.on(platform)).await
+    }
+}
+
+fn gate_of(shelf: &super::super::Shelf, id: i64) -> Result<&Gate, Error> {
+    shelf.gates().find(|gate| gate.rollout.id == id).ok_or(Error::NotFound("rollout"))
+}
+
+/// What a step is told as.
+fn told(step: &Step, rollout: &Rollout, title: &str) -> (Kind, String) {
+    let stage = || {
+        let index = rollout.current().unwrap_or_default();
+        let size = rollout.stages.get(index).map(|stage| stage.size.to_string());
+        let (nth, count) = (index + 1, rollout.stages.len());
+        format!("stage {nth} of {count} ({})", size.unwrap_or_default())
+    };
+    match step {
+        Step::Start => {
+            (Kind::RolloutChanged, format!("The rollout of {title} began: {}.", stage()))
+        }
+        Step::Halt(reason) => {
+            (Kind::RolloutHalted, format!("The rollout of {title} was halted. {reason}"))
+        }
+        Step::Soak => (
+            Kind::RolloutChanged,
+            format!("The rollout of {title}: {} is through and is watched.", stage()),
+        ),
+        Step::Ask => (
+            Kind::RolloutAsks,
+            format!("The rollout of {title} waits for your word after {}.", stage()),
+        ),
+        Step::Open => {
+            (Kind::RolloutChanged, format!("The rollout of {title} goes on: {}.", stage()))
+        }
+        Step::Finish => (Kind::RolloutFinished, format!("The rollout of {title} is through.")),
+    }
+}

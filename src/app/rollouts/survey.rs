@@ -1,0 +1,95 @@
+//! What a look at the fleet says about the stage of a rollout that is open.
+
+use super::super::App;
+use super::super::fleet::Live;
+use super::super::poll::View;
+use super::super::shelf::Shelf;
+use super::{Gate, candidate};
+use crate::domain::Timestamp;
+use crate::domain::device::Approval;
+use crate::domain::mac::MacAddr;
+use crate::domain::release::Published;
+use crate::domain::rollout::{Member, Progress, Size, Stage, Survey};
+use crate::domain::update::{Decision, NoUpdate};
+
+/// How long a device may be silent before it counts as asleep, where its rhythm is not known.
+const SILENCE: i64 = 86_400;
+
+impl App {
+    /// Who of the stage that is open is still to come, and who sleeps.
+    pub(super) fn survey(&self, gate: &Gate, shelf: &Shelf, now: Timestamp) -> Survey {
+        let mut survey = Survey::default();
+        let rollout = &gate.rollout;
+        let stage = rollout.current().and_then(|index| rollout.stages.get(index));
+        let release = shelf.release(rollout.release_id).and_then(|files| files.images().first());
+        let (Some(stage), Some(release)) = (stage, release) else {
+            return survey;
+        };
+        let (settings, progress) = (self.settings(), gate.progress());
+        self.0.fleet.each(|mac, live| {
+            if !is_meant(live, release, gate, mac, &progress) {
+                return;
+            }
+            survey.meant += 1;
+            let silent = now - live.last_seen > live.silence().unwrap_or(SILENCE);
+            let busy = match gate.watch.member(live.id) {
+                Some((Member::Exposed, _)) => true,
+                Some((Member::Failed | Member::Left, _)) => return,
+                // Of a canary one wants to see that it lives on.
+                Some((Member::Confirmed, since)) => {
+                    if stage.size != Size::Canaries || live.last_seen > since {
+                        return;
+                    }
+                    !silent
+                }
+                Some((Member::Broken, _)) => !silent,
+                None => {
+                    !silent && {
+                        let decide = || View::of_last(live, shelf, &settings, now);
+                        is_expected(live, stage) || decide().is_some_and(|d| is_next(&d))
+                    }
+                }
+            };
+            if busy {
+                survey.busy += 1;
+            } else if silent {
+                survey.asleep += 1;
+            }
+        });
+        survey
+    }
+}
+
+/// Whether the stage is for a device.
+fn is_meant(
+    live: &Live,
+    release: &Published,
+    gate: &Gate,
+    mac: MacAddr,
+    progress: &Progress,
+) -> bool {
+    let policy = live.policy;
+    let follows = policy.channel.follows(release.channel);
+    let own = live.platform_id == Some(release.platform_id) && live.approval == Approval::Approved;
+    if !own || !follows || policy.pinned.is_some() || policy.updates_off {
+        return false;
+    }
+    let candidate = candidate(mac, live, gate.watch.member(live.id).map(|(member, _)| member));
+    let grouped = gate.rollout.group.is_none_or(|group| candidate.groups.contains(&group));
+    grouped && (candidate.member.is_some() || gate.rollout.is_in_stage(&candidate, progress))
+}
+
+/// Whether a device has not asked since the stage was opened.
+fn is_expected(live: &Live, stage: &Stage) -> bool {
+    stage.opened_at.is_some_and(|opened| live.last_seen < opened)
+}
+
+/// Whether it gets the release when it asks next, or after others.
+fn is_next(decision: &Decision) -> bool {
+    match decision {
+        Decision::Offer(_) => true,
+        Decision::NoUpdate(NoUpdate::Waits { wait, .. }) => wait.is_turn(),
+        Decision::NoUpdate(NoUpdate::QuietHours { .. }) => true,
+        _ => false,
+    }
+}

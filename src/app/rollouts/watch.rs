@@ -1,0 +1,148 @@
+//! Who got the release of a rollout, and how they stand.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::Timestamp;
+use crate::domain::device::AttemptState;
+use crate::domain::rollout::{Member, Progress};
+
+/// The devices that got the release of a rollout.
+#[derive(Debug, Default)]
+pub(in crate::app) struct Watch {
+    members: Mutex<Members>,
+    /// It has to stop; that is not written yet.
+    stopped: AtomicBool,
+    /// Something happened since the last survey.
+    stirred: AtomicBool,
+    /// When the fleet was looked at for it, last.
+    looked_at: AtomicI64,
+}
+
+#[derive(Debug, Default)]
+struct Members {
+    by_device: HashMap<i64, (Member, Timestamp)>,
+    progress: Progress,
+}
+
+impl Watch {
+    /// From the attempts of its devices, the earliest first.
+    pub(super) fn of(attempts: Vec<(i64, AttemptState, Timestamp)>) -> Self {
+        let watch = Self::default();
+        for (device_id, state, since) in attempts {
+            let member = Member::from(state);
+            let mut members = watch.members();
+            if !members.by_device.contains_key(&device_id) {
+                members.by_device.insert(device_id, (member, since));
+                members.progress.count(member);
+                continue;
+            }
+            drop(members);
+            watch.note(device_id, member, since);
+        }
+        watch.stirred.store(true, Ordering::Relaxed);
+        watch
+    }
+
+    /// How a device stands, and all together.
+    pub(super) fn look(&self, device_id: i64) -> (Option<Member>, Progress) {
+        let members = self.members();
+        let own = members.by_device.get(&device_id).map(|(member, _)| *member);
+        (own, members.progress)
+    }
+
+    /// How a device stands, and since when.
+    pub(super) fn member(&self, device_id: i64) -> Option<(Member, Timestamp)> {
+        self.members().by_device.get(&device_id).copied()
+    }
+
+    /// All devices with how they stand.
+    pub(super) fn all(&self) -> HashMap<i64, (Member, Timestamp)> {
+        self.members().by_device.clone()
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.members().progress
+    }
+
+    /// Lets a device in, if that is still right.
+    pub(super) fn enter(
+        &self,
+        device_id: i64,
+        now: Timestamp,
+        may: impl FnOnce(Option<Member>, &Progress) -> bool,
+    ) -> bool {
+        let mut members = self.members();
+        let own = members.by_device.get(&device_id).map(|(member, _)| *member);
+        if self.is_stopped() || !may(own, &members.progress) {
+            return false;
+        }
+        match own {
+            None => {
+                members.by_device.insert(device_id, (Member::Exposed, now));
+                members.progress.count(Member::Exposed);
+            }
+            Some(was) => members.set(device_id, was, Member::Exposed, now),
+        }
+        true
+    }
+
+    /// A device that was let in did not get the release after all.
+    pub(in crate::app) fn leave(&self, device_id: i64) {
+        let mut members = self.members();
+        if let Some((Member::Exposed, _)) = members.by_device.get(&device_id) {
+            members.by_device.remove(&device_id);
+            members.progress.discount(Member::Exposed);
+        }
+    }
+
+    /// What became of a device; of one that did not get the release by this rollout, nothing.
+    pub(in crate::app) fn note(&self, device_id: i64, member: Member, now: Timestamp) {
+        let mut members = self.members();
+        if let Some((was, _)) = members.by_device.get(&device_id).copied() {
+            members.set(device_id, was, member, now);
+            drop(members);
+            self.stirred.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Lets nobody else in, until it is known how it goes on.
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// How it goes on is known.
+    pub(super) fn may_go_on(&self, on: bool) {
+        self.stopped.store(!on, Ordering::SeqCst);
+    }
+
+    /// Whether the fleet is to be looked at: something happened since the last time, or that was
+    /// a minute ago.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        let looked = self.looked_at.load(Ordering::Relaxed);
+        let due = self.stirred.swap(false, Ordering::Relaxed) || now - looked >= 60;
+        if due {
+            self.looked_at.store(now, Ordering::Relaxed);
+        }
+        due
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Members {
+    fn set(&mut self, device_id: i64, was: Member, next: Member, now: Timestamp) {
+        let then = was.then(next);
+        if then != was {
+            self.progress.recount(was, then);
+            self.by_device.insert(device_id, (then, now));
+        }
+    }
+}
