@@ -95,6 +95,8 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(devices[0].checkins, 42);
     assert_eq!(devices[0].learnt.proof.secret, Some(1));
     assert_eq!(devices[1].learnt.proof.last, Some(LastShown::Missing));
+    assert_eq!((devices[0].rhythm.every(), devices[1].rhythm.every()), (Some(3600), None));
+    assert_eq!(store.device_hours(devices[0].id, 0).await.unwrap().len(), 2);
     let learnt = devices[1].learnt;
     assert_eq!(learnt.chip, Some((Chip::Esp32C3, ChipFrom::Told)));
     assert!(learnt.verifies && learnt.gzip == Some(GzipTried::Taken));

@@ -1,25 +1,28 @@
 //! What is known of every device, in memory: a poll is decided without asking the database.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Error;
+use super::presence::Asked;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
 use crate::domain::device::{Approval, Device};
 use crate::domain::device_secret::Secrets;
 use crate::domain::event::Event;
+use crate::domain::hours::{Hours, day_of};
 use crate::domain::learnt::Learnt;
 use crate::domain::mac::MacAddr;
 use crate::domain::policy::Policy;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rhythm::{Pause, Rhythm};
 use crate::domain::tally::Tally;
-use crate::store::{Batch, DeviceFilter, News, Seen, Store};
+use crate::store::{DeviceFilter, News, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
@@ -33,19 +36,25 @@ const PAGE: u32 = 5_000;
 /// All devices.
 #[derive(Debug)]
 pub(super) struct Fleet {
-    shards: Box<[Mutex<Shard>]>,
+    pub(super) shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     pending: AtomicUsize,
-    events: Mutex<Vec<Event>>,
+    pub(super) events: Mutex<Vec<Event>>,
+    /// Devices whose latest attempt waits for their next check-in, and some where that came.
+    pub(super) open: Mutex<HashSet<MacAddr>>,
+    /// When the server did not listen.
+    pub(super) pause: Pause,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
     pub(super) devices: HashMap<MacAddr, Live>,
     /// Devices whose latest check-in is not written yet.
-    dirty: Vec<MacAddr>,
+    pub(super) dirty: Vec<MacAddr>,
     /// Check-ins by platform and hour that are not written yet.
-    hours: Vec<(i64, Timestamp, u64)>,
+    pub(super) hours: Vec<(i64, Timestamp, u64)>,
+    /// What was learnt from check-ins and is not written yet.
+    pub(super) asked: Asked,
 }
 
 /// What is known of one device.
@@ -58,6 +67,12 @@ pub(super) struct Live {
     pub(super) address: Option<IpAddr>,
     pub(super) last_seen: Timestamp,
     pub(super) checkins: u64,
+    /// How often it asks.
+    pub(super) rhythm: Rhythm,
+    /// Its check-ins of the day.
+    pub(super) hours: Hours,
+    /// Whether those are not written yet.
+    pub(super) hours_due: bool,
     /// The code of what the last check-in came to.
     pub(super) outcome: Box<str>,
     /// The same of its last request for files, where it asks for its program too.
@@ -79,7 +94,7 @@ pub(super) struct Live {
     pub(super) news: Option<Box<News>>,
     /// The hour, and how many events the device made in it.
     events: (i64, u16),
-    dirty: bool,
+    pub(super) dirty: bool,
 }
 
 impl Live {
@@ -92,6 +107,9 @@ impl Live {
             address: None,
             last_seen: 0,
             checkins: 0,
+            rhythm: Rhythm::default(),
+            hours: Hours::default(),
+            hours_due: false,
             outcome: Box::default(),
             files_outcome: Box::default(),
             attempt: None,
@@ -134,7 +152,7 @@ impl Live {
 
     /// After how many seconds of silence it counts as asleep; `None`: its rhythm is not known.
     pub(super) fn silence(&self) -> Option<i64> {
-        None
+        self.rhythm.overdue_after()
     }
 
     /// Whether one more event of the device is worth a row this hour: a device whose statements
@@ -188,6 +206,7 @@ impl Live {
             address: device.address,
             last_seen: device.last_seen.unwrap_or(0),
             checkins: device.checkins,
+            rhythm: device.rhythm,
             outcome: device.outcome.map(|outcome| outcome.code.into()).unwrap_or_default(),
             learnt: device.learnt,
             policy: device.policy,
@@ -199,10 +218,11 @@ impl Live {
 }
 
 impl Shard {
-    /// Counts a check-in and marks the device to be written.
-    pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) {
+    /// Counts a check-in and marks the device to be written. Says whether the device has just
+    /// begun to restart too often.
+    pub(super) fn count(&mut self, mac: MacAddr, now: Timestamp) -> bool {
         let Some(live) = self.devices.get_mut(&mac) else {
-            return;
+            return false;
         };
         live.last_seen = now;
         live.checkins += 1;
@@ -216,16 +236,26 @@ impl Shard {
             Some((_, _, count)) => *count += 1,
             None => hours.push((platform, hour, 1)),
         }
+        self.asked.learn(live, mac, now)
     }
 }
 
 impl Fleet {
-    pub(super) async fn load(store: &Store) -> Result<Self, Error> {
-        let fleet = Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+    pub(super) async fn load(store: &Store, now: Timestamp) -> Result<Self, Error> {
+        // Tables that grow while they are filled leave as much behind as they hold.
+        let known: u64 = store.count_devices().await?.iter().map(|(_, count)| count).sum();
+        let known = usize::try_from(known).unwrap_or(0) / SHARDS;
+        let shard = || {
+            let devices = HashMap::with_capacity(known + known / 16);
+            Mutex::new(Shard { devices, ..Shard::default() })
+        };
+        let mut fleet = Self {
+            shards: (0..SHARDS).map(|_| shard()).collect(),
             hasher: RandomState::new(),
             pending: AtomicUsize::new(0),
             events: Mutex::default(),
+            open: Mutex::default(),
+            pause: Pause::default(),
         };
         let mut attempts = store.last_attempts().await?;
         let mut tallies = store.tallies().await?;
@@ -233,17 +263,25 @@ impl Fleet {
         let mut filter = DeviceFilter { limit: PAGE, ..DeviceFilter::default() };
         loop {
             let devices = store.devices(&filter).await?;
-            let Some(last) = devices.last() else { break };
+            let (Some(first), Some(last)) = (devices.first(), devices.last()) else { break };
+            let mut days = store.hours_of_day(day_of(now), first.id..=last.id).await?;
             filter.after = Some(last.id);
             for device in devices {
                 let (mac, id) = (device.mac, device.id);
                 let mut live = Live::from_device(device, attempts.remove(&id));
                 live.tallies = tallies.remove(&id).unwrap_or_default();
                 live.secrets = secrets.remove(&id).map(Box::new);
+                live.hours = days.remove(&id).unwrap_or_default();
                 fleet.insert(mac, live);
             }
         }
+        fleet.resume(store, now).await?;
         Ok(fleet)
+    }
+
+    /// Each part of the fleet, locked one after the other.
+    pub(super) fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, Shard>> {
+        self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The part of the fleet that a device belongs to, locked.
@@ -259,8 +297,7 @@ impl Fleet {
 
     /// Looks at every device, one part of the fleet after the other.
     pub(super) fn each(&self, mut look: impl FnMut(MacAddr, &Live)) {
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for shard in self.shards() {
             shard.devices.iter().for_each(|(mac, live)| look(*mac, live));
         }
     }
@@ -295,8 +332,7 @@ impl Fleet {
 
     /// Turns all devices of a deleted platform into pending ones.
     pub(super) fn orphan(&self, platform_id: i64) {
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        for mut shard in self.shards() {
             for live in shard.devices.values_mut() {
                 if live.platform_id == Some(platform_id) {
                     live.platform_id = None;
@@ -328,56 +364,5 @@ impl Fleet {
     /// Keeps an event for the next batch.
     pub(super) fn record_later(&self, event: Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
-    }
-
-    /// Puts back what could not be written; of the events only the latest `events_kept`.
-    pub(super) fn put_back(&self, batch: Batch, events_kept: usize) {
-        for seen in batch.seen {
-            let mut shard = self.shard(seen.mac);
-            let shard = &mut *shard;
-            let Some(live) = shard.devices.get_mut(&seen.mac) else { continue };
-            live.news = live.news.take().or(seen.news);
-            if !live.dirty {
-                live.dirty = true;
-                shard.dirty.push(seen.mac);
-            }
-        }
-        if let Some(shard) = self.shards.first() {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            shard.hours.extend(batch.hours);
-        }
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = batch.events.len().saturating_sub(events_kept);
-        let later = std::mem::take(&mut *events);
-        events.extend(batch.events.into_iter().skip(skip));
-        events.extend(later);
-    }
-
-    /// Takes everything that is not written yet.
-    pub(super) fn take_batch(&self) -> Batch {
-        let mut batch = Batch::default();
-        for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let shard = &mut *shard;
-            for mac in shard.dirty.drain(..) {
-                if let Some(live) = shard.devices.get_mut(&mac) {
-                    live.dirty = false;
-                    batch.seen.push(Seen {
-                        mac,
-                        device_id: live.id,
-                        last_seen: live.last_seen,
-                        checkins: live.checkins,
-                        news: live.news.take(),
-                    });
-                }
-            }
-            batch.hours.append(&mut shard.hours);
-        }
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        batch.events = std::mem::take(&mut events);
-        batch.merge_hours();
-        // In the order of the table, so that its pages are touched one after the other.
-        batch.seen.sort_unstable_by_key(|seen| seen.device_id);
-        batch
     }
 }

@@ -20,6 +20,7 @@ mod pairing;
 mod platforms;
 mod policies;
 mod poll;
+mod presence;
 mod preview;
 mod proof_check;
 mod recognise;
@@ -33,6 +34,7 @@ mod stats;
 mod stock;
 mod transfer;
 mod unknown;
+mod unwritten;
 mod upload;
 mod write_behind;
 
@@ -55,6 +57,7 @@ pub use pairing::{PairingChange, Pairings, TurnedAway, Unasked};
 pub use platforms::PlatformChange;
 pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
+pub use presence::Presences;
 pub use preview::{Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
 pub use rollouts::{PlanWish, RolloutStatus};
@@ -147,6 +150,8 @@ struct Inner {
     packing: Mutex<()>,
     /// Uploads that are looked at at the same time, each of which takes the memory of its image.
     inspecting: Semaphore,
+    /// Held while a batch is written: who wants everything written waits for one under way.
+    flushing: Mutex<()>,
     /// Changes of attempts that could not be written yet.
     late: Mutex<Vec<LateWrite>>,
     closer: Closer,
@@ -188,7 +193,7 @@ impl App {
         let settings = Settings::load(&store, &limits).await?;
         let rollouts = Rollouts::default();
         let shelf = Shelf::new(Stock::load(&store, &rollouts).await?);
-        let fleet = Fleet::load(&store).await?;
+        let fleet = Fleet::load(&store, now).await?;
         let accounts = Accounts::new(store.clone(), clock.clone(), limits.password_cost);
         let proof_check = ProofCheck::open(&store).await?;
         let inner = Inner {
@@ -206,6 +211,7 @@ impl App {
             accepting: Mutex::default(),
             packing: Mutex::default(),
             inspecting: Semaphore::new(2),
+            flushing: Mutex::default(),
             late: Mutex::default(),
             closer: Closer::default(),
             unknown: UnknownCallers::default(),
@@ -281,7 +287,7 @@ impl App {
         if tokio::time::timeout(CLOSING, self.0.tasks.wait()).await.is_err() {
             tracing::warn!("work behind the answers did not end in time");
         }
-        if let Err(error) = self.flush().await {
+        if let Err(error) = self.flush_all().await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "the last check-ins are lost"

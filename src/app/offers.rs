@@ -64,6 +64,7 @@ impl App {
             from_version: poll.report.version.as_deref(),
             from_md5: poll.report.sketch_md5,
             size,
+            usual: None,
             rollout_id: gate.map(|gate| gate.rollout.id),
             now,
         };
@@ -98,11 +99,13 @@ impl App {
     async fn attempt(&self, mac: MacAddr, offer: NewOffer<'_>) -> Result<i64, Error> {
         let like = |live: &mut Live| {
             let mut flights = live.flights();
-            flights.find(|flight| flight.is_like(offer.release_id, offer.part, offer.packed))
+            let like =
+                |flight: &Arc<InFlight>| flight.is_like(offer.release_id, offer.part, offer.packed);
+            (flights.find(like), live.rhythm.every())
         };
-        match self.0.fleet.with(mac, like).flatten() {
-            Some(flight) => Ok(flight.attempt_id),
-            None => Ok(self.0.store.record_offer(offer).await?),
+        match self.0.fleet.with(mac, like).unwrap_or_default() {
+            (Some(flight), _) => Ok(flight.attempt_id),
+            (None, usual) => Ok(self.0.store.record_offer(NewOffer { usual, ..offer }).await?),
         }
     }
 
@@ -142,15 +145,21 @@ impl App {
             from_version: poll.report.version.as_deref().map(ToOwned::to_owned),
             from_md5: poll.report.sketch_md5,
             state: AttemptState::Offered,
+            at: now,
+            whole: false,
+            usual: None,
+            restarting_at: None,
         };
         self.0.flights.add(flight);
         self.0.fleet.with(flight.mac, |live| {
             // Files prove nothing and are never confirmed: the program's attempt stays open.
             if part == Part::Application {
-                live.attempt = Some(Box::new(attempt));
+                let usual = live.rhythm.every();
+                live.attempt = Some(Box::new(LastAttempt { usual, ..attempt }));
             }
             live.take_off(flight);
         });
+        self.0.fleet.opened(flight.mac);
         let from = poll.report.version.as_deref().unwrap_or("an unknown version");
         let what = match (part, packed) {
             (Part::FileSystem, _) => " (file system)",

@@ -125,12 +125,13 @@ impl App {
                 tally.aborted(now);
             }
             let tally = *tally;
-            if let Some(attempt) = &mut live.attempt
-                && attempt.id == flight.attempt_id
+            let attempt = live.attempt.as_mut().filter(|own| own.id == flight.attempt_id);
+            if let Some(attempt) = attempt
                 && (attempt.state == AttemptState::Offered
                     || (attempt.state == AttemptState::Aborted && end.completed))
             {
                 attempt.state = state;
+                (attempt.at, attempt.whole) = (now, end.bytes >= flight.size);
             }
             (live.id, tally)
         });

@@ -10,6 +10,9 @@ use crate::store::{EndedAttempt, StoreError};
 
 /// Events that are kept in memory while the database fails; beyond, the oldest are lost.
 const EVENTS_KEPT: usize = 10_000;
+/// Devices of each part of the fleet whose counts of the day are written with a batch: many devices
+/// that ask at once must not double what it costs.
+const DAYS_AT_ONCE: usize = 4;
 
 /// A change of an attempt that memory holds already. It is written at once; where the database
 /// fails, it is kept and written before the next batch.
@@ -24,6 +27,8 @@ pub(super) enum LateWrite {
         /// When.
         at: Timestamp,
     },
+    /// Nobody heard of the device again since this attempt.
+    Lost(i64),
 }
 
 impl App {
@@ -39,6 +44,7 @@ impl App {
 
     async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
         match write {
+            LateWrite::Lost(attempt_id) => self.0.store.lose_attempt(attempt_id).await,
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
             LateWrite::Settled {
                 settlement: Settlement { attempt_id, settled, tally, .. },
@@ -65,9 +71,20 @@ impl App {
     /// # Errors
     /// Where the database fails; everything is then written with the next batch.
     pub async fn flush(&self) -> Result<(), Error> {
+        self.write_batch(DAYS_AT_ONCE).await
+    }
+
+    /// Writes what is left before the end, and when that was.
+    pub(super) async fn flush_all(&self) -> Result<(), Error> {
+        self.write_batch(usize::MAX).await?;
+        self.note_listening().await
+    }
+
+    async fn write_batch(&self, days_at_once: usize) -> Result<(), Error> {
+        let _flushing = self.0.flushing.lock().await;
         self.catch_up().await?;
         self.0.accounts.flush().await?;
-        let batch = self.0.fleet.take_batch();
+        let batch = self.0.fleet.take_batch(days_at_once);
         if batch.is_empty() {
             return Ok(());
         }
@@ -97,6 +114,7 @@ impl App {
         }
         self.0.store.purge_days(self.day(now) - DAYS_KEPT).await?;
         self.0.accounts.tidy().await?;
+        self.tidy_presence().await?;
         // No draft may be published meanwhile.
         let accepting = self.0.accepting.lock().await;
         for id in self.0.store.expired_drafts(now).await? {

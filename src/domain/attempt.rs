@@ -1,5 +1,6 @@
 //! What the next check-in says about an attempt: nothing else proves anything.
 
+use super::Timestamp;
 use super::device::AttemptState;
 use super::digest::Md5;
 use super::version::FirmwareVersion;
@@ -23,6 +24,39 @@ pub struct LastAttempt {
     pub from_md5: Option<Md5>,
     /// How it stands.
     pub state: AttemptState,
+    /// When it last went on: it was offered, its transfer ended, or a check-in settled it.
+    pub at: Timestamp,
+    /// Whether the device took the last byte.
+    pub whole: bool,
+    /// Every how many seconds the device asked when it was offered, where that was known.
+    pub usual: Option<u32>,
+    /// When it was seen that the device restarts too often since.
+    pub restarting_at: Option<Timestamp>,
+}
+
+impl LastAttempt {
+    /// How long an update is watched for restarts, and how long those are told, in seconds.
+    const WATCHED: i64 = 24 * 3600;
+
+    /// Whether it waits for the device's next check-in.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        use AttemptState::{Aborted, Delivered, Offered};
+        matches!(self.state, Offered | Aborted | Delivered)
+    }
+
+    /// Whether the device has the firmware since a short while.
+    #[must_use]
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        use AttemptState::{Confirmed, Delivered};
+        matches!(self.state, Delivered | Confirmed) && now - self.at <= Self::WATCHED
+    }
+
+    /// Whether the device restarts too often since a short while.
+    #[must_use]
+    pub fn is_restarting(&self, now: Timestamp) -> bool {
+        self.restarting_at.is_some_and(|at| now - at <= Self::WATCHED)
+    }
 }
 
 /// What a check-in shows.
@@ -51,6 +85,8 @@ pub enum Settled {
     Overtaken,
     /// It had come back with the new version, and runs the old one again.
     RolledBack,
+    /// It was taken for lost, and is back unchanged: the transfer had broken, no more.
+    Broken,
 }
 
 impl Settled {
@@ -62,6 +98,7 @@ impl Settled {
             Self::ReportsOther | Self::NotTaken => AttemptState::NotTaken,
             Self::Overtaken => AttemptState::Overtaken,
             Self::RolledBack => AttemptState::RolledBack,
+            Self::Broken => AttemptState::Aborted,
         }
     }
 }
@@ -70,22 +107,32 @@ impl Settled {
 ///
 /// | before | the device shows | the attempt is |
 /// |---|---|---|
-/// | open | the offered version, and had not before | confirmed |
+/// | open or lost | the offered version, and had not before | confirmed |
 /// | delivered | the offered image, but another version | not taken: reports other |
 /// | delivered | the same as before | not taken |
 /// | delivered | anything else | overtaken |
+/// | lost after its last byte | anything | as if delivered |
+/// | lost before its last byte | the same as before | aborted again |
+/// | lost before its last byte | anything else | overtaken |
 /// | confirmed | version and image from before the attempt | rolled back |
+///
+/// Lost is what nobody heard of again: for that no check-in is needed, see
+/// [`LastAttempt::is_open`] and [`super::rhythm::Rhythm::lost_after`].
 #[must_use]
 pub fn settle(attempt: &LastAttempt, shown: &Shown<'_>) -> Option<Settled> {
-    use AttemptState::{Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken, RolledBack};
+    use AttemptState::{
+        Aborted, Confirmed, Delivered, Lost, NotTaken, Offered, Overtaken, RolledBack,
+    };
     let has_it = has_offered_version(attempt, shown);
     let runs_image = attempt.image_id.is_some()
         && shown.running.map(|(_, image_id)| image_id) == attempt.image_id;
     match attempt.state {
-        Offered | Delivered | Aborted if has_it && shown.changed => Some(Settled::Confirmed),
-        Delivered if runs_image && !has_it => Some(Settled::ReportsOther),
-        Delivered if !shown.changed => Some(Settled::NotTaken),
-        Delivered => Some(Settled::Overtaken),
+        Offered | Delivered | Aborted | Lost if has_it && shown.changed => Some(Settled::Confirmed),
+        Lost if !attempt.whole && !shown.changed => Some(Settled::Broken),
+        Lost if !attempt.whole => Some(Settled::Overtaken),
+        Delivered | Lost if runs_image && !has_it => Some(Settled::ReportsOther),
+        Delivered | Lost if !shown.changed => Some(Settled::NotTaken),
+        Delivered | Lost => Some(Settled::Overtaken),
         Confirmed if !has_it && is_back(attempt, shown) => Some(Settled::RolledBack),
         Offered | Aborted | Confirmed | NotTaken | Overtaken | RolledBack => None,
     }
@@ -131,6 +178,10 @@ mod tests {
             from_version: Some("v1.0.1".to_owned()),
             from_md5: Some(OLD),
             state,
+            at: 0,
+            whole: true,
+            usual: None,
+            restarting_at: None,
         }
     }
 
@@ -141,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_row_of_the_evidence_table() {
-        use AttemptState::{Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken};
+        use AttemptState::{Aborted, Confirmed, Delivered, Lost, NotTaken, Offered, Overtaken};
         for (state, version, md5, changed, expected) in [
             (Delivered, "v1.0.2", NEW, true, Some(Settled::Confirmed)),
             (Delivered, "1.0.2", NEW, true, Some(Settled::Confirmed)),
@@ -159,10 +210,40 @@ mod tests {
             (Confirmed, "v1.1.0", OTHER, true, None),
             (NotTaken, "v1.0.1", OLD, false, None),
             (Overtaken, "v1.0.2", NEW, true, None),
+            (Lost, "v1.0.2", NEW, true, Some(Settled::Confirmed)),
+            (Lost, "v1.0.1", NEW, true, Some(Settled::ReportsOther)),
+            (Lost, "v1.0.1", OLD, false, Some(Settled::NotTaken)),
+            (Lost, "v1.1.0", OTHER, true, Some(Settled::Overtaken)),
         ] {
             let settled = settle(&attempt(state), &shown(version, md5, changed));
             assert_eq!(settled, expected, "{state:?}, {version}, {md5}");
         }
+    }
+
+    #[test]
+    fn what_never_got_the_last_byte_cannot_have_been_taken() {
+        let lost = LastAttempt { whole: false, ..attempt(AttemptState::Lost) };
+        for (version, md5, changed, expected) in [
+            ("v1.0.2", NEW, true, Settled::Confirmed),
+            ("v1.0.1", OLD, false, Settled::Broken),
+            ("v1.1.0", OTHER, true, Settled::Overtaken),
+        ] {
+            assert_eq!(settle(&lost, &shown(version, md5, changed)), Some(expected), "{version}");
+        }
+    }
+
+    #[test]
+    fn what_is_open_can_be_lost_and_what_is_fresh_is_watched() {
+        for state in AttemptState::ALL {
+            let attempt = attempt(state);
+            let open = ["offered", "aborted", "delivered"].contains(&state.word());
+            assert_eq!(attempt.is_open(), open, "{state:?}");
+            let fresh = ["delivered", "confirmed"].contains(&state.word());
+            assert_eq!(attempt.is_fresh(86_400), fresh, "{state:?}");
+            assert!(!attempt.is_fresh(86_401) && !attempt.is_restarting(0));
+        }
+        let restarting = LastAttempt { restarting_at: Some(5), ..attempt(AttemptState::Confirmed) };
+        assert!(restarting.is_restarting(86_405) && !restarting.is_restarting(86_406));
     }
 
     #[test]
@@ -194,6 +275,7 @@ mod tests {
             Settled::NotTaken,
             Settled::Overtaken,
             Settled::RolledBack,
+            Settled::Broken,
         ]
         .map(Settled::state)
         .into();

@@ -8,6 +8,7 @@ use super::mac::MacAddr;
 use super::policy::Policy;
 use super::release::Part;
 use super::report::Report;
+use super::rhythm::Rhythm;
 
 /// Whether a device may have releases ("whitelist").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -65,6 +66,8 @@ pub struct Device {
     pub last_seen: Option<Timestamp>,
     /// How many times it checked in.
     pub checkins: u64,
+    /// How often it asks.
+    pub rhythm: Rhythm,
     /// What it said last.
     pub report: Option<Report>,
     /// Where it last asked from.
@@ -117,11 +120,13 @@ pub enum AttemptState {
     Overtaken,
     /// The device came back with the new version, and then with the old one again.
     RolledBack,
+    /// The device did not check in again; it may yet.
+    Lost,
 }
 
 impl AttemptState {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Offered,
         Self::Aborted,
         Self::Delivered,
@@ -129,6 +134,7 @@ impl AttemptState {
         Self::NotTaken,
         Self::Overtaken,
         Self::RolledBack,
+        Self::Lost,
     ];
 
     /// The word in JSON and the database.
@@ -142,6 +148,7 @@ impl AttemptState {
             Self::NotTaken => "not_taken",
             Self::Overtaken => "overtaken",
             Self::RolledBack => "rolled_back",
+            Self::Lost => "lost",
         }
     }
 

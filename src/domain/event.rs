@@ -76,6 +76,10 @@ kinds! {
     NotTaken, "not_taken", "not taken", Warning;
     /// The device came back with the new version, and then with the old one again.
     RolledBack, "rolled_back", "rolled back", Problem;
+    /// The device did not check in again after an offer.
+    Lost, "lost", "lost", Problem;
+    /// The device checks in far more often than before its update.
+    Restarting, "restarting", "restarting often", Warning;
     /// The loop stop ended the offers of a release to a device.
     Stopped, "stopped", "stopped", Problem;
     /// A person held a release back from a device.

@@ -42,12 +42,14 @@ impl Standing {
     #[must_use]
     pub const fn of(state: AttemptState, hold: Option<Hold>, part: Part) -> Self {
         use AttemptState::{
-            Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken, RolledBack,
+            Aborted, Confirmed, Delivered, Lost, NotTaken, Offered, Overtaken, RolledBack,
         };
         match (state, hold) {
             (Confirmed, _) => Self::Confirmed,
             (Overtaken, _) | (_, Some(Hold::ByHand)) => Self::Aside,
-            (_, Some(Hold::NotTaken | Hold::RolledBack | Hold::ReportsOther)) => Self::NeedsYou,
+            (_, Some(Hold::NotTaken | Hold::RolledBack | Hold::ReportsOther)) | (Lost, None) => {
+                Self::NeedsYou
+            }
             // Files prove nothing.
             (Delivered, None) if matches!(part, Part::FileSystem) => Self::Aside,
             (Offered | Delivered | Aborted | NotTaken | RolledBack, None) => Self::OnTheWay,

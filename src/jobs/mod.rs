@@ -12,6 +12,8 @@ const WRITE_BEHIND: Duration = Duration::from_millis(900);
 /// How often old things are thrown away.
 const TIDY: Duration = Duration::from_mins(10);
 
+/// How often devices are looked for that nobody has heard of since an offer.
+const LOST: Duration = Duration::from_secs(30);
 /// How often rollouts are looked at.
 const ROLLOUTS: Duration = Duration::from_secs(5);
 /// How often the versions in the field are counted: the last count of a day stays.
@@ -22,6 +24,10 @@ pub fn start(app: &App, stop: &CancellationToken) {
     spawn(app, stop, "write_behind", WRITE_BEHIND, |app| async move { app.flush().await });
     spawn(app, stop, "secrets", WRITE_BEHIND, |app| async move { app.end_rotations().await });
     spawn(app, stop, "tidy", TIDY, |app| async move { app.tidy().await });
+    spawn(app, stop, "lost", LOST, |app| async move {
+        app.look_for_lost().await;
+        Ok(())
+    });
     spawn(app, stop, "rollouts", ROLLOUTS, |app| async move { app.watch_rollouts(false).await });
     spawn(app, stop, "field", FIELD, |app| async move { app.count_field().await });
     spawn(app, stop, "pack", TIDY, |app| async move { app.pack_wanted().await });

@@ -34,6 +34,8 @@ pub struct NewOffer<'a> {
     pub from_md5: Option<Md5>,
     /// Bytes that are sent.
     pub size: u64,
+    /// Every how many seconds the device asks, where that is known.
+    pub usual: Option<u32>,
     /// The rollout by which the device gets it.
     pub rollout_id: Option<i64>,
     /// Now.
@@ -91,6 +93,10 @@ struct LastRow {
     from_version: Option<String>,
     from_md5: Option<String>,
     state: String,
+    at: i64,
+    whole: bool,
+    usual: Option<i64>,
+    restarting_at: Option<i64>,
 }
 
 fn part(word: &str) -> Result<Part, StoreError> {
@@ -132,8 +138,9 @@ impl Store {
         let mut transaction = self.write.begin().await?;
         let id = sqlx::query_scalar(
             "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
-                                   image_id, part, packed, from_version, from_md5, rollout_id)
-             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11)
+                                   image_id, part, packed, from_version, from_md5, rollout_id,
+                                   usual)
+             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11, $12)
              RETURNING id",
         )
         .bind(offer.device_id)
@@ -147,6 +154,7 @@ impl Store {
         .bind(offer.from_version)
         .bind(offer.from_md5.map(|md5| md5.to_string()))
         .bind(offer.rollout_id)
+        .bind(offer.usual.map(i64::from))
         .fetch_one(&mut *transaction)
         .await?;
         sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")
@@ -232,6 +240,22 @@ impl Store {
         Ok(())
     }
 
+    /// Records that nobody heard of a device again since its attempt; not where a check-in or the
+    /// end of the transfer was quicker.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn lose_attempt(&self, id: i64) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE attempts SET state = 'lost'
+              WHERE id = $1 AND state IN ('offered', 'delivered', 'aborted')",
+        )
+        .bind(id)
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
     /// Ends the attempts that a stop of the server cut.
     ///
     /// # Errors
@@ -254,7 +278,8 @@ impl Store {
         let rows: Vec<LastRow> = sqlx::query_as(
             "SELECT a.id, a.device_id, a.release_id, a.version, a.image_id,
                     a.packed AND a.settled_at IS NULL AS packed, a.from_version, a.from_md5,
-                    a.state
+                    a.state, coalesce(a.settled_at, a.ended_at, a.offered_at) AS at,
+                    a.bytes >= a.size AS whole, a.usual, a.restarting_at
                FROM attempts a
                JOIN (SELECT device_id, max(id) AS id FROM attempts
                       WHERE part = 'application' GROUP BY device_id) l
@@ -272,6 +297,10 @@ impl Store {
                 packed: row.packed,
                 from_version: row.from_version,
                 from_md5: row.from_md5.and_then(|text| text.parse().ok()),
+                at: row.at,
+                whole: row.whole,
+                usual: row.usual.and_then(|seconds| u32::try_from(seconds).ok()),
+                restarting_at: row.restarting_at,
             };
             Ok((row.device_id, attempt))
         };

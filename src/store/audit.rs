@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::devices::like;
+use super::like;
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
 use crate::domain::actor::{Actor, ActorKind};

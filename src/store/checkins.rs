@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::net::IpAddr;
 
-use sqlx::{FromRow, QueryBuilder, SqliteConnection};
+use sqlx::{FromRow, SqliteConnection};
 
+use super::presence::{DayCount, write_days, write_presence, write_restarts};
 use super::{Store, StoreError, events, signed, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
@@ -14,6 +15,7 @@ use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
 use crate::domain::proof::LastShown;
 use crate::domain::report::Report;
+use crate::domain::rhythm::Rhythm;
 
 /// What a device's check-ins since the last batch come to.
 #[derive(Debug, Clone)]
@@ -26,6 +28,8 @@ pub struct Seen {
     pub last_seen: Timestamp,
     /// All its check-ins so far.
     pub checkins: u64,
+    /// How often it asks.
+    pub rhythm: Rhythm,
     /// What it said and what it came to, where that changed.
     pub news: Option<Box<News>>,
 }
@@ -52,6 +56,10 @@ pub struct Batch {
     pub seen: Vec<Seen>,
     /// Check-ins by platform (0 = none) and hour (its first second).
     pub hours: Vec<(i64, Timestamp, u64)>,
+    /// Check-ins by device, day and hour.
+    pub days: Vec<DayCount>,
+    /// Attempts since which a device restarts too often, and when that was seen.
+    pub restarts: Vec<(i64, Timestamp)>,
     /// Events that need not be durable at once.
     pub events: Vec<Event>,
 }
@@ -60,7 +68,8 @@ impl Batch {
     /// Whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty() && self.hours.is_empty() && self.events.is_empty()
+        let days = self.days.is_empty() && self.restarts.is_empty();
+        days && self.seen.is_empty() && self.hours.is_empty() && self.events.is_empty()
     }
 
     /// Adds up the counts of the same platform and hour.
@@ -96,9 +105,6 @@ pub struct VersionCount {
     pub devices: u64,
 }
 
-/// Rows in one statement: always as many, so that the statement is prepared but once.
-const ROWS_AT_ONCE: usize = 256;
-
 impl Store {
     /// Writes a batch in one transaction.
     ///
@@ -106,13 +112,9 @@ impl Store {
     /// Where the database fails; then nothing of it is written.
     pub async fn write_behind(&self, batch: &Batch) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
-        let (full, rest) = batch.seen.as_chunks::<ROWS_AT_ONCE>();
-        for rows in full {
-            write_presence(&mut transaction, rows).await?;
-        }
-        for seen in rest {
-            write_presence_row(&mut transaction, seen).await?;
-        }
+        write_presence(&mut transaction, &batch.seen).await?;
+        write_days(&mut transaction, &batch.days).await?;
+        write_restarts(&mut transaction, &batch.restarts).await?;
         for seen in &batch.seen {
             if let Some(news) = &seen.news {
                 write_news(&mut transaction, seen.device_id, news).await?;
@@ -180,49 +182,6 @@ impl Store {
         };
         Ok(rows.into_iter().map(count).collect())
     }
-}
-
-async fn write_presence(
-    connection: &mut SqliteConnection,
-    rows: &[Seen; ROWS_AT_ONCE],
-) -> Result<(), StoreError> {
-    let mut query = QueryBuilder::new("INSERT INTO presence (device_id, last_seen, checkins) ");
-    query.push_values(rows, |mut row, seen| {
-        row.push_bind(seen.device_id).push_bind(seen.last_seen).push_bind(signed(seen.checkins));
-    });
-    query.push(
-        " ON CONFLICT (device_id)
-          DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
-    );
-    match query.build().execute(&mut *connection).await.map_err(StoreError::from) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            // A device that was removed meanwhile breaks the reference: write the others singly.
-            tracing::debug!(error = %error, "presence is written row by row");
-            for seen in rows {
-                write_presence_row(connection, seen).await?;
-            }
-            Ok(())
-        }
-    }
-}
-
-async fn write_presence_row(
-    connection: &mut SqliteConnection,
-    seen: &Seen,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO presence (device_id, last_seen, checkins)
-         SELECT id, $2, $3 FROM devices WHERE id = $1
-         ON CONFLICT (device_id)
-         DO UPDATE SET last_seen = excluded.last_seen, checkins = excluded.checkins",
-    )
-    .bind(seen.device_id)
-    .bind(seen.last_seen)
-    .bind(signed(seen.checkins))
-    .execute(connection)
-    .await?;
-    Ok(())
 }
 
 impl Store {

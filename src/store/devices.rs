@@ -5,12 +5,13 @@ use sqlx::FromRow;
 use super::checkins::write_news;
 use super::learnt::LearntRow;
 use super::policies::PolicyRow;
-use super::{News, Store, StoreError, unsigned};
+use super::{News, PresenceFilter, Store, StoreError, like, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::{Approval, Device, Outcome};
 use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rhythm::Rhythm;
 
 /// A device that is recorded for the first time.
 #[derive(Debug, Clone)]
@@ -83,6 +84,8 @@ pub struct DeviceFilter {
     pub approval: Option<Approval>,
     /// Only those whose last check-in came to this decision.
     pub outcome: Option<String>,
+    /// Only those with which this is the matter.
+    pub presence: Option<PresenceFilter>,
     /// Only those in this group.
     pub group: Option<i64>,
     /// Only those with a higher number: the cursor of the page before.
@@ -106,6 +109,7 @@ struct DeviceRow {
     first_seen: i64,
     last_seen: Option<i64>,
     checkins: Option<i64>,
+    rhythm: Option<Vec<u8>>,
     family: Option<String>,
     mode: Option<String>,
     asked_for: Option<String>,
@@ -172,6 +176,7 @@ impl TryFrom<DeviceRow> for Device {
             first_seen: row.first_seen,
             last_seen: row.last_seen,
             checkins: unsigned(row.checkins.unwrap_or(0)),
+            rhythm: Rhythm::restore(row.rhythm.as_deref().unwrap_or_default(), row.last_seen),
             report: row.report(mac),
             address: row.address.as_deref().and_then(|text| text.parse().ok()),
             outcome,
@@ -192,9 +197,10 @@ impl Store {
     /// Where the database fails.
     pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<Device>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit };
+        let presence = filter.presence;
         let rows: Vec<DeviceRow> = sqlx::query_as(
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
+                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
@@ -215,6 +221,14 @@ impl Store {
                 AND (CAST($10 AS INTEGER) IS NULL
                      OR EXISTS (SELECT 1 FROM device_groups g
                                  WHERE g.device_id = d.id AND g.group_id = $10))
+                AND (CAST($11 AS TEXT) IS NULL OR $11 = 'overdue' AND s.overdue_after + s.last_seen
+                     + CASE WHEN s.last_seen < $13 THEN $14 ELSE 0 END < $12
+                     OR $11 <> 'overdue' AND EXISTS (
+                        SELECT 1 FROM attempts a
+                         WHERE a.id = (SELECT max(id) FROM attempts
+                                        WHERE device_id = d.id AND part = 'application')
+                           AND CASE WHEN $11 = 'lost' THEN a.state = 'lost'
+                                    ELSE a.restarting_at >= $12 - 86400 END))
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -234,6 +248,10 @@ impl Store {
         .bind(i64::from(limit))
         .bind(i64::from(filter.offset))
         .bind(filter.group)
+        .bind(presence.map(|wish| wish.presence.word()))
+        .bind(presence.map(|wish| wish.now))
+        .bind(presence.map(|wish| wish.pause.until))
+        .bind(presence.map(|wish| wish.pause.seconds()))
         .fetch_all(&self.read)
         .await?;
         let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -247,7 +265,7 @@ impl Store {
     pub async fn device(&self, mac: MacAddr) -> Result<Option<Device>, StoreError> {
         let row: Option<DeviceRow> = sqlx::query_as(
             "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, d.family, d.mode, d.asked_for,
+                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
                     d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
                     d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
                     d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
@@ -365,36 +383,4 @@ impl Store {
         sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&self.write).await?;
         Ok(())
     }
-
-    /// The pending device that has been silent longest: the one to forget where too many wait.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn stalest_pending(&self) -> Result<Option<MacAddr>, StoreError> {
-        let mac: Option<String> = sqlx::query_scalar(
-            "SELECT d.mac
-               FROM devices d
-               LEFT JOIN presence s ON s.device_id = d.id
-              WHERE d.approval = 'pending'
-              ORDER BY coalesce(s.last_seen, d.first_seen), d.id
-              LIMIT 1",
-        )
-        .fetch_optional(&self.read)
-        .await?;
-        let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
-        mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
-    }
-}
-
-/// The pattern for "holds this text", in lower case.
-pub(super) fn like(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.trim().to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

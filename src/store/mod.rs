@@ -16,6 +16,7 @@ mod learnt;
 mod pairing;
 mod platforms;
 mod policies;
+mod presence;
 mod releases;
 mod rollouts;
 mod secrets;
@@ -42,6 +43,7 @@ pub use events::EventFilter;
 pub use images::{ImageDigest, ToPack};
 pub use pairing::{Addresses, Paired};
 pub use platforms::PlatformSummary;
+pub use presence::{DayCount, PresenceFilter};
 pub use releases::{NewDraft, ReleaseFilter};
 pub use secrets::SecretOwner;
 pub use sessions::{NewSession, Oldest, Session};
@@ -142,4 +144,17 @@ fn signed(count: u64) -> i64 {
 /// A count from the database; what is negative counts as nothing.
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or(0)
+}
+
+/// The pattern for "holds this text", in lower case.
+fn like(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.trim().to_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
 }

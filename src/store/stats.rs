@@ -292,7 +292,7 @@ impl Store {
                 AND (CAST($4 AS TEXT) IS NULL OR $4 = CASE
                       WHEN a.state = 'confirmed' THEN 'confirmed'
                       WHEN a.state = 'overtaken' OR t.hold = 'by_hand' THEN 'aside'
-                      WHEN t.hold IS NOT NULL THEN 'needs_you'
+                      WHEN t.hold IS NOT NULL OR a.state = 'lost' THEN 'needs_you'
                       WHEN a.state = 'delivered' AND a.part = 'file_system' THEN 'aside'
                       ELSE 'on_the_way' END)
                 AND NOT EXISTS (SELECT 1 FROM attempts b

@@ -126,7 +126,7 @@ impl Store {
         // Nor does a broken transfer of a compressed image tell anything any more.
         sqlx::query(
             "UPDATE attempts SET settled_at = $2
-              WHERE device_id = $1 AND state = 'aborted' AND settled_at IS NULL",
+              WHERE device_id = $1 AND state IN ('aborted', 'lost') AND settled_at IS NULL",
         )
         .bind(device_id)
         .bind(now)

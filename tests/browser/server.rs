@@ -2,9 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use espalier::app::App;
+use espalier::clock::{Clock, SystemClock};
 use espalier::config::{CommandLine, PasswordCost};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 /// A running server; it stops when it goes out of scope.
 pub struct Server {
+    app: App,
     address: SocketAddr,
     stop: CancellationToken,
     runtime: Option<Runtime>,
@@ -23,15 +27,20 @@ pub struct Server {
 impl Server {
     /// Starts one on a free port of this machine, on which anyone may do everything.
     pub fn start() -> Self {
-        Self::start_with("none")
+        Self::start_with("none", Arc::new(SystemClock))
     }
 
     /// Starts one on which people sign in.
     pub fn start_with_access() -> Self {
-        Self::start_with("password")
+        Self::start_with("password", Arc::new(SystemClock))
     }
 
-    fn start_with(auth: &str) -> Self {
+    /// The same with a clock of its own, on which anyone may do everything.
+    pub fn start_at(clock: Arc<dyn Clock>) -> Self {
+        Self::start_with("none", clock)
+    }
+
+    fn start_with(auth: &str, clock: Arc<dyn Clock>) -> Self {
         let data = TempDir::new().expect("a data folder");
         let folder = data.path().to_string_lossy();
         let line = [
@@ -49,13 +58,13 @@ impl Server {
         let mut line = CommandLine::parse_from(line.into_iter().chain([folder.as_ref()]));
         line.serve.password_cost = PasswordCost::LOWEST;
         let runtime = Runtime::new().expect("a runtime");
-        let server = runtime.block_on(espalier::server::Server::start(&line.serve));
+        let server = runtime.block_on(espalier::server::Server::start_with(&line.serve, clock));
         let server = server.expect("a server");
-        let address = server.addresses()[0];
+        let (app, address) = (server.app().clone(), server.addresses()[0]);
         let greeting = server.greeting();
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
-        Self { address, stop, runtime: Some(runtime), greeting, _data: data }
+        Self { app, address, stop, runtime: Some(runtime), greeting, _data: data }
     }
 
     /// The set-up code, as it was printed at the start.
@@ -77,6 +86,14 @@ impl Server {
             body.len()
         );
         self.exchange(&[head.as_bytes(), &body].concat())
+    }
+
+    /// What its jobs do: look for devices nobody has heard of, and write what is in memory.
+    pub fn works(&self) -> usize {
+        let runtime = self.runtime.as_ref().expect("it runs");
+        let lost = runtime.block_on(self.app.look_for_lost());
+        runtime.block_on(self.app.flush()).expect("it can write");
+        lost
     }
 
     /// Where it listens.

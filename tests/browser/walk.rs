@@ -1,7 +1,9 @@
 //! Every page, at two widths, in two schemes: readable, labelled, in its frame, without complaints.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use espalier::clock::{Clock, FakeClock, SystemClock};
 use serde_json::json;
 
 use crate::browser::{Browser, Script};
@@ -64,6 +66,65 @@ fn a_download_is_watched_while_its_bytes_flow() {
     // Without a reload.
     browser.sees("It is confirmed when it comes back with the new version.");
     browser.does_not_see("Being sent now");
+}
+
+#[test]
+fn every_page_is_in_order_when_devices_are_overdue_lost_or_restart() {
+    let now = SystemClock.now();
+    let clock = Arc::new(FakeClock::at(now - 7 * 86_400));
+    let server = Server::start_at(clock.clone());
+    server.form("/platforms", "name=chase&description=Lights&admission=any");
+    let device = |mac| Device::new(mac, server.address());
+    let (steady, sleeper) = (device("5C:CF:7F:00:00:01"), device("5C:CF:7F:00:00:02"));
+    let (quiet, fidget) = (device("5C:CF:7F:00:00:03"), device("5C:CF:7F:00:00:04"));
+    for half_hour in 0..7 * 48 - 48 {
+        clock.advance(1800);
+        steady.polls("chase", "v1.0.0");
+        if half_hour % 48 == 0 {
+            sleeper.polls("chase", "v1.0.0");
+        }
+        if half_hour % 2 == 0 && half_hour < 200 {
+            quiet.polls("chase", "v1.0.0");
+        }
+        if half_hour % 2 == 0 && (half_hour / 16) % 2 == 0 {
+            fidget.polls("chase", "v1.0.0");
+        }
+    }
+    let image = image("chase", "v1.1.0", 30_000);
+    server.upload("chase.ino.bin", &image, true);
+    for device in [&sleeper, &quiet, &fidget] {
+        device.polls_running("chase", "v1.0.0", "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b");
+    }
+    sleeper.polls_running("chase", "v1.1.0", &md5(&image));
+    for _ in 0..48 {
+        clock.advance(1800);
+        steady.polls("chase", "v1.1.0");
+    }
+    for _ in 0..9 {
+        clock.advance(30);
+        fidget.polls_running("chase", "v1.1.0", &md5(&image));
+    }
+    assert_eq!(server.works(), 1);
+    let stops = [
+        ("rhythm-dashboard", "/"),
+        ("rhythm-devices", "/devices"),
+        ("rhythm-steady", "/devices/5ccf7f000001"),
+        ("rhythm-sleeper", "/devices/5ccf7f000002"),
+        ("rhythm-lost", "/devices/5ccf7f000003"),
+        ("rhythm-restarting", "/devices/5ccf7f000004"),
+        ("rhythm-overdue", "/devices?presence=overdue"),
+        ("rhythm-events", "/events"),
+    ];
+    for (path, words) in [
+        ("/", "1 device is lost"),
+        ("/", "1 device restarts often"),
+        ("/devices/5ccf7f000001", "about every 30 min"),
+        ("/devices/5ccf7f000002", "about every 24 h"),
+    ] {
+        assert!(server.page(path).contains(words), "{path}: {words}");
+    }
+    let stops = stops.map(|(name, path)| (name, path.to_owned()));
+    walk(&server, &stops);
 }
 
 #[test]

@@ -29,6 +29,7 @@ mod nginx;
 mod packing;
 mod pairing;
 mod proxied;
+mod rhythm;
 mod rollouts;
 mod secrets;
 mod stats;

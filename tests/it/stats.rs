@@ -281,6 +281,7 @@ async fn offer(app: &TestApp, device_id: i64, release_id: i64, part: Part, after
         from_md5,
         size,
         rollout_id: None,
+        usual: None,
         now,
     };
     app.app.store().record_offer(new).await.unwrap()

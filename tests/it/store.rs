@@ -4,16 +4,18 @@ use espalier::domain::chip::{Chip, Family};
 use espalier::domain::device::{Approval, AttemptState, Outcome};
 use espalier::domain::digest::{Md5, Sha256};
 use espalier::domain::event::{Event, Kind};
+use espalier::domain::hours::Hours;
 use espalier::domain::learnt::Learnt;
 use espalier::domain::platform::{Admission, Platform};
 use espalier::domain::policy::Channel;
 use espalier::domain::release::{Image, Part, ReleaseState};
 use espalier::domain::report::{Mode, Report};
+use espalier::domain::rhythm::Rhythm;
 use espalier::domain::tally::{Hold, Tally};
 use espalier::domain::version::FirmwareVersion;
 use espalier::store::{
-    Batch, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice, NewDraft,
-    NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
+    Batch, DayCount, DeviceFilter, DeviceSort, EndedAttempt, EventFilter, HourCount, NewDevice,
+    NewDraft, NewOffer, News, ReleaseFilter, Seen, Store, StoreError,
 };
 
 use crate::support::{CHASE, MARSHALL, SKYE, mac};
@@ -110,7 +112,8 @@ fn news(address: &str, version: &str) -> News {
 fn seen(device_id: i64, last_seen: i64, checkins: u64, news: Option<News>) -> Seen {
     // Only the program's memory asks for the address.
     let news = news.map(Box::new);
-    Seen { mac: mac(CHASE), device_id, last_seen, checkins, news }
+    let rhythm = Rhythm::default();
+    Seen { mac: mac(CHASE), device_id, last_seen, checkins, rhythm, news }
 }
 
 async fn names(store: &Store, filter: DeviceFilter) -> Vec<String> {
@@ -303,6 +306,49 @@ async fn what_a_device_says_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
+async fn counts_by_the_hour_take_the_place_of_earlier_ones_and_go_with_their_device() {
+    let store = store().await;
+    let mut devices = Vec::new();
+    for number in 0..300_u32 {
+        let address = format!("18:FE:34:00:{:02X}:{:02X}", number / 256, number % 256);
+        devices.push(device(&store, &address, Approval::Pending, None).await);
+    }
+    store.delete_device(devices[1]).await.unwrap();
+    for count in [3, 4] {
+        let count = |device_id: &i64| DayCount {
+            mac: mac(CHASE),
+            device_id: *device_id,
+            hours: Hours::of(19_675, [count; 24]),
+        };
+        let days = devices.iter().map(count).collect();
+        store.write_behind(&Batch { days, ..Batch::default() }).await.unwrap();
+    }
+    assert_eq!(store.hours_of_day(19_675, 0..=i64::MAX).await.unwrap().len(), 299);
+    let own = store.device_hours(devices[299], 0).await.unwrap();
+    assert_eq!(own, [Hours::of(19_675, [4; 24])]);
+    store.delete_device(devices[299]).await.unwrap();
+    assert_eq!(store.hours_of_day(19_675, 0..=i64::MAX).await.unwrap().len(), 298);
+    assert_eq!(store.purge_hours(19_675).await.unwrap(), 0);
+    assert_eq!(store.purge_hours(19_676).await.unwrap(), 298);
+}
+
+#[tokio::test]
+async fn a_lost_attempt_stays_as_it_is_where_something_was_quicker() {
+    let (store, device, release) = with_attempts().await;
+    let id = offer(&store, device, release).await;
+    transfer(&store, id, release, true, 1001).await;
+    store.write_behind(&Batch { restarts: vec![(id, NOW + 9)], ..Batch::default() }).await.unwrap();
+    store.lose_attempt(id).await.unwrap();
+    let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+    assert_eq!((last.state, last.at, last.whole), (AttemptState::Lost, NOW + 5, true));
+    assert_eq!((last.usual, last.restarting_at), (Some(3600), Some(NOW + 9)));
+    store.settle_attempt(id, AttemptState::Confirmed, None, NOW + 50).await.unwrap();
+    store.lose_attempt(id).await.unwrap();
+    let last = store.last_attempts().await.unwrap().remove(&device).unwrap();
+    assert_eq!((last.state, last.at), (AttemptState::Confirmed, NOW + 50));
+}
+
+#[tokio::test]
 async fn a_batch_survives_a_device_that_was_removed_meanwhile() {
     let store = store().await;
     let kept = device(&store, CHASE, Approval::Pending, None).await;
@@ -315,6 +361,7 @@ async fn a_batch_survives_a_device_that_was_removed_meanwhile() {
         ],
         hours: vec![(0, 3600, 2)],
         events: vec![Event::new(NOW, Kind::FirstContact, "x")],
+        ..Batch::default()
     };
     store.write_behind(&batch).await.unwrap();
     assert!(store.device(mac(MARSHALL)).await.unwrap().is_none());
@@ -455,6 +502,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_version: Some("v0"),
         from_md5: Some(Md5([3; 16])),
         size: 1001,
+        usual: Some(3600),
         rollout_id: None,
         now: NOW,
     };

@@ -1,6 +1,8 @@
 //! `/api/v1/devices` and the whitelist of a platform.
 
-use serde_json::json;
+use espalier::domain::rhythm::Rhythm;
+use espalier::store::{Batch, Seen};
+use serde_json::{Value, json};
 
 use crate::server::Server;
 
@@ -22,7 +24,7 @@ async fn a_device_is_approved_before_it_ever_asked() {
     let device = added.json();
     assert_eq!((&device["mac"], &device["name"]), (&json!(MAC), &json!("Attic")));
     assert_eq!((&device["platform"], &device["approval"]), (&json!("chase"), &json!("approved")));
-    for member in ["version", "running", "last_seen", "last_attempt", "hold", "report"] {
+    for member in ["version", "running", "last_seen", "rhythm", "last_attempt", "hold", "report"] {
         assert_eq!(device[member], json!(null), "{member}");
     }
     let asked = server.get(&format!("/api/v1/devices/{MAC}/decision")).await;
@@ -315,4 +317,43 @@ async fn the_page_takes_the_same_words_as_the_api() {
     assert_eq!(form("chip", "chip=").await["chip"], json!(null));
     assert_eq!(form("verifies", "verifies=yes").await["verifies"], true);
     assert_eq!(form("verifies", "").await["verifies"], false);
+}
+
+#[tokio::test]
+async fn the_rhythm_of_a_device_and_who_is_overdue() {
+    let server = approved().await;
+    let store = server.app.store();
+    let device = store.device(MAC.parse().unwrap()).await.unwrap().unwrap();
+    let now = server.app.now();
+    let asked_hourly = |last_seen: i64| {
+        let mut rhythm = Rhythm::default();
+        (0..5).rev().for_each(|back| rhythm.check_in(last_seen - back * 3600, None));
+        let (mac, device_id) = (device.mac, device.id);
+        let seen = vec![Seen { mac, device_id, last_seen, checkins: 5, rhythm, news: None }];
+        Batch { seen, ..Batch::default() }
+    };
+    let overdue = async || {
+        let answer = server.get("/api/v1/devices?presence=overdue").await.is(200).json();
+        answer["items"].as_array().unwrap().clone()
+    };
+    store.write_behind(&asked_hourly(now)).await.unwrap();
+    let shown = server.get(&format!("/api/v1/devices/{MAC}")).await.is(200).json();
+    assert_eq!(shown["rhythm"]["every"], 3600);
+    assert_eq!(shown["rhythm"]["overdue"], false);
+    let next: jiff::Timestamp = shown["rhythm"]["next_expected"].as_str().unwrap().parse().unwrap();
+    assert_eq!(next.as_second(), now + 3600);
+    assert_eq!(shown["rhythm"]["restarting"], false);
+    assert_eq!(overdue().await, Vec::<Value>::new());
+
+    store.write_behind(&asked_hourly(now - 4 * 3600)).await.unwrap();
+    let found = overdue().await;
+    assert_eq!(found.len(), 1);
+    assert_eq!((&found[0]["mac"], &found[0]["rhythm"]["overdue"]), (&json!(MAC), &json!(true)));
+    for path in
+        ["/api/v1/devices?presence=lost", "/api/v1/platforms/chase/devices?presence=restarting"]
+    {
+        assert_eq!(server.get(path).await.is(200).json()["items"], json!([]), "{path}");
+    }
+    let wrong = server.get("/api/v1/devices?presence=offline").await.problem(400, "invalid_query");
+    assert!(wrong.contains("“overdue”, “lost” or “restarting”"), "{wrong}");
 }

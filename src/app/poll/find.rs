@@ -405,7 +405,7 @@ fn settlement(
             Settled::NotTaken => tally.not_taken(patience, now),
             Settled::RolledBack => tally.hold(Hold::RolledBack),
             Settled::ReportsOther => tally.hold(Hold::ReportsOther),
-            Settled::Confirmed | Settled::Overtaken => {}
+            Settled::Confirmed | Settled::Overtaken | Settled::Broken => {}
         }
         (live.id, tally)
     });
@@ -419,7 +419,7 @@ fn gzip_tried(poll: &Poll, live: &Live, settled: Option<Settled>) -> Option<Gzip
     let attempt = live.attempt.as_ref().filter(|attempt| attempt.packed)?;
     match settled {
         Some(Settled::Confirmed | Settled::ReportsOther) => Some(GzipTried::Taken),
-        Some(Settled::NotTaken) => Some(GzipTried::Failed),
+        Some(Settled::NotTaken | Settled::Broken) => Some(GzipTried::Failed),
         None if attempt.state == AttemptState::Aborted && poll.report.mode == Mode::Sketch => {
             Some(GzipTried::Failed)
         }

@@ -6,7 +6,9 @@ use crate::domain::Timestamp;
 use crate::domain::attempt::Settled;
 use crate::domain::device::{Approval, Outcome};
 use crate::domain::event::{Event, Kind};
+use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rhythm::{Rhythm, span};
 use crate::domain::tally::Hold;
 use crate::domain::update::Decision;
 use crate::store::News;
@@ -44,6 +46,7 @@ pub(super) fn note(
     if let Some(settlement) = finding.settled {
         if let Some(attempt) = &mut live.attempt {
             attempt.state = settlement.settled.state();
+            attempt.at = now;
         }
         if let Some((_, tally)) = settlement.tally {
             *live.tally_mut(tally.release_id, tally.part) = tally;
@@ -66,7 +69,11 @@ pub(super) fn note(
         live.outcome = code.into();
         live.address = address;
     }
-    shard.count(mac, now);
+    if shard.count(mac, now) {
+        events.extend(
+            shard.devices.get(&mac).and_then(|live| tell_restarting(finding, live, mac, now)),
+        );
+    }
     events
 }
 
@@ -139,6 +146,10 @@ fn tell_settled(
         Settled::RolledBack => {
             (Kind::RolledBack, format!("Had {version}, and runs its old image again: {says}."))
         }
+        Settled::Broken => {
+            let text = format!("Is back unchanged; the download of {version} had broken off.");
+            (Kind::Aborted, text)
+        }
     };
     let platform = finding.platform.as_ref().map(|platform| platform.platform.name.as_str());
     let event = Event::new(now, kind, text).of(mac).by(poll.address.to_string());
@@ -154,6 +165,25 @@ fn tell_settled(
         }
         None => event,
     };
+    Some(Event { release_id: attempt.release_id, ..event.on(platform) })
+}
+
+/// The event about a device that has begun to restart too often since an update.
+fn tell_restarting(
+    finding: &Finding<'_>,
+    live: &Live,
+    mac: MacAddr,
+    now: Timestamp,
+) -> Option<Event> {
+    let attempt = live.attempt.as_ref()?;
+    let usual = span(i64::from(attempt.usual?));
+    let (times, version) = (Rhythm::BURST_CHECK_INS, &attempt.version);
+    let text = format!(
+        "Checked in {times} times within a few minutes of taking {version}; before, it asked every \
+         ≈ {usual}. It may be restarting over and over."
+    );
+    let platform = finding.platform.map(|platform| platform.platform.name.as_str());
+    let event = Event::new(now, Kind::Restarting, text).of(mac).by("server");
     Some(Event { release_id: attempt.release_id, ..event.on(platform) })
 }
 

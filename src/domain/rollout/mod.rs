@@ -260,7 +260,7 @@ impl From<AttemptState> for Member {
             AttemptState::Offered | AttemptState::Delivered => Self::Exposed,
             AttemptState::Aborted => Self::Broken,
             AttemptState::Confirmed => Self::Confirmed,
-            AttemptState::NotTaken | AttemptState::RolledBack => Self::Failed,
+            AttemptState::NotTaken | AttemptState::RolledBack | AttemptState::Lost => Self::Failed,
             AttemptState::Overtaken => Self::Left,
         }
     }

@@ -3,6 +3,7 @@
 pub mod charts;
 pub mod days;
 pub mod filters;
+pub mod heat;
 pub mod operations;
 pub mod qr;
 pub mod steps;

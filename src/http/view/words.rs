@@ -9,6 +9,7 @@ use crate::domain::event::{Kind, Severity};
 use crate::domain::platform::GzipPolicy;
 use crate::domain::proof::{Proof, ProofKind};
 use crate::domain::release::{Question, ReleaseState};
+use crate::domain::rhythm::Presence;
 use crate::domain::update::{Decision, NoUpdate, Refusal};
 use crate::http::assets;
 
@@ -80,9 +81,21 @@ pub const fn attempt(state: &AttemptState) -> Badge {
         AttemptState::Confirmed => ("good", "check"),
         AttemptState::Aborted | AttemptState::NotTaken => ("bad", "x"),
         AttemptState::RolledBack => ("bad", "retry"),
+        AttemptState::Lost => ("bad", "eye-off"),
         AttemptState::Overtaken => ("", "arrow"),
     };
     Badge { tone, icon, word: state.label() }
+}
+
+/// What is the matter with a device because of when it asks.
+#[must_use]
+pub const fn presence(presence: &Presence) -> Badge {
+    let (tone, icon) = match presence {
+        Presence::Overdue => ("warn", "clock"),
+        Presence::Lost => ("bad", "eye-off"),
+        Presence::Restarting => ("warn", "retry"),
+    };
+    Badge { tone, icon, word: presence.label() }
 }
 
 /// How many of the four steps offered → sending → delivered → confirmed are done.
@@ -93,7 +106,8 @@ pub const fn steps(state: &AttemptState) -> u8 {
         AttemptState::Delivered
         | AttemptState::NotTaken
         | AttemptState::Overtaken
-        | AttemptState::RolledBack => 3,
+        | AttemptState::RolledBack
+        | AttemptState::Lost => 3,
         AttemptState::Confirmed => 4,
     }
 }
@@ -121,11 +135,11 @@ pub const fn event_icon(kind: &Kind) -> Icon {
         Kind::Aborted | Kind::NotTaken => "x",
         Kind::Confirmed | Kind::Approved => "check",
         Kind::Stopped | Kind::RolledBack | Kind::Held => "stop",
-        Kind::Lifted | Kind::RolloutChanged => "retry",
+        Kind::Lifted | Kind::RolloutChanged | Kind::Restarting => "retry",
         Kind::RolloutAsks => "info",
         Kind::RolloutHalted => "stop",
         Kind::RolloutFinished => "check",
-        Kind::Ignored | Kind::Withdrawn => "eye-off",
+        Kind::Lost | Kind::Ignored | Kind::Withdrawn => "eye-off",
         Kind::DeviceEdited | Kind::PlatformEdited | Kind::ReleaseEdited => "edit",
         Kind::DeviceRemoved
         | Kind::PlatformDeleted
@@ -267,6 +281,7 @@ mod tests {
         let sprite = include_str!("../../../static/icons.svg");
         let states = Approval::ALL.iter().map(approval);
         let tries = AttemptState::ALL.iter().map(attempt);
+        let states = states.chain(Presence::ALL.iter().map(presence));
         let icons = states.chain(tries).map(|badge| badge.icon);
         for icon in icons.chain(Kind::ALL.iter().map(|kind| event_icon(kind).0)) {
             assert!(sprite.contains(&format!("id=\"{icon}\"")), "{icon}");

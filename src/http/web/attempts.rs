@@ -124,6 +124,14 @@ fn story(attempt: &Attempt) -> String {
         AttemptState::RolledBack => {
             format!("Took {version}{within} and ran it, then went back to its old image.")
         }
+        AttemptState::Lost if whole => {
+            format!("Took {version}{within}, and has not checked in since.")
+        }
+        AttemptState::Lost => {
+            format!(
+                "The download of {version} broke off at {percent} %, and it has not checked in since."
+            )
+        }
     }
 }
 
@@ -153,6 +161,12 @@ pub(super) fn saw(outcome: &Outcome, tries: &[Try]) -> String {
         }
         AttemptState::RolledBack => {
             format!("200 → HTTP_UPDATE_OK, but after {version} it runs its old image again")
+        }
+        AttemptState::Lost if attempt.bytes < attempt.size => {
+            format!("200 → the transfer of {version} ended at {percent} %; it has not asked since")
+        }
+        AttemptState::Lost => {
+            format!("200 → {version} was sent whole, but it has not asked since")
         }
     }
 }

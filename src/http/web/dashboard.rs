@@ -12,12 +12,13 @@ use super::inbox::{self, Waiting};
 use super::page::{Page, View};
 use super::platforms::{self, names};
 use super::plots::Plots;
+use super::presence;
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
 use crate::domain::release::ReleaseState;
 use crate::http::view::charts::Bars;
-use crate::http::view::filters;
+use crate::http::view::{filters, words};
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
 
 const DAY: i64 = 86_400;
@@ -177,6 +178,7 @@ async fn attention(app: &App, page: &Page) -> Result<Vec<Attention>, PageError> 
     for outcome in TROUBLES.into_iter().filter(|code| outcomes.contains(*code)) {
         items.append(&mut troubled(app, outcome).await?);
     }
+    items.append(&mut silent(app).await?);
     items.append(&mut faults(app, page.now - DAY).await?);
     items.extend(asking(page.pending));
     items.extend(drafts(app).await?);
@@ -221,6 +223,23 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         count: rest,
     }));
     Ok(items)
+}
+
+/// Devices that are lost, overdue or restarting, each sort as one thing.
+async fn silent(app: &App) -> Result<Vec<Attention>, PageError> {
+    let item = |wanting: presence::Wanting| {
+        let badge = words::presence(&wanting.presence);
+        Attention {
+            tone: badge.tone,
+            icon: badge.icon,
+            title: wanting.title(),
+            text: wanting.text(),
+            href: wanting.href(),
+            label: "List them",
+            count: wanting.count,
+        }
+    };
+    Ok(presence::wanting(app).await?.into_iter().map(item).collect())
 }
 
 /// The devices that wait in the inbox, as one thing.

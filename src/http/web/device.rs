@@ -12,6 +12,7 @@ use super::inbox::Waiting;
 use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
+use super::presence::Asks;
 use super::runs::RunsView;
 use super::sending::SendingView;
 use crate::app::{App, Explanation};
@@ -40,6 +41,7 @@ struct Show {
     sending: SendingView,
     history: History,
     runs: RunsView,
+    asks: Asks,
     known: Known,
     /// Whether a secret of its own is of use.
     has_secret: bool,
@@ -196,6 +198,7 @@ pub(super) async fn show(
     let attempts = app.store().attempts(device.id, 1).await?;
     let show = Show {
         runs: RunsView::of(&device, &shelf, &page),
+        asks: Asks::of(&app, &device, &page).await?,
         known: Known::new(&device, explanation.as_ref(), proof.as_ref()),
         has_secret: proof.is_some_and(|p| p.kind == ProofKind::PerDevice || p.own.newest.is_some()),
         chips: ChipForm::new(&device, explanation.as_ref()),

@@ -16,6 +16,7 @@ use crate::app::{App, Error, NewApproval, Shelf};
 use crate::domain::actor;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
+use crate::domain::rhythm::Presence;
 use crate::http::view::{filters, words};
 use crate::store::{DeviceFilter, DeviceSort};
 
@@ -40,6 +41,7 @@ pub(super) struct Wish {
     platform: String,
     approval: String,
     outcome: String,
+    presence: String,
     sort: String,
     offset: u32,
     fragment: String,
@@ -51,7 +53,7 @@ impl Wish {
     }
 
     fn is_narrowed(&self) -> bool {
-        let words = [&self.q, &self.platform, &self.approval, &self.outcome];
+        let words = [&self.q, &self.platform, &self.approval, &self.outcome, &self.presence];
         words.iter().any(|word| !word.trim().is_empty())
     }
 
@@ -66,6 +68,7 @@ impl Wish {
                 .map(|name| shelf.platform(&name).map_or(-1, |entry| entry.platform.id)),
             approval: Approval::read(&self.approval),
             outcome: some(&self.outcome),
+            presence: Presence::read(&self.presence).map(|wanted| app.presence(wanted)),
             group: None,
             after: None,
             sort: DeviceSort::read(&self.sort).unwrap_or(DeviceSort::Seen),
@@ -79,6 +82,7 @@ impl Wish {
         let mut query = QueryString::new("/devices");
         query.add("q", self.q.trim()).add("platform", &self.platform);
         query.add("approval", &self.approval).add("outcome", &self.outcome);
+        query.add("presence", &self.presence);
         query.add("sort", &self.sort);
         if offset > 0 {
             query.add("offset", &offset.to_string());
@@ -107,12 +111,14 @@ struct Row {
     device: Device,
     runs: RunsView,
     chip: String,
+    /// What is the matter because of when it asks.
+    presence: Vec<Presence>,
 }
 
 impl Row {
-    fn new(device: Device, shelf: &Shelf, page: &Page) -> Self {
+    fn new(device: Device, app: &App, shelf: &Shelf, page: &Page) -> Self {
         let runs = RunsView::of(&device, shelf, page);
-        Self { chip: chip_of(&device), runs, device }
+        Self { chip: chip_of(&device), presence: app.presence_of(device.mac), runs, device }
     }
 
     /// The platform that a device without one named.
@@ -133,7 +139,7 @@ pub(super) async fn list(
     let counts = app.store().count_devices().await?;
     let before = query.offset > 0;
     let shelf = app.shelf();
-    let row = |device: Device| Row::new(device, &shelf, &page);
+    let row = |device: Device| Row::new(device, &app, &shelf, &page);
     let devices = devices.into_iter().map(row).collect();
     let list = List {
         platforms: names(&app),

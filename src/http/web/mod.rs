@@ -32,6 +32,7 @@ mod parts;
 mod platform_forms;
 mod platforms;
 mod plots;
+mod presence;
 mod proof;
 mod query;
 mod reached;

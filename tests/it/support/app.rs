@@ -165,7 +165,12 @@ impl TestApp {
 
     /// Stops the server in order and starts it again on the same data.
     pub async fn restarted(self) -> Self {
-        let now = self.app.now();
+        self.restarted_after(0).await
+    }
+
+    /// The same after so many seconds.
+    pub async fn restarted_after(self, seconds: i64) -> Self {
+        let now = self.app.now() + seconds;
         drop(self.stop);
         soon(self.task).await.unwrap();
         launch(self.folder, self.arguments, now).await

@@ -10,6 +10,7 @@ use crate::domain::learnt::GzipTried;
 use crate::domain::proof::ProofKind;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
+use crate::domain::rhythm::Presence;
 use crate::domain::update::{Decision, NoUpdate};
 use crate::http::api::problem::Problem;
 use crate::http::api::time;
@@ -37,6 +38,7 @@ pub(super) struct DeviceView {
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
+    rhythm: Option<RhythmView>,
     address: Option<String>,
     last_outcome: Option<OutcomeView>,
     last_attempt: Option<AttemptView>,
@@ -66,6 +68,15 @@ struct RunningView {
 struct ChipView {
     name: &'static str,
     from: &'static str,
+}
+
+/// How often it asks.
+#[derive(Debug, Serialize)]
+struct RhythmView {
+    every: u32,
+    next_expected: String,
+    overdue: bool,
+    restarting: bool,
 }
 
 /// What the last check-in came to.
@@ -142,6 +153,7 @@ impl DeviceView {
         let report = device.report.as_ref();
         let proof = app.device_proof(device.mac);
         let asked = proof.as_ref().filter(|proof| proof.kind != ProofKind::None);
+        let rhythm = RhythmView::of(app, &device);
         Ok(Self {
             proof: asked.map(|proof| proof.standing.word()),
             secret: proof.as_ref().and_then(|proof| SecretsView::of(&proof.own)),
@@ -161,12 +173,26 @@ impl DeviceView {
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
+            rhythm,
             address: device.address.map(|address| address.to_string()),
             last_outcome: device.outcome.map(OutcomeView::from),
             last_attempt: attempts.into_iter().next().map(AttemptView::from),
             hold: explanation.as_ref().and_then(|explained| hold(&explained.decision)),
             report: report.map(SaidView::from),
             name: device.name,
+        })
+    }
+}
+
+impl RhythmView {
+    fn of(app: &App, device: &Device) -> Option<Self> {
+        let (rhythm, last_seen) = (&device.rhythm, device.last_seen?);
+        let silent = app.pause().listened(last_seen, app.now());
+        Some(Self {
+            every: rhythm.every()?,
+            next_expected: time::text(rhythm.next_expected(last_seen)?),
+            overdue: rhythm.is_overdue(silent),
+            restarting: app.presence_of(device.mac).contains(&Presence::Restarting),
         })
     }
 }

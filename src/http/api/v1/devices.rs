@@ -12,6 +12,7 @@ use crate::app::{App, DeviceChange, Error, NewApproval, Whitelisted};
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
+use crate::domain::rhythm::Presence;
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{List, Page, Paging};
 use crate::http::api::problem::Problem;
@@ -19,6 +20,8 @@ use crate::store::DeviceFilter;
 
 /// The words of a device's standing.
 const APPROVALS: &str = "“pending”, “approved”, “ignored” or “blocked”";
+/// The words of what may be the matter because of when a device asks.
+const PRESENCES: &str = "“overdue”, “lost” or “restarting”";
 
 /// Which devices a list shows.
 #[derive(Debug, Deserialize)]
@@ -27,6 +30,7 @@ pub(super) struct Filter {
     q: Option<String>,
     platform: Option<String>,
     approval: Option<String>,
+    presence: Option<String>,
 }
 
 /// Which devices of a platform a list shows.
@@ -35,6 +39,7 @@ pub(super) struct Filter {
 pub(super) struct PlatformFilter {
     q: Option<String>,
     approval: Option<String>,
+    presence: Option<String>,
 }
 
 /// `GET /api/v1/devices`
@@ -51,8 +56,8 @@ pub(super) async fn of_platform(
     Segment(name): Segment<String>,
     List { filter, paging }: List<PlatformFilter>,
 ) -> Result<Page<DeviceView>, Problem> {
-    let PlatformFilter { q, approval } = filter;
-    page(&app, Filter { q, platform: Some(name), approval }, paging).await
+    let PlatformFilter { q, approval, presence } = filter;
+    page(&app, Filter { q, platform: Some(name), approval, presence }, paging).await
 }
 
 async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceView>, Problem> {
@@ -65,10 +70,15 @@ async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceVi
         let expected = || Problem::query(format!("approval is “{word}”; expected {APPROVALS}."));
         Approval::read(&word).ok_or_else(expected)
     };
+    let presence = |word: String| {
+        let expected = || Problem::query(format!("presence is “{word}”; expected {PRESENCES}."));
+        Presence::read(&word).map(|wanted| app.presence(wanted)).ok_or_else(expected)
+    };
     let filter = DeviceFilter {
         query: filter.q.filter(|text| !text.trim().is_empty()),
         platform_id: filter.platform.map(platform_id).transpose()?,
         approval: filter.approval.map(approval).transpose()?,
+        presence: filter.presence.map(presence).transpose()?,
         after: paging.after()?,
         limit: paging.rows(),
         ..DeviceFilter::default()
