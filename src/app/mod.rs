@@ -50,7 +50,7 @@ pub use folder::{FolderFile, FolderKind};
 pub use platforms::PlatformChange;
 pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
-pub use preview::{Forecast, Preview, Supposed};
+pub use preview::{DETAILED, Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
 pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
@@ -141,6 +141,8 @@ struct Inner {
     unknown: UnknownCallers,
     newcomers: Newcomers,
     rollouts: Rollouts,
+    /// Held while a preview looks at the fleet.
+    previewing: Mutex<()>,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -190,6 +192,7 @@ impl App {
             unknown: UnknownCallers::default(),
             newcomers: Newcomers::default(),
             rollouts,
+            previewing: Mutex::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

@@ -12,6 +12,7 @@ mod events;
 mod groups;
 mod images;
 mod learnt;
+mod names;
 mod platforms;
 mod policies;
 mod releases;

@@ -1,7 +1,7 @@
 //! How a rollout begins.
 
 use super::super::shelf::{Shelf, ShelfPlatform};
-use super::super::{App, Error};
+use super::super::{App, Error, Wishes};
 use crate::domain::actor::Actor;
 use crate::domain::policy::Channel;
 use crate::domain::release::Part;
@@ -59,6 +59,19 @@ impl App {
         }
         plan.check()?;
         Ok(plan)
+    }
+
+    /// Refuses a plan that cannot be carried out, before anything is kept.
+    pub(in crate::app) fn check_plan(
+        &self,
+        wishes: &Wishes,
+        platform_id: Option<i64>,
+    ) -> Result<(), Error> {
+        if let Some(plan) = &wishes.plan {
+            // A platform that does not exist yet has no devices, and no number.
+            self.plan(plan, platform_id.unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// Puts the gate of a rollout before a release that is about to be published, or takes away an

@@ -21,6 +21,7 @@ mod decision;
 mod newer;
 mod offer;
 mod packing;
+mod prospect;
 mod sentences;
 mod space;
 #[cfg(test)]
@@ -31,6 +32,7 @@ pub use admit::admits_anyone;
 pub use choice::{Choice, Selection, Waiting, choose};
 pub use decision::{Decision, NoUpdate, Refusal, family_name, what_the_sketch_sees};
 pub use packing::Encoding;
+pub use prospect::Prospect;
 pub use space::{Room, needed_space, room_for, sectors};
 pub use trace::{NoTrace, Reason, Reasons, Trace};
 

@@ -4,4 +4,5 @@ pub mod charts;
 pub mod filters;
 pub mod operations;
 pub mod qr;
+pub mod rollout;
 pub mod words;

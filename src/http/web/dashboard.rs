@@ -10,6 +10,7 @@ use super::error::PageError;
 use super::inbox::{self, Waiting};
 use super::page::{Page, View};
 use super::platforms::{self, names};
+use super::rollout_cards::{About, Card, banners};
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
@@ -54,6 +55,7 @@ struct Dashboard {
     checkins: Bars,
     events: Vec<Event>,
     address: Address,
+    rollouts: Vec<Card>,
 }
 
 impl Dashboard {
@@ -130,6 +132,7 @@ pub(super) async fn show(
         fleets: fleets(&app).await?,
         events: app.store().events(&filter).await?,
         address: Address::of(&app, &page),
+        rollouts: banners(&app, &page, About::Everything).await?,
         totals,
         checkins,
         page,

@@ -26,8 +26,12 @@ pub mod page;
 mod parts;
 mod platform_forms;
 mod platforms;
+mod preview;
+mod publish;
 mod query;
 mod releases;
+mod rollout_cards;
+mod rollouts;
 mod runs;
 mod settings;
 mod setup;
@@ -36,6 +40,7 @@ mod tokens;
 mod two_factor;
 mod upload;
 mod users;
+mod wish;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -102,7 +107,14 @@ fn release_routes() -> Routes {
         .get("/releases/{id}/download", View, images::download)
         .get("/releases/{id}/images/{image}/delete", Edit, images::confirm_delete)
         .post("/releases/{id}/images/{image}/delete", Edit, images::delete)
-        .post("/releases/{id}/publish", Publish, releases::publish)
+        .get("/releases/{id}/publish", Publish, publish::form)
+        .post("/releases/{id}/publish", Publish, publish::publish)
+        .get("/releases/{id}/preview", View, preview::release)
+        .get("/platforms/{name}/preview", View, preview::platform)
+        .get("/rollouts", View, rollouts::list)
+        .get("/rollouts/{id}", View, rollouts::show)
+        .post("/rollouts/{id}", Publish, rollouts::tell)
+        .get("/rollouts/{id}/confirm", Publish, rollouts::confirm)
         .post("/releases/{id}/withdraw", Publish, releases::withdraw)
         .post("/releases/{id}/lift", Edit, releases::lift)
         .post("/releases/{id}/notes", Edit, releases::note)

@@ -260,7 +260,7 @@ impl Page {
     /// Whether the entries behind "More" hold the current page.
     #[must_use]
     pub fn is_under_more(&self) -> bool {
-        ["/platforms", "/events", "/connect", "/settings", "/account"]
+        ["/platforms", "/rollouts", "/events", "/connect", "/settings", "/account"]
             .iter()
             .any(|entry| !self.current(entry).is_empty())
     }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
+use super::rollout_cards::{About, Card, banners};
 use super::runs::RunsView;
 use crate::app::App;
 use crate::domain::device::Device;
@@ -131,6 +132,7 @@ struct Show {
     stack: Stack,
     checkins: Bars,
     events: Vec<Event>,
+    rollouts: Vec<Card>,
     address: Address,
 }
 
@@ -217,6 +219,7 @@ pub(super) async fn show(
         newest_id: newest.map(|newest| newest.id),
         checkins: checkins(&app, Some(id), &page).await?,
         events: app.store().events(&events).await?,
+        rollouts: banners(&app, &page, About::Platform(id)).await?,
         address: Address::of(&app, &page),
         platform,
         page,

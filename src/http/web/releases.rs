@@ -12,6 +12,7 @@ use super::drafts;
 use super::error::PageError;
 use super::images::{self, ImageRow};
 use super::page::{Actor, Flash, Page, View};
+use super::rollout_cards::{About, Card, banners};
 use crate::app::{App, ReleaseChange, Wishes};
 use crate::domain::event::Event;
 use crate::domain::release::{Published, Release, ReleaseState};
@@ -39,6 +40,7 @@ struct Show {
     /// Where another image of this version is uploaded.
     another: String,
     events: Vec<Event>,
+    rollouts: Vec<Card>,
 }
 
 impl Show {
@@ -102,6 +104,7 @@ pub(super) async fn show(
         is_newest,
         running: running(&app, &release).await?,
         events: app.store().events(&filter).await?,
+        rollouts: banners(&app, &page, About::Release(id)).await?,
         release,
         page,
     };
@@ -117,16 +120,6 @@ async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
         reported.is_some() && reported == release.version
     });
     Ok(same.map(|count| count.devices).sum())
-}
-
-/// `POST /releases/{id}/publish`
-pub(super) async fn publish(
-    app: State<App>,
-    actor: Actor,
-    id: Path<i64>,
-) -> Result<Response, PageError> {
-    let text = "is published. Devices get the newest at their next check-in.";
-    set(app, actor, id, ReleaseState::Published, text).await
 }
 
 /// `POST /releases/{id}/withdraw`
