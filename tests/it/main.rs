@@ -28,6 +28,7 @@ mod migration;
 mod nginx;
 mod packing;
 mod proxied;
+mod rollout_pages;
 mod store;
 mod support;
 mod tasmota;

@@ -10,6 +10,7 @@ mod problems;
 mod refusals;
 mod releases;
 mod reports;
+mod rollouts;
 mod schema;
 mod server;
 mod uploads;

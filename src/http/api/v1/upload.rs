@@ -68,7 +68,9 @@ pub(super) async fn create(
     })?;
     let preview = match &uploaded {
         // Which devices there are is not for a token that only uploads.
-        Uploaded::Looked(card) if granted.views() => preview::of_upload(&app, card, &upload.wishes).await?,
+        Uploaded::Looked(card) if granted.views() => {
+            preview::of_upload(&app, card, &upload.wishes).await?
+        }
         _ => None,
     };
     Ok(answer(uploaded, preview))
