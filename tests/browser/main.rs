@@ -12,5 +12,6 @@ mod device;
 mod driver;
 mod image;
 mod job;
+mod rollout;
 mod server;
 mod walk;
