@@ -68,8 +68,15 @@ impl Supposed {
         }
     }
 
-    fn has_plan(&self) -> bool {
-        matches!(self, Self::Published { plan: Some(_), .. } | Self::New { plan: Some(_), .. })
+    /// The same all at once; `None` where it is so already.
+    fn without_plan(&self) -> Option<Self> {
+        match self.clone() {
+            Self::Published { release_id, version, channel, plan: Some(_) } => {
+                Some(Self::Published { release_id, version, channel, plan: None })
+            }
+            Self::New { release, plan: Some(_) } => Some(Self::New { release, plan: None }),
+            _ => None,
+        }
     }
 }
 
@@ -120,12 +127,12 @@ struct Line {
 #[derive(Debug)]
 struct Outlook {
     shelf: Shelf,
+    /// The same without the rollout that nobody has passed yet.
+    open: Option<Shelf>,
     settings: Arc<Settings>,
     platform_id: i64,
     /// The release that it is about; `None`: any.
     release_id: Option<i64>,
-    /// Whether that has a rollout that nobody has passed yet.
-    fresh_gate: bool,
     now: i64,
 }
 
@@ -156,9 +163,19 @@ impl Preview {
 }
 
 impl Outlook {
-    /// What a device would get if it asked again as it did last.
+    /// What a device would get if it asked again as it did last. Of one that waits for others it is
+    /// told where it could not take the release anyway.
     fn foresee(&self, mac: MacAddr, live: &Live) -> Forecast {
-        let (decision, release) = self.decide(live).unzip();
+        let forecast = self.foresee_by(&self.shelf, mac, live);
+        if forecast.prospect != Prospect::Waits {
+            return forecast;
+        }
+        let anyway = self.open.as_ref().map(|open| self.foresee_by(open, mac, live));
+        anyway.filter(|anyway| anyway.prospect.is_obstacle()).unwrap_or(forecast)
+    }
+
+    fn foresee_by(&self, shelf: &Shelf, mac: MacAddr, live: &Live) -> Forecast {
+        let (decision, release) = self.decide(shelf, live).unzip();
         let own = match (self.release_id, release.as_ref().and_then(Option::as_ref)) {
             (Some(id), Some(release)) => release.id == id,
             _ => true,
@@ -171,12 +188,12 @@ impl Outlook {
         Forecast { mac, last_seen, version, decision, release: release.flatten(), prospect }
     }
 
-    fn decide(&self, live: &Live) -> Option<(Decision, Option<Arc<Published>>)> {
+    fn decide(&self, shelf: &Shelf, live: &Live) -> Option<(Decision, Option<Arc<Published>>)> {
         let report = live.last_question()?;
-        let running = self.shelf.running_on(&report, live.platform_id);
+        let running = shelf.running_on(&report, live.platform_id);
         let known = Known { live, learnt: live.learnt, running, settlement: None };
         let context = (&*self.settings, self.now);
-        let view = View::new(&report, &Wanted::Newest, &known, &self.shelf, context);
+        let view = View::new(&report, &Wanted::Newest, &known, shelf, context);
         let situation = view.situation(&self.settings.patience, self.now);
         let decision = decide(&situation, &mut NoTrace);
         let offered = matches!(decision, Decision::Offer(_));
@@ -209,7 +226,7 @@ impl Outlook {
     /// stage lets in whoever comes first, not all can be the first.
     fn take_places(&self, fleet: &Fleet, lines: &mut [Line]) {
         let gate = self.release_id.and_then(|id| self.shelf.gate(id));
-        let Some(gate) = gate.filter(|_| self.fresh_gate) else { return };
+        let Some(gate) = gate.filter(|_| self.open.is_some()) else { return };
         lines.sort_unstable_by_key(|line| (std::cmp::Reverse(line.last_seen), line.mac));
         let coming = |line: &&mut Line| matches!(line.prospect, Prospect::Gets | Prospect::Asleep);
         for line in lines.iter_mut().filter(coming) {
@@ -240,12 +257,20 @@ impl App {
     pub async fn preview(&self, platform_id: i64, supposed: &Supposed) -> Result<Preview, Error> {
         let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
         self.suppose(&mut stock, platform_id, supposed)?;
+        let open = match supposed.without_plan() {
+            None => None,
+            Some(supposed) => {
+                let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+                self.suppose(&mut stock, platform_id, &supposed)?;
+                Some(Shelf::new(stock))
+            }
+        };
         let outlook = Outlook {
             shelf: Shelf::new(stock),
+            open,
             settings: self.settings(),
             platform_id,
             release_id: supposed.release_id(),
-            fresh_gate: supposed.has_plan(),
             now: self.now(),
         };
         let platform = outlook.shelf.platform_by_id(platform_id);
@@ -274,7 +299,8 @@ impl App {
         release.state = ReleaseState::Published;
         release.recalled = false;
         if let Some(wish) = plan {
-            let plan = self.plan(wish, release.platform_id.unwrap_or_default())?;
+            let family = Some(release.image.chip.family());
+            let plan = self.plan(wish, (release.platform_id.unwrap_or_default(), family))?;
             let mut rollout = plan.begin(id, "", now);
             if plan.starts_at.is_none_or(|start| start <= now) {
                 rollout.take(&Step::Start, now);

@@ -57,14 +57,12 @@ fn a_canary_tries_it_first_and_the_others_follow() {
     plant(&server, "vine");
     let draft = server.upload("vine.bin", &image("vine", "v1.1.0", 41_000), false);
     browser.goes_to(&draft);
-    browser.sees("up to date already");
-    browser.does_not_see("v1.0.0 is only for");
-    browser.clicks("All at once");
+    browser.clicks_on("#how-all");
     browser.sees("6\nwill get it");
-    browser.clicks("Canaries first");
+    browser.clicks_on("#how-canaries");
     browser.sees("waiting for others first");
     browser.clicks_on("input[name=canary][value='5ccf7f000101']");
-    browser.clicks("Channel, group, time, and when it stops");
+    browser.clicks_on(".wish details summary");
     browser.fills("Watch each stage for, in minutes", "0");
     browser.clicks_on("button[value=publish]");
     browser.arrives_at("of the rollout", |path| path == "/rollouts/1");

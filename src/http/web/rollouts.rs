@@ -13,7 +13,7 @@ use super::rollout_cards::{Card, card, clock, names_of, standing};
 use crate::app::{App, Error, RolloutStatus};
 use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
-use crate::domain::rollout::{Command, Member, Stage, StageState};
+use crate::domain::rollout::{Command, Member, Size, Stage, StageState};
 use crate::http::view::filters;
 use crate::http::view::rollout::{self as view, commands, label};
 
@@ -108,7 +108,7 @@ impl Show {
 }
 
 impl StageRow {
-    fn new(stage: &Stage, page: &Page, still: bool) -> Self {
+    fn new(stage: &Stage, page: &Page, still: bool, canaries: &str) -> Self {
         let at = |at: Option<Timestamp>| at.map(|at| clock(at, page)).unwrap_or_default();
         let (tone, icon, text) = match stage.state {
             StageState::Waiting => ("", "clock", "waits".to_owned()),
@@ -127,6 +127,9 @@ impl StageRow {
         let mut title = view::size(stage.size);
         if let Some(first) = title.get(..1).map(str::to_uppercase) {
             title.replace_range(..1, &first);
+        }
+        if stage.size == Size::Canaries && !canaries.is_empty() {
+            title = format!("{title}: {canaries}");
         }
         let current = stage.state.is_current();
         Self { tone, icon, title, text, current }
@@ -179,6 +182,11 @@ impl Show {
             let group = shelf.groups().iter().find(|group| group.id == id);
             group.map(|group| group.name.to_string())
         });
+        let mut canaries: Vec<MacAddr> = app.addresses(&rollout.canaries).into_values().collect();
+        canaries.sort_unstable();
+        let canaries: Vec<String> = canaries.iter().map(|mac| title(&names, *mac)).collect();
+        let canaries = canaries.join(", ");
+        let stage = |stage: &Stage| StageRow::new(stage, &page, still, &canaries);
         let button = |command: &Command| Button {
             word: command.word(),
             label: label(*command, rollout.state),
@@ -186,7 +194,7 @@ impl Show {
         };
         Ok(Self {
             platform: release.and_then(|release| release.platform).unwrap_or_default(),
-            stages: rollout.stages.iter().map(|stage| StageRow::new(stage, &page, still)).collect(),
+            stages: rollout.stages.iter().map(stage).collect(),
             stop_rule: standing(status, card.meant, &[]).stop_rule(),
             members: members.into_iter().take(MEMBERS).map(row).collect(),
             commands: commands(rollout).iter().map(button).collect(),
