@@ -167,11 +167,12 @@ impl Outlook {
     /// told where it could not take the release anyway.
     fn foresee(&self, mac: MacAddr, live: &Live) -> Forecast {
         let forecast = self.foresee_by(&self.shelf, mac, live);
-        if forecast.prospect != Prospect::Waits {
+        if !matches!(forecast.prospect, Prospect::Waits | Prospect::Later) {
             return forecast;
         }
         let anyway = self.open.as_ref().map(|open| self.foresee_by(open, mac, live));
-        anyway.filter(|anyway| anyway.prospect.is_obstacle()).unwrap_or(forecast)
+        let comes = [Prospect::Gets, Prospect::Asleep, Prospect::Later, Prospect::Other];
+        anyway.filter(|anyway| !comes.contains(&anyway.prospect)).unwrap_or(forecast)
     }
 
     fn foresee_by(&self, shelf: &Shelf, mac: MacAddr, live: &Live) -> Forecast {

@@ -122,7 +122,7 @@ async fn a_stage_lets_in_as_many_as_the_dry_run_says() {
     let (app, draft) = mixed().await;
     for (wish, gets, waits) in [
         (None, 3, None),
-        (Some(plan("canaries", &[])), 1, Some(2)),
+        (Some(plan("canaries", &[SECOND])), 1, Some(2)),
         (Some(plan("1, 2", &[])), 1, Some(2)),
         (Some(PlanWish { at_once: Some(2), ..plan("", &[]) }), 2, Some(1)),
     ] {
