@@ -205,6 +205,47 @@ function typesChoice(input) {
   });
 }
 
+/** `[data-puts="id"]`: a button that fills a text field with its value. */
+function putsValue(button) {
+  button.closest("[hidden]")?.removeAttribute("hidden");
+  button.addEventListener("click", () => {
+    const field = document.getElementById(button.dataset.puts);
+    field.value = button.value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.focus();
+  });
+}
+
+/** `data-preview="/path" data-form="id"`: shows what would come of the form, as it is filled in. */
+function preview(element) {
+  const form = document.getElementById(element.dataset.form);
+  if (!form) return;
+  form.querySelectorAll('button[name="action"][value="preview"]').forEach((button) => button.remove());
+  let [timer, asked] = [0, 0];
+  async function show() {
+    const fields = new URLSearchParams(new FormData(form));
+    ["csrf", "notes"].forEach((name) => fields.delete(name));
+    fields.set("fragment", "preview");
+    const turn = ++asked;
+    try {
+      const answer = await fetch(`${element.dataset.preview}?${fields}`, { headers: { accept: "text/html" } });
+      const fresh = answer.ok && parse(await answer.text());
+      if (!fresh || turn !== asked) return;
+      const open = new Set([...element.querySelectorAll("details[open] summary span")].map((label) => label.textContent));
+      fresh.querySelectorAll("details").forEach((details) => (details.open = open.has(details.querySelector("summary span").textContent)));
+      element.replaceChildren(fresh);
+    } catch {
+      // The next change tries again.
+    }
+  }
+  const later = () => {
+    clearTimeout(timer);
+    timer = setTimeout(show, 400);
+  };
+  form.addEventListener("input", later);
+  form.addEventListener("change", later);
+}
+
 /** A changing form is sent once, however often its button is pressed. */
 function sendOnce(form) {
   form.addEventListener("submit", (event) => {
@@ -224,6 +265,8 @@ export function enliven(root, timers = true) {
   each(root, "input[data-all]", tickAll);
   each(root, "select[data-submit]", submitOnChange);
   each(root, "[data-types]", typesChoice);
+  each(root, "button[data-puts]", putsValue);
+  each(root, "[data-preview]", preview);
   each(root, 'form[method="post"]:not([data-upload])', sendOnce);
 }
 

@@ -58,7 +58,7 @@ pub use platforms::PlatformChange;
 pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use presence::Presences;
-pub use preview::{Forecast, Preview, Supposed};
+pub use preview::{DETAILED, Forecast, Preview, Supposed};
 pub use releases::{FileWish, ReleaseChange};
 pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
@@ -161,6 +161,8 @@ struct Inner {
     let_in: LetIn,
     doorstep: Doorstep,
     proof_check: ProofCheck,
+    /// Held while a preview looks at the fleet.
+    previewing: Mutex<()>,
     /// Events about devices that nobody approved.
     strangers: EventBudget,
     /// Events about the server's own failures.
@@ -219,6 +221,7 @@ impl App {
             rollouts,
             let_in: LetIn::default(),
             doorstep: Doorstep::default(),
+            previewing: Mutex::default(),
             strangers: EventBudget::new(1_000),
             faults: EventBudget::new(60),
             uploads: AtomicU64::new(0),

@@ -3,20 +3,25 @@
 //! It makes a shelf of what would be and lets the very function decide that answers devices.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::fleet::Live;
-use super::poll::View;
-use super::rollouts::{Gate, PlanWish};
+use super::fleet::{Fleet, Live};
+use super::poll::{Known, View, Wanted};
+use super::rollouts::{Gate, PlanWish, SILENCE};
+use super::settings::Settings;
 use super::shelf::Shelf;
 use super::stock::Stock;
 use super::{App, Error};
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
 use crate::domain::policy::{Channel, Rule};
-use crate::domain::release::{Release, ReleaseState};
+use crate::domain::release::{Published, Release, ReleaseState};
 use crate::domain::rollout::Step;
-use crate::domain::update::Decision;
+use crate::domain::update::{Decision, NoTrace, Prospect, decide};
 use crate::domain::version::FirmwareVersion;
+
+/// The code of a device that never asked.
+const NEVER_ASKED: &str = "never_asked";
 
 /// What is supposed to be changed.
 #[derive(Debug, Clone)]
@@ -34,6 +39,13 @@ pub enum Supposed {
         /// How it reaches them; `None`: all at once.
         plan: Option<PlanWish>,
     },
+    /// This is published: a draft, an upload that is not kept, or a release with one image more.
+    New {
+        /// What it would be.
+        release: Box<Release>,
+        /// How it reaches its devices; `None`: all at once.
+        plan: Option<PlanWish>,
+    },
     /// A release is withdrawn.
     Withdrawn(i64),
     /// These releases are recalled.
@@ -44,6 +56,28 @@ pub enum Supposed {
     Pinned(Option<i64>),
     /// The lowest version of a platform is another one.
     Floor(Option<FirmwareVersion>),
+}
+
+impl Supposed {
+    /// The release that devices would get by it.
+    fn release_id(&self) -> Option<i64> {
+        match self {
+            Self::Published { release_id, .. } => Some(*release_id),
+            Self::New { release, .. } => Some(release.id),
+            _ => None,
+        }
+    }
+
+    /// The same all at once; `None` where it is so already.
+    fn without_plan(&self) -> Option<Self> {
+        match self.clone() {
+            Self::Published { release_id, version, channel, plan: Some(_) } => {
+                Some(Self::Published { release_id, version, channel, plan: None })
+            }
+            Self::New { release, plan: Some(_) } => Some(Self::New { release, plan: None }),
+            _ => None,
+        }
+    }
 }
 
 /// What a device would get.
@@ -57,6 +91,10 @@ pub struct Forecast {
     pub version: Option<String>,
     /// The decision; `None` where it never asked, so that nothing can be said.
     pub decision: Option<Decision>,
+    /// The release that it is offered.
+    pub release: Option<Arc<Published>>,
+    /// What that means for it.
+    pub prospect: Prospect,
 }
 
 /// What the devices of a platform would get.
@@ -64,25 +102,151 @@ pub struct Forecast {
 pub struct Preview {
     /// The platform's name.
     pub platform: String,
-    /// One line per device, by address.
+    /// One line per device, by prospect and address; of each prospect at most [`DETAILED`].
     pub devices: Vec<Forecast>,
     /// How many devices there are of each code of a decision; `never_asked` for those that never
     /// asked.
     pub counts: BTreeMap<&'static str, u64>,
+    /// How many devices have this to expect.
+    pub prospects: BTreeMap<Prospect, u64>,
+}
+
+/// Devices of each prospect that a preview tells one by one.
+pub const DETAILED: usize = 500;
+
+/// A device, as long as it is only counted.
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    mac: MacAddr,
+    last_seen: i64,
+    code: &'static str,
+    prospect: Prospect,
+}
+
+/// What decisions are previewed by.
+#[derive(Debug)]
+struct Outlook {
+    shelf: Shelf,
+    /// The same without the rollout that nobody has passed yet.
+    open: Option<Shelf>,
+    settings: Arc<Settings>,
+    platform_id: i64,
+    /// The release that it is about; `None`: any.
+    release_id: Option<i64>,
+    now: i64,
 }
 
 impl Forecast {
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
-        self.decision.as_ref().map_or("never_asked", Decision::code)
+        self.decision.as_ref().map_or(NEVER_ASKED, Decision::code)
     }
 
     /// What it would get and why, in a sentence.
     #[must_use]
     pub fn text(&self) -> String {
-        let never = || "It has never asked; what it gets is decided when it does.".to_owned();
-        self.decision.as_ref().map_or_else(never, Decision::text)
+        match (&self.decision, &self.release) {
+            (None, _) => "It has never asked; what it gets is decided when it does.".to_owned(),
+            (Some(Decision::Offer(_)), Some(release)) => format!("It gets {}.", release.version),
+            (Some(decision), _) => decision.text(),
+        }
+    }
+}
+
+impl Preview {
+    /// How many devices it is about.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.prospects.values().sum()
+    }
+}
+
+impl Outlook {
+    /// What a device would get if it asked again as it did last. Of one that waits for others it is
+    /// told where it could not take the release anyway.
+    fn foresee(&self, mac: MacAddr, live: &Live) -> Forecast {
+        let forecast = self.foresee_by(&self.shelf, mac, live);
+        if !matches!(forecast.prospect, Prospect::Waits | Prospect::Later) {
+            return forecast;
+        }
+        let anyway = self.open.as_ref().map(|open| self.foresee_by(open, mac, live));
+        let comes = [Prospect::Gets, Prospect::Asleep, Prospect::Later, Prospect::Other];
+        anyway.filter(|anyway| !comes.contains(&anyway.prospect)).unwrap_or(forecast)
+    }
+
+    fn foresee_by(&self, shelf: &Shelf, mac: MacAddr, live: &Live) -> Forecast {
+        let (decision, release) = self.decide(shelf, live).unzip();
+        let own = match (self.release_id, release.as_ref().and_then(Option::as_ref)) {
+            (Some(id), Some(release)) => release.id == id,
+            _ => true,
+        };
+        let silence = live.silence().unwrap_or(SILENCE);
+        let prospect = Prospect::of(decision.as_ref(), own, self.now - live.last_seen > silence);
+        let report = live.report.as_deref();
+        let version = report.and_then(|report| report.version.as_deref().map(ToOwned::to_owned));
+        let last_seen = live.last_seen;
+        Forecast { mac, last_seen, version, decision, release: release.flatten(), prospect }
+    }
+
+    fn decide(&self, shelf: &Shelf, live: &Live) -> Option<(Decision, Option<Arc<Published>>)> {
+        let report = live.last_question()?;
+        let running = shelf.running_on(&report, live.platform_id);
+        let known = Known { live, learnt: live.learnt, running, settlement: None };
+        let context = (&*self.settings, self.now);
+        let view = View::new(&report, &Wanted::Newest, &known, shelf, context);
+        let situation = view.situation(&self.settings.patience, self.now);
+        let decision = decide(&situation, &mut NoTrace);
+        let offered = matches!(decision, Decision::Offer(_));
+        let release = view.release().filter(|_| offered).cloned();
+        Some((decision, release))
+    }
+
+    /// Looks at the fleet: first only to count, then at those that are told one by one.
+    fn look(&self, fleet: &Fleet) -> (Vec<Forecast>, Vec<Line>) {
+        let mut lines = Vec::new();
+        fleet.each(|mac, live| {
+            if is_concerned(live, self.platform_id, &self.shelf) {
+                lines.push(Line::of(&self.foresee(mac, live)));
+            }
+        });
+        self.take_places(fleet, &mut lines);
+        lines.sort_unstable_by_key(|line| (line.prospect, line.mac));
+        let mut told: BTreeMap<Prospect, usize> = BTreeMap::new();
+        let chosen = lines.iter().filter(|line| {
+            let count = told.entry(line.prospect).or_default();
+            *count += 1;
+            *count <= DETAILED
+        });
+        let look = |line: &Line| fleet.with(line.mac, |live| self.foresee(line.mac, live));
+        let devices = chosen.filter_map(look).collect();
+        (devices, lines)
+    }
+
+    /// Lets the devices take their places in a rollout that begins, the liveliest first: where a
+    /// stage lets in whoever comes first, not all can be the first.
+    fn take_places(&self, fleet: &Fleet, lines: &mut [Line]) {
+        let gate = self.release_id.and_then(|id| self.shelf.gate(id));
+        let Some(gate) = gate.filter(|_| self.open.is_some()) else { return };
+        lines.sort_unstable_by_key(|line| (std::cmp::Reverse(line.last_seen), line.mac));
+        let coming = |line: &&mut Line| matches!(line.prospect, Prospect::Gets | Prospect::Asleep);
+        for line in lines.iter_mut().filter(coming) {
+            let mac = line.mac;
+            let again = fleet.with(mac, |live| {
+                let placed = gate.take_place(mac, live, self.now);
+                if placed { None } else { Some(self.foresee(mac, live)) }
+            });
+            if let Some(forecast) = again.flatten() {
+                *line = Line::of(&forecast);
+            }
+        }
+    }
+}
+
+impl Line {
+    fn of(forecast: &Forecast) -> Self {
+        let Forecast { mac, last_seen, prospect, .. } = *forecast;
+        Self { mac, last_seen, code: forecast.code(), prospect }
     }
 }
 
@@ -92,28 +256,61 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Plan`].
     pub async fn preview(&self, platform_id: i64, supposed: &Supposed) -> Result<Preview, Error> {
-        let (now, settings) = (self.now(), self.settings());
         let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
         self.suppose(&mut stock, platform_id, supposed)?;
-        let shelf = Shelf::new(stock);
-        let platform = shelf.platform_by_id(platform_id).ok_or(Error::NotFound("platform"))?;
-        let mut preview =
-            Preview { platform: platform.platform.name.to_string(), ..Preview::default() };
-        self.0.fleet.each(|mac, live| {
-            if is_concerned(live, platform_id, &shelf) {
-                let decision = View::of_last(live, &shelf, &settings, now);
-                let report = live.report.as_deref();
-                let version = report.and_then(|report| report.version.as_deref());
-                let version = version.map(ToOwned::to_owned);
-                let last_seen = live.last_seen;
-                preview.devices.push(Forecast { mac, last_seen, version, decision });
+        let open = match supposed.without_plan() {
+            None => None,
+            Some(supposed) => {
+                let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+                self.suppose(&mut stock, platform_id, &supposed)?;
+                Some(Shelf::new(stock))
             }
-        });
-        preview.devices.sort_unstable_by_key(|forecast| forecast.mac);
-        for forecast in &preview.devices {
-            *preview.counts.entry(forecast.code()).or_default() += 1;
+        };
+        let outlook = Outlook {
+            shelf: Shelf::new(stock),
+            open,
+            settings: self.settings(),
+            platform_id,
+            release_id: supposed.release_id(),
+            now: self.now(),
+        };
+        let platform = outlook.shelf.platform_by_id(platform_id);
+        let platform = platform.ok_or(Error::NotFound("platform"))?.platform.name.to_string();
+        // One at a time, and not where polls are answered: it looks at every device.
+        let _turn = self.0.previewing.lock().await;
+        let app = self.clone();
+        let looked = tokio::task::spawn_blocking(move || outlook.look(&app.0.fleet)).await;
+        let (devices, lines) = looked.map_err(|_| Error::Broken("a preview broke off"))?;
+        let mut preview = Preview { platform, devices, ..Preview::default() };
+        for line in &lines {
+            *preview.counts.entry(line.code).or_default() += 1;
+            *preview.prospects.entry(line.prospect).or_default() += 1;
         }
         Ok(preview)
+    }
+
+    /// Puts a release on the shelf of what would be, with the gate of its plan.
+    fn suppose_published(
+        &self,
+        stock: &mut Stock,
+        mut release: Release,
+        plan: Option<&PlanWish>,
+    ) -> Result<(), Error> {
+        let (id, now) = (release.id, self.now());
+        release.state = ReleaseState::Published;
+        release.recalled = false;
+        if let Some(wish) = plan {
+            let family = Some(release.image.chip.family());
+            let plan = self.plan(wish, (release.platform_id.unwrap_or_default(), family))?;
+            let mut rollout = plan.begin(id, "", now);
+            if plan.starts_at.is_none_or(|start| start <= now) {
+                rollout.take(&Step::Start, now);
+            }
+            stock.gates.insert(id, Gate::supposed(rollout));
+        }
+        stock.releases.retain(|own| own.id != id);
+        stock.releases.push(release);
+        Ok(())
     }
 
     /// Changes the stock as if that had happened.
@@ -126,22 +323,20 @@ impl App {
         match supposed {
             Supposed::Nothing => {}
             Supposed::Published { release_id, version, channel, plan } => {
-                let release = find(&mut stock.releases, *release_id)?;
-                release.state = ReleaseState::Published;
+                let mut release = find(&mut stock.releases, *release_id)?.clone();
                 release.platform_id = Some(platform_id);
-                release.version = version.clone().or_else(|| release.version.clone());
+                release.version = version.clone().or(release.version);
                 release.channel = *channel;
-                release.recalled = false;
                 stock.gates.remove(release_id);
-                if let Some(wish) = plan {
-                    let now = self.now();
-                    let plan = self.plan(wish, platform_id)?;
-                    let mut rollout = plan.begin(*release_id, "", now);
-                    if plan.starts_at.is_none_or(|start| start <= now) {
-                        rollout.take(&Step::Start, now);
-                    }
-                    stock.gates.insert(*release_id, Gate::supposed(rollout));
+                self.suppose_published(stock, release, plan.as_ref())?;
+            }
+            Supposed::New { release, plan } => {
+                let same = |own: &&Release| own.id == release.id;
+                let joins = stock.releases.iter().find(same);
+                if joins.is_none_or(|own| own.state != ReleaseState::Published) {
+                    stock.gates.remove(&release.id);
                 }
+                self.suppose_published(stock, release.as_ref().clone(), plan.as_ref())?;
             }
             Supposed::Withdrawn(id) => {
                 find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;

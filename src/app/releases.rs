@@ -68,7 +68,9 @@ impl App {
         match change.state {
             None | Some(ReleaseState::Draft) => {}
             Some(ReleaseState::Withdrawn) => self.withdraw(&release, actor).await?,
-            Some(ReleaseState::Published) => self.publish_again(&release, actor).await?,
+            Some(ReleaseState::Published) => {
+                self.publish_again(&release, &change.wishes, actor).await?;
+            }
         }
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
@@ -87,7 +89,12 @@ impl App {
         self.record(event.on(release.platform.as_deref()).does(deed)).await
     }
 
-    async fn publish_again(&self, release: &Release, actor: &Actor) -> Result<(), Error> {
+    async fn publish_again(
+        &self,
+        release: &Release,
+        wishes: &Wishes,
+        actor: &Actor,
+    ) -> Result<(), Error> {
         if release.state == ReleaseState::Published {
             return Ok(());
         }
@@ -96,8 +103,8 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.0.store.ungate(id).await?;
-        let channel = release.channel;
+        self.begin_rollout(id, platform_id, wishes.plan.as_ref(), actor).await?;
+        let channel = wishes.channel.unwrap_or(release.channel);
         self.0
             .store
             .publish_release(id, platform_id, version, &release.notes, channel, now)

@@ -13,6 +13,7 @@ mod events;
 mod groups;
 mod images;
 mod learnt;
+mod names;
 mod pairing;
 mod platforms;
 mod policies;

@@ -12,6 +12,7 @@ mod device;
 mod driver;
 mod image;
 mod job;
+mod rollout;
 mod secrets;
 mod server;
 mod walk;

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::browser::{Browser, Script};
 use crate::device::{Device, md5};
 use crate::image::{files, image, kept, sketch};
+use crate::rollout;
 use crate::server::Server;
 
 const WIDTHS: [(&str, u32, u32); 2] = [("desktop", 1280, 900), ("phone", 390, 844)];
@@ -33,6 +34,7 @@ fn every_page_is_in_order_when_there_is_nothing() {
         ("empty-audit", "/audit"),
         ("empty-upload", "/releases/new"),
         ("empty-connect", "/connect"),
+        ("empty-rollouts", "/rollouts"),
     ];
     let stops = stops.map(|(name, path)| (name, path.to_owned()));
     walk(&server, &stops);
@@ -125,6 +127,14 @@ fn every_page_is_in_order_when_devices_are_overdue_lost_or_restart() {
     }
     let stops = stops.map(|(name, path)| (name, path.to_owned()));
     walk(&server, &stops);
+}
+
+#[test]
+fn every_page_about_rollouts_is_in_order() {
+    let server = Server::start();
+    if let Some(browser) = Browser::open(&server, Script::Runs) {
+        walk_in(&browser, &rollout::furnish(&server));
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod packing;
 mod pairing;
 mod proxied;
 mod rhythm;
+mod rollout_pages;
 mod rollouts;
 mod secrets;
 mod stats;

@@ -493,6 +493,7 @@ async fn with_attempts() -> (Store, i64, i64) {
 
 async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
     let offer = NewOffer {
+        rollout_id: None,
         device_id,
         release_id,
         version: "v1",

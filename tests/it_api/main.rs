@@ -11,6 +11,7 @@ mod problems;
 mod refusals;
 mod releases;
 mod reports;
+mod rollouts;
 mod schema;
 mod secrets;
 mod server;

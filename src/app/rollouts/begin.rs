@@ -1,8 +1,9 @@
 //! How a rollout begins.
 
 use super::super::shelf::{Shelf, ShelfPlatform};
-use super::super::{App, Error};
+use super::super::{App, Error, Wishes};
 use crate::domain::actor::Actor;
+use crate::domain::chip::Family;
 use crate::domain::policy::Channel;
 use crate::domain::release::Part;
 use crate::domain::rollout::{Plan, Size, StagePlan, Step};
@@ -33,11 +34,15 @@ pub struct PlanWish {
 }
 
 impl App {
-    /// The plan that a wish comes to for a platform.
+    /// The plan that a wish comes to for a platform, for an image for this family of chips.
     ///
     /// # Errors
     /// [`Error::Plan`], [`Error::NotFound`] where a canary or group is not known.
-    pub(in crate::app) fn plan(&self, wish: &PlanWish, platform_id: i64) -> Result<Plan, Error> {
+    pub(in crate::app) fn plan(
+        &self,
+        wish: &PlanWish,
+        (platform_id, family): (i64, Option<Family>),
+    ) -> Result<Plan, Error> {
         let shelf = self.shelf();
         let mut stages = Plan::read_stages(&wish.stages)?;
         for stage in &mut stages {
@@ -55,10 +60,23 @@ impl App {
         };
         let wants = plan.stages.iter().any(|stage| stage.size == Size::Canaries);
         if wants && plan.canaries.is_empty() {
-            plan.canaries.extend(self.liveliest(platform_id, plan.group));
+            plan.canaries.extend(self.liveliest(platform_id, plan.group, family));
         }
         plan.check()?;
         Ok(plan)
+    }
+
+    /// Refuses a plan that cannot be carried out, before anything is kept.
+    pub(in crate::app) fn check_plan(
+        &self,
+        wishes: &Wishes,
+        platform_id: Option<i64>,
+    ) -> Result<(), Error> {
+        if let Some(plan) = &wishes.plan {
+            // A platform that does not exist yet has no devices, and no number.
+            self.plan(plan, (platform_id.unwrap_or_default(), None))?;
+        }
+        Ok(())
     }
 
     /// Puts the gate of a rollout before a release that is about to be published, or takes away an
@@ -74,7 +92,9 @@ impl App {
             return Ok(self.0.store.ungate(release_id).await?);
         };
         let now = self.now();
-        let plan = self.plan(wish, platform_id)?;
+        let release = self.0.store.release(release_id).await?;
+        let family = release.map(|release| release.image.chip.family());
+        let plan = self.plan(wish, (platform_id, family))?;
         let mut rollout = plan.begin(release_id, &actor.to_string(), now);
         if plan.starts_at.is_none_or(|start| start <= now) {
             rollout.take(&Step::Start, now);
@@ -113,12 +133,20 @@ impl App {
     }
 
     /// The approved device of a platform that asked last: the one whose outcome is known soonest.
-    fn liveliest(&self, platform_id: i64, group: Option<i64>) -> Option<i64> {
+    /// One of another family of chips could never take it.
+    fn liveliest(
+        &self,
+        platform_id: i64,
+        group: Option<i64>,
+        family: Option<Family>,
+    ) -> Option<i64> {
         let mut found: Option<(i64, i64)> = None;
         self.0.fleet.each(|_, live| {
             let own = live.gets_updates_of(platform_id);
             let grouped = group.is_none_or(|group| live.groups.contains(&group));
-            if own && grouped && found.is_none_or(|(seen, _)| live.last_seen > seen) {
+            let report = live.report.as_deref();
+            let fits = family.is_none_or(|one| report.is_none_or(|said| said.family == one));
+            if own && grouped && fits && found.is_none_or(|(seen, _)| live.last_seen > seen) {
                 found = Some((live.last_seen, live.id));
             }
         });

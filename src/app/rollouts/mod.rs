@@ -21,6 +21,7 @@ use crate::store::Store;
 
 pub use begin::PlanWish;
 pub use step::RolloutStatus;
+pub(super) use survey::SILENCE;
 pub(super) use watch::Watch;
 
 /// The rollouts that gate a release.

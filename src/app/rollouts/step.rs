@@ -1,13 +1,13 @@
 //! How rollouts go on: by themselves, and by a person's word.
 
 use super::super::{App, Error};
-use super::Gate;
+use super::{Gate, Watch};
 use crate::domain::Timestamp;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Release;
-use crate::domain::rollout::{Command, Member, Progress, Rollout, State, Step, Survey};
+use crate::domain::rollout::{Command, Member, Progress, Refused, Rollout, State, Step, Survey};
 
 /// Everything that there is to say about a rollout.
 #[derive(Debug, Clone)]
@@ -92,7 +92,12 @@ impl App {
     ) -> Result<Rollout, Error> {
         let _changing = self.0.changing.lock().await;
         let shelf = self.shelf();
-        let gate = gate_of(&shelf, id)?;
+        let Ok(gate) = gate_of(&shelf, id) else {
+            let known = self.store().rollouts(false, None).await?;
+            let known = known.into_iter().find(|rollout| rollout.id == id);
+            let state = known.ok_or(Error::NotFound("rollout"))?.state;
+            return Err(Refused { state, command }.into());
+        };
         let mut rollout = gate.rollout.as_ref().clone();
         rollout.obey(command, &gate.progress(), self.now())?;
         self.keep_rollout(&rollout).await?;
@@ -117,22 +122,28 @@ impl App {
         if let Ok(gate) = gate_of(&shelf, id) {
             let open = gate.rollout.state == State::Running;
             let survey = open.then(|| self.survey(gate, &shelf, self.now()));
-            let (all, mut members) = (gate.watch.all(), Vec::new());
-            self.0.fleet.each(|mac, live| {
-                if let Some((member, since)) = all.get(&live.id) {
-                    members.push((mac, *member, *since));
-                }
-            });
-            members.sort_by_key(|(mac, _, since)| (-since, *mac));
+            let members = self.members(&gate.watch);
             let rollout = gate.rollout.as_ref().clone();
             return Ok(RolloutStatus { rollout, progress: gate.progress(), survey, members });
         }
         let mut all = self.0.store.rollouts(false, None).await?;
         all.retain(|rollout| rollout.id == id);
         let rollout = all.pop().ok_or(Error::NotFound("rollout"))?;
-        let watch = super::Watch::of(self.0.store.rollout_attempts(id).await?);
+        let watch = Watch::of(self.0.store.rollout_attempts(id).await?);
         let progress = watch.progress();
-        Ok(RolloutStatus { rollout, progress, survey: None, members: Vec::new() })
+        Ok(RolloutStatus { rollout, progress, survey: None, members: self.members(&watch) })
+    }
+
+    /// The devices of a rollout, the latest first.
+    fn members(&self, watch: &Watch) -> Vec<(MacAddr, Member, Timestamp)> {
+        let (all, mut members) = (watch.all(), Vec::new());
+        self.0.fleet.each(|mac, live| {
+            if let Some((member, since)) = all.get(&live.id) {
+                members.push((mac, *member, *since));
+            }
+        });
+        members.sort_by_key(|(mac, _, since)| (-since, *mac));
+        members
     }
 
     /// Ends the rollouts of a release that is withdrawn or replaced. Whoever calls it holds

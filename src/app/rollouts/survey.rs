@@ -1,5 +1,7 @@
 //! What a look at the fleet says about the stage of a rollout that is open.
 
+use std::collections::HashMap;
+
 use super::super::App;
 use super::super::fleet::Live;
 use super::super::poll::View;
@@ -9,11 +11,11 @@ use crate::domain::Timestamp;
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
-use crate::domain::rollout::{Member, Progress, Size, Stage, Survey};
+use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, Survey};
 use crate::domain::update::{Decision, NoUpdate};
 
 /// How long a device may be silent before it counts as asleep, where its rhythm is not known.
-const SILENCE: i64 = 86_400;
+pub(in crate::app) const SILENCE: i64 = 86_400;
 
 impl App {
     /// Who of the stage that is open is still to come, and who sleeps.
@@ -57,6 +59,39 @@ impl App {
             }
         });
         survey
+    }
+}
+
+impl App {
+    /// How many devices a rollout is for, all stages together, as things stand.
+    #[must_use]
+    pub fn meant_for(&self, rollout: &Rollout) -> u32 {
+        let shelf = self.shelf();
+        let release = shelf.release(rollout.release_id).and_then(|files| files.images().first());
+        let Some(release) = release else { return 0 };
+        let mut count = 0;
+        self.0.fleet.each(|_, live| {
+            let follows = live.policy.channel.follows(release.channel);
+            let grouped = rollout.group.is_none_or(|group| live.groups.contains(&group));
+            if live.gets_updates_of(release.platform_id) && follows && grouped {
+                count += 1;
+            }
+        });
+        count
+    }
+
+    /// The addresses of devices by their numbers.
+    #[must_use]
+    pub fn addresses(&self, ids: &[i64]) -> HashMap<i64, MacAddr> {
+        let mut found = HashMap::new();
+        if !ids.is_empty() {
+            self.0.fleet.each(|mac, live| {
+                if ids.contains(&live.id) {
+                    found.insert(live.id, mac);
+                }
+            });
+        }
+        found
     }
 }
 

@@ -50,7 +50,7 @@ impl App {
             }
             None => Vec::new(),
         };
-        let channel = wishes.channel;
+        let channel = wishes.channel.unwrap_or_default();
         let proposal = Proposal { version: version.as_ref(), image: &file.image, channel, own_id };
         questions.extend(questions_about_release(proposal, &others));
         let fits = self.fits(&file, known.map(|known| known.platform.id)).await?;

@@ -62,8 +62,8 @@ pub struct Wishes {
     pub notes: Option<String>,
     /// Codes of the questions that are answered with "do it anyway".
     pub accept: Vec<String>,
-    /// Whom it is for; without it all devices.
-    pub channel: Channel,
+    /// Whom it is for; without it all devices, or of a release that was published whom it was for.
+    pub channel: Option<Channel>,
     /// How it reaches them; without it all at once.
     pub plan: Option<PlanWish>,
     /// Whether to publish it at once.
@@ -170,6 +170,7 @@ impl App {
         if wishes.publish && !wishes.keep_on_questions && !card.questions.is_empty() {
             return Err(Error::Questions(Box::new(card)));
         }
+        self.check_plan(wishes, card.platform_id)?;
         let id = self.keep_draft(&arrived, inflated, &card, wishes, actor).await?;
         drop(arrived);
         for twin in twins.iter().filter(|twin| twin.state == ReleaseState::Draft) {

@@ -6,7 +6,7 @@ use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::platform::Admission;
 use crate::domain::policy::Channel;
-use crate::domain::release::{Image, Question, Release, ReleaseState};
+use crate::domain::release::{Counters, Image, Question, Release, ReleaseState};
 use crate::store::StoreError;
 
 impl App {
@@ -25,6 +25,7 @@ impl App {
         if !card.questions.is_empty() {
             return Err(Error::Questions(Box::new(card)));
         }
+        self.check_plan(wishes, card.platform_id)?;
         self.publish_judged(id, &card, wishes, actor).await
     }
 
@@ -93,7 +94,7 @@ impl App {
         }
         // First the gate, so that no stop in between publishes it to everyone.
         self.begin_rollout(id, key.0, wishes.plan.as_ref(), actor).await?;
-        let channel = wishes.channel;
+        let channel = wishes.channel.unwrap_or_default();
         let published =
             self.0.store.publish_release(id, key.0, version, &notes, channel, now).await;
         if let Err(StoreError::Conflict) = published {
@@ -141,5 +142,46 @@ impl App {
         let deed = format!("added the {} to {}", draft.image.named(), release.title());
         self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(release)
+    }
+
+    /// What an upload or draft would be as a release; `None` where its platform or version is not
+    /// known. Where that version is published, its image would join that release (`true`).
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn as_published(
+        &self,
+        card: &ReportCard,
+        draft_id: i64,
+        channel: Channel,
+    ) -> Result<Option<(Release, bool)>, Error> {
+        let (Some(platform_id), Some(version)) = (card.platform_id, &card.version) else {
+            return Ok(None);
+        };
+        let (image, now) = (card.file.image.clone(), self.now());
+        if let Some(id) = self.0.store.published_as(platform_id, version).await?
+            && id != draft_id
+            && let Some(mut release) = self.0.store.release(id).await?
+        {
+            release.others.push(image);
+            return Ok(Some((release, true)));
+        }
+        let release = Release {
+            id: draft_id,
+            platform_id: Some(platform_id),
+            platform: card.platform.clone(),
+            version: Some(version.clone()),
+            state: ReleaseState::Published,
+            channel,
+            recalled: false,
+            notes: String::new(),
+            image,
+            others: Vec::new(),
+            created_at: now,
+            published_at: Some(now),
+            expires_at: None,
+            counters: Counters::default(),
+        };
+        Ok(Some((release, false)))
     }
 }

@@ -136,7 +136,7 @@ impl Rollout {
                 Size::Canaries => false,
                 Size::Count(count) => progress.members < count,
                 Size::Percent(percent) => {
-                    bucket(candidate.mac, self.id) < u64::from(percent) * (BUCKETS / 100)
+                    bucket(candidate.mac, self.release_id) < u64::from(percent) * (BUCKETS / 100)
                 }
                 Size::Everyone => true,
             }

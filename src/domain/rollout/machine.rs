@@ -140,8 +140,9 @@ impl Rollout {
             return None;
         }
         let (took, confirmed) = (progress.members, progress.confirmed);
+        let devices = if took == 1 { "device" } else { "devices" };
         Some(Step::Halt(format!(
-            "Of {took} devices that it was offered to, {failures} did not come back with it or \
+            "Of {took} {devices} that it was offered to, {failures} did not come back with it or \
              rolled it back ({confirmed} came back with it). The stage halts at {allowed}."
         )))
     }

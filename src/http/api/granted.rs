@@ -47,6 +47,11 @@ impl Granted {
         if wished.is_some() || draft { self.on(Need::Publish, wished) } else { Ok(()) }
     }
 
+    /// Whether it may see which devices there are.
+    pub(super) fn views(&self) -> bool {
+        self.0.may(Need::View)
+    }
+
     fn on(&self, need: Need, platform: Option<&str>) -> Result<(), Error> {
         // No platform is called so: only a scope for all of them covers it.
         let place = Where::On(platform.unwrap_or("*"));

@@ -6,5 +6,6 @@ pub mod filters;
 pub mod heat;
 pub mod operations;
 pub mod qr;
+pub mod rollout;
 pub mod steps;
 pub mod words;

@@ -13,6 +13,7 @@ use super::page::{Page, View};
 use super::platforms::{self, names};
 use super::plots::Plots;
 use super::presence;
+use super::rollout_cards::{About, Card, banners};
 use crate::app::App;
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::{Event, Kind};
@@ -60,6 +61,7 @@ struct Dashboard {
     checkins: Bars,
     events: Vec<Event>,
     address: Address,
+    rollouts: Vec<Card>,
 }
 
 impl Dashboard {
@@ -137,6 +139,7 @@ pub(super) async fn show(
         plots: Plots::of(&app, &page, &wish.field).await?,
         events: app.store().events(&filter).await?,
         address: Address::of(&app, &page),
+        rollouts: banners(&app, &page, About::Everything).await?,
         totals,
         checkins,
         page,

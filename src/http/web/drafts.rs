@@ -12,7 +12,10 @@ use super::card::{
 use super::error::{PageError, sentence};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
+use super::preview::PreviewView;
+use super::publish::published;
 use super::releases::find;
+use super::wish::{EXAMPLES, Mistake, Typed, WishForm};
 use crate::app::{App, Error, ReportCard, Wishes};
 use crate::domain::image::{Source, Verdict};
 use crate::domain::policy::Channel;
@@ -52,10 +55,12 @@ struct Draft {
     facts: Vec<Fact>,
     pieces: Vec<Piece>,
     accepted: Vec<String>,
+    /// Who gets it.
+    wish: WishForm,
 }
 
 impl Draft {
-    fn new(app: &App, page: Page, release: Release, card: &ReportCard) -> Self {
+    fn new(app: &App, page: Page, release: Release, card: &ReportCard, wish: WishForm) -> Self {
         let chosen = card.platform.clone().unwrap_or_default();
         let info = card.file.info();
         let platforms = info.map(|info| PlatformChoice::all(info, &chosen)).unwrap_or_default();
@@ -84,6 +89,7 @@ impl Draft {
             accepted: card.accepted.iter().map(|question| question.code().to_owned()).collect(),
             error: String::new(),
             empty: "",
+            wish,
             page,
             release,
             platforms,
@@ -140,17 +146,36 @@ fn asked(card: &ReportCard) -> Vec<Question> {
 /// The report card of a draft.
 pub(super) async fn show(app: &App, page: Page, draft: Release) -> Result<Response, PageError> {
     let card = app.report_card(draft.id, &Wishes::default()).await?;
-    Ok(View(Draft::new(app, page, draft, &card)).into_response())
+    let wish = who(app, &page, draft.id, &card, Typed::default()).await?;
+    Ok(View(Draft::new(app, page, draft, &card, wish)).into_response())
+}
+
+/// The part of the form about who gets it, with its preview.
+async fn who(
+    app: &App,
+    page: &Page,
+    id: i64,
+    card: &ReportCard,
+    typed: Typed,
+) -> Result<WishForm, PageError> {
+    let mut wish = WishForm::of(app, page, card.platform_id, typed).await?;
+    wish.preview = match wish.typed.plan(page) {
+        Ok(plan) => PreviewView::of_card(app, id, card, wish.typed.channel, plan).await?,
+        Err(mistake) => PreviewView::silent(mistake.text),
+    };
+    Ok(wish)
 }
 
 /// What a person decided.
 #[derive(Debug, PartialEq, Eq)]
-struct Decided {
+pub(super) struct Decided {
     publish: bool,
+    /// Only what would come of it is wished for.
+    preview: bool,
     wishes_platform: Option<String>,
     wishes_version: Option<String>,
     chip: Option<ChipChoice>,
-    channel: Channel,
+    channel: Option<Channel>,
     notes: Option<String>,
     accept: Vec<String>,
     /// The field that was chosen and left empty.
@@ -164,7 +189,7 @@ fn field_of(question: &Question) -> &'static str {
 }
 
 impl Decided {
-    fn read(fields: &[(String, String)]) -> Self {
+    pub(super) fn read(fields: &[(String, String)]) -> Self {
         let value = |name: &str| {
             let field = fields.iter().find(|(key, _)| key == name);
             field.map(|(_, value)| value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -190,6 +215,7 @@ impl Decided {
         Self {
             empty,
             publish: value("action").as_deref() == Some("publish"),
+            preview: value("action").as_deref() == Some("preview"),
             wishes_platform: match platform.as_deref() {
                 Some(NEW) => value("new_platform"),
                 Some(OTHER) => value("other"),
@@ -200,13 +226,13 @@ impl Decided {
                 other => other.map(str::to_owned),
             },
             chip: value("chip").and_then(|chip| chip.parse().ok()),
-            channel: value("channel").and_then(|word| Channel::read(&word)).unwrap_or_default(),
+            channel: value("channel").and_then(|word| Channel::read(&word)),
             notes: fields.iter().find(|(key, _)| key == "notes").map(|(_, notes)| notes.clone()),
             accept,
         }
     }
 
-    fn wishes(&self) -> Wishes {
+    pub(super) fn wishes(&self) -> Wishes {
         Wishes {
             platform: self.wishes_platform.clone(),
             version: self.wishes_version.clone(),
@@ -235,28 +261,52 @@ pub(super) async fn decide(
     if draft.state != ReleaseState::Draft {
         return Ok(Flash::warn(format!("{} is published already.", draft.title())).go(&to));
     }
-    let decided = Decided::read(&fields);
+    let (decided, typed) = (Decided::read(&fields), Typed::read(&fields));
     let wishes = decided.wishes();
-    if decided.publish && !decided.empty.is_empty() {
-        draft.notes = decided.notes.unwrap_or(draft.notes);
-        return unnamed(&app, page, draft, wishes, decided.empty).await;
+    if let Some(notes) = &decided.notes {
+        draft.notes.clone_from(notes);
     }
-    let done = if decided.publish {
-        let published = app.publish_draft(id, &wishes, &actor).await;
-        published.map(|release| {
-            format!("{} is published. Devices get it at their next check-in.", release.title())
-        })
-    } else {
-        let saved = app.save_draft(id, &wishes, &actor).await;
-        saved.map(|_| "The draft was saved. It is offered to nobody yet.".to_owned())
+    if decided.preview {
+        let card = app.report_card(id, &wishes).await?;
+        let wish = who(&app, &page, id, &card, typed).await?;
+        return Ok(View(Draft::new(&app, page, draft, &card, wish)).into_response());
+    }
+    if decided.publish && !decided.empty.is_empty() {
+        return unnamed(&app, page, draft, (wishes, typed), decided.empty).await;
+    }
+    if !decided.publish {
+        app.save_draft(id, &wishes, &actor).await?;
+        return Ok(Flash::good("The draft was saved. It is offered to nobody yet.").go(&to));
+    }
+    let plan = match typed.plan(&page) {
+        Ok(plan) => plan,
+        Err(mistake) => return planless(&app, page, draft, (wishes, typed), mistake).await,
     };
-    let error = match done {
-        Ok(text) => return Ok(Flash::good(text).go(&to)),
-        Err(error) if error.is_internal() => return Err(error.into()),
-        Err(error) => error,
-    };
-    draft.notes = decided.notes.unwrap_or(draft.notes);
-    again(&app, page, draft, wishes, error).await
+    let wishes = Wishes { plan, ..wishes };
+    match app.publish_draft(id, &wishes, &actor).await {
+        Ok(release) => published(&app, &release).await,
+        Err(error) if error.is_internal() => Err(error.into()),
+        Err(error) => match Mistake::of(&error) {
+            Some(mistake) => planless(&app, page, draft, (wishes, typed), mistake).await,
+            None => again(&app, page, draft, (wishes, typed), error).await,
+        },
+    }
+}
+
+/// The form once more, with what is wrong about who gets it.
+async fn planless(
+    app: &App,
+    page: Page,
+    draft: Release,
+    (wishes, typed): (Wishes, Typed),
+    mistake: Mistake,
+) -> Result<Response, PageError> {
+    let card = app.report_card(draft.id, &wishes).await?;
+    let mut wish = who(app, &page, draft.id, &card, typed).await?;
+    wish.mistake = Some(mistake);
+    let error = "Not published: see who gets it, below.".to_owned();
+    let draft = Draft { error, ..Draft::new(app, page, draft, &card, wish) };
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
 }
 
 /// The form once more, with what is still open.
@@ -264,7 +314,7 @@ async fn again(
     app: &App,
     page: Page,
     draft: Release,
-    wishes: Wishes,
+    (wishes, typed): (Wishes, Typed),
     error: Error,
 ) -> Result<Response, PageError> {
     let (card, text) = match error {
@@ -278,7 +328,8 @@ async fn again(
             (app.report_card(draft.id, &bare).await?, sentence(&error.to_string()))
         }
     };
-    let draft = Draft { error: text, ..Draft::new(app, page, draft, &card) };
+    let wish = who(app, &page, draft.id, &card, typed).await?;
+    let draft = Draft { error: text, ..Draft::new(app, page, draft, &card, wish) };
     Ok((StatusCode::UNPROCESSABLE_ENTITY, View(draft)).into_response())
 }
 
@@ -287,11 +338,12 @@ async fn unnamed(
     app: &App,
     page: Page,
     draft: Release,
-    wishes: Wishes,
+    (wishes, typed): (Wishes, Typed),
     empty: &'static str,
 ) -> Result<Response, PageError> {
     let card = app.report_card(draft.id, &wishes).await?;
-    let mut draft = Draft::new(app, page, draft, &card);
+    let wish = who(app, &page, draft.id, &card, typed).await?;
+    let mut draft = Draft::new(app, page, draft, &card, wish);
     draft.empty = empty;
     draft.error = if empty == "platform" {
         draft.new_chosen = true;

@@ -33,10 +33,14 @@ mod platform_forms;
 mod platforms;
 mod plots;
 mod presence;
+mod preview;
 mod proof;
+mod publish;
 mod query;
 mod reached;
 mod releases;
+mod rollout_cards;
+mod rollouts;
 mod runs;
 mod secret_lines;
 mod sending;
@@ -47,6 +51,7 @@ mod tokens;
 mod two_factor;
 mod upload;
 mod users;
+mod wish;
 
 use axum::Router;
 use axum::extract::{FromRequestParts, Request, State};
@@ -123,7 +128,14 @@ fn release_routes() -> Routes {
         .get("/releases/{id}/download", View, images::download)
         .get("/releases/{id}/images/{image}/delete", Edit, images::confirm_delete)
         .post("/releases/{id}/images/{image}/delete", Edit, images::delete)
-        .post("/releases/{id}/publish", Publish, releases::publish)
+        .get("/releases/{id}/publish", Publish, publish::form)
+        .post("/releases/{id}/publish", Publish, publish::publish)
+        .get("/releases/{id}/preview", View, preview::release)
+        .get("/platforms/{name}/preview", View, preview::platform)
+        .get("/rollouts", View, rollouts::list)
+        .get("/rollouts/{id}", View, rollouts::show)
+        .post("/rollouts/{id}", Publish, rollouts::tell)
+        .get("/rollouts/{id}/confirm", Publish, rollouts::confirm)
         .post("/releases/{id}/withdraw", Publish, releases::withdraw)
         .post("/releases/{id}/lift", Edit, releases::lift)
         .post("/releases/{id}/notes", Edit, releases::note)

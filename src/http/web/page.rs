@@ -260,7 +260,7 @@ impl Page {
     /// Whether the entries behind "More" hold the current page.
     #[must_use]
     pub fn is_under_more(&self) -> bool {
-        ["/platforms", "/events", "/audit", "/connect", "/settings", "/account"]
+        ["/platforms", "/rollouts", "/events", "/audit", "/connect", "/settings", "/account"]
             .iter()
             .any(|entry| !self.current(entry).is_empty())
     }

@@ -8,6 +8,7 @@ use super::address::Address;
 use super::error::PageError;
 use super::page::{Page, View};
 use super::pairing::PairingView;
+use super::rollout_cards::{About, Card, banners};
 use super::runs::RunsView;
 use crate::app::App;
 use crate::domain::device::Device;
@@ -132,6 +133,7 @@ struct Show {
     stack: Stack,
     checkins: Bars,
     events: Vec<Event>,
+    rollouts: Vec<Card>,
     address: Address,
     pairing: PairingView,
 }
@@ -219,6 +221,7 @@ pub(super) async fn show(
         newest_id: newest.map(|newest| newest.id),
         checkins: checkins(&app, Some(id), &page).await?,
         events: app.store().events(&events).await?,
+        rollouts: banners(&app, &page, About::Platform(id)).await?,
         address: Address::of(&app, &page),
         pairing: PairingView::of(&app, Some((id, platform.name.as_str())), page.now).await?,
         platform,

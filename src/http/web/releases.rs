@@ -13,6 +13,7 @@ use super::error::PageError;
 use super::images::{self, ImageRow};
 use super::page::{Actor, Flash, Page, View};
 use super::reached::{Reached, Wish};
+use super::rollout_cards::{About, Card, banners};
 use super::sending::SendingView;
 use crate::app::{App, ReleaseChange, Wishes};
 use crate::domain::event::Event;
@@ -43,6 +44,7 @@ struct Show {
     sending: SendingView,
     reached: Reached,
     events: Vec<Event>,
+    rollouts: Vec<Card>,
 }
 
 impl Show {
@@ -113,6 +115,7 @@ pub(super) async fn show(
         events: app.store().events(&filter).await?,
         reached: Reached::of(&app, &release, &wish, &page).await?,
         sending,
+        rollouts: banners(&app, &page, About::Release(id)).await?,
         release,
         page,
     };
@@ -131,16 +134,6 @@ async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
         reported.is_some() && reported == release.version
     });
     Ok(same.map(|count| count.devices).sum())
-}
-
-/// `POST /releases/{id}/publish`
-pub(super) async fn publish(
-    app: State<App>,
-    actor: Actor,
-    id: Path<i64>,
-) -> Result<Response, PageError> {
-    let text = "is published. Devices get the newest at their next check-in.";
-    set(app, actor, id, ReleaseState::Published, text).await
 }
 
 /// `POST /releases/{id}/withdraw`

@@ -9,8 +9,10 @@ mod images;
 mod openapi;
 mod pairing;
 mod platforms;
+mod preview;
 mod releases;
 pub(super) mod report;
+mod rollouts;
 mod secrets;
 mod tokens;
 mod upload;
@@ -49,6 +51,13 @@ pub(super) fn routes() -> Routes {
         .delete("/api/v1/releases/{id}", Edit, releases::delete)
         .get("/api/v1/releases/{id}/report", View, releases::report)
         .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
+        .get("/api/v1/releases/{id}/preview", View, preview::release_asked)
+        .post("/api/v1/releases/{id}/preview", View, preview::release)
+        .get("/api/v1/platforms/{name}/preview", View, preview::platform_asked)
+        .post("/api/v1/platforms/{name}/preview", View, preview::platform)
+        .get("/api/v1/rollouts", View, rollouts::list)
+        .get("/api/v1/rollouts/{id}", View, rollouts::show)
+        .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell)
         .get("/api/v1/events", View, events::list)
         .get("/api/v1/audit", Administer, audit::list)
         .get("/api/v1/pairing", View, pairing::show)

@@ -5,7 +5,9 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::preview::read_channel;
 use super::report::ReportView;
+use super::rollouts::WishView;
 use super::upload::{check_code, chip as read_chip};
 use crate::app::{App, Error, ReleaseChange, Wishes};
 use crate::domain::release::{
@@ -77,7 +79,7 @@ impl From<Release> for ReleaseView {
             id: release.id,
             platform: release.platform,
             version: release.version.map(|version| version.to_string()),
-            channel: "stable",
+            channel: release.channel.word(),
             state: release.state.word(),
             notes: release.notes,
             images,
@@ -188,6 +190,10 @@ pub(super) struct Change {
     version: Option<String>,
     #[serde(default, deserialize_with = "present")]
     chip: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    channel: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    rollout: Option<WishView>,
     #[serde(default)]
     accept: Vec<String>,
     #[serde(default)]
@@ -206,22 +212,28 @@ pub(super) async fn change(
     let (change, release) = (change.read()?, find(&app, id).await?);
     granted.change(&release, &change)?;
     check(&app, &release, &change)?;
-    let release = app.change_release(id, &change, &actor).await?;
+    let mut changed = app.change_release(id, &change, &actor).await?;
+    if let Some(channel) = change.wishes.channel {
+        changed = app.set_channel(id, channel, &actor).await?;
+    }
     if lift_holds {
         app.lift_holds(id, &actor).await?;
     }
-    Ok(Json(release.into()))
+    Ok(Json(changed.into()))
 }
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, chip, accept, lift_holds: _ } = self;
+        let Self { state, notes, platform, version, chip, accept, .. } = self;
+        let channel = self.channel.as_deref().map(read_channel).transpose()?;
+        let plan = self.rollout.map(WishView::read).transpose()?;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });
         accept.iter().try_for_each(|code| check_code(code))?;
         let chip = chip.as_deref().map(read_chip).transpose()?;
-        let wishes = Wishes { platform, version, chip, notes, accept, ..Wishes::default() };
+        let wishes =
+            Wishes { platform, version, chip, notes, accept, channel, plan, ..Wishes::default() };
         Ok(ReleaseChange { state: state.transpose()?, wishes })
     }
 }
@@ -229,6 +241,12 @@ impl Change {
 /// Refuses what would be silently without effect.
 fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Problem> {
     let Wishes { platform, version, chip, accept, .. } = &change.wishes;
+    let publishes = change.state == Some(ReleaseState::Published);
+    if change.wishes.plan.is_some() && (!publishes || release.state == ReleaseState::Published) {
+        let text = "a rollout begins when a release is published; send it with “state”: \
+                    “published” of a draft or withdrawn release";
+        return Err(Error::State(text).into());
+    }
     if release.state != ReleaseState::Draft {
         if platform.is_none() && version.is_none() && chip.is_none() && accept.is_empty() {
             return Ok(());
@@ -238,7 +256,6 @@ fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Pro
         return Err(Error::State(text).into());
     }
     let unknown = platform.as_ref().filter(|name| {
-        let publishes = change.state == Some(ReleaseState::Published);
         !publishes && !name.trim().is_empty() && app.shelf().platform(name).is_none()
     });
     match unknown {

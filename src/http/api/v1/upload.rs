@@ -11,9 +11,11 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::preview::{self, PreviewView, read_channel};
 use super::releases::{ImageView, ReleaseView};
 use super::report::ReportView;
-use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
+use super::rollouts::WishView;
+use crate::app::{Accepted, App, Error, PlanWish, ReportCard, Uploaded, Wishes};
 use crate::domain::actor;
 use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
@@ -48,6 +50,7 @@ struct DryRunView {
     state: Option<&'static str>,
     images: Vec<ImageView>,
     report: ReportView,
+    preview: Option<PreviewView>,
 }
 
 /// `POST /api/v1/releases`
@@ -59,20 +62,28 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let mut upload = Upload::default();
     let uploaded = upload.receive(&app, form, &actor, &granted).await;
-    uploaded.map(answer).map_err(|Refused { error, problem }| {
+    let uploaded = uploaded.map_err(|Refused { error, problem }| {
         app.upload_refused(upload.title(), &error, &actor);
         problem
-    })
+    })?;
+    let preview = match &uploaded {
+        // Which devices there are is not for a token that only uploads.
+        Uploaded::Looked(card) if granted.views() => {
+            preview::of_upload(&app, card, &upload.wishes).await?
+        }
+        _ => None,
+    };
+    Ok(answer(uploaded, preview))
 }
 
-fn answer(uploaded: Uploaded) -> Response {
+fn answer(uploaded: Uploaded, preview: Option<PreviewView>) -> Response {
     match uploaded {
         Uploaded::Published(release, card) | Uploaded::Draft(release, card) => {
             let location = [(LOCATION, format!("/api/v1/releases/{}", release.id))];
             (StatusCode::CREATED, location, release_answer(*release, &card)).into_response()
         }
         Uploaded::Existing(release, card) => release_answer(*release, &card).into_response(),
-        Uploaded::Looked(card) => dry_run_answer(*card).into_response(),
+        Uploaded::Looked(card) => dry_run_answer(*card, preview).into_response(),
     }
 }
 
@@ -80,7 +91,7 @@ fn release_answer(release: Release, card: &ReportCard) -> Json<UploadedView> {
     Json(UploadedView { release: release.into(), report: ReportView::of(card) })
 }
 
-fn dry_run_answer(card: ReportCard) -> Json<DryRunView> {
+fn dry_run_answer(card: ReportCard, preview: Option<PreviewView>) -> Json<DryRunView> {
     Json(DryRunView {
         id: None,
         state: None,
@@ -88,6 +99,7 @@ fn dry_run_answer(card: ReportCard) -> Json<DryRunView> {
         platform: card.platform,
         version: card.version.map(|version| version.to_string()),
         images: vec![card.file.image.into()],
+        preview,
     })
 }
 
@@ -162,7 +174,14 @@ impl Upload {
                     self.wishes.chip = text.as_deref().map(chip).transpose()?;
                 }
                 "notes" => self.wishes.notes = text("notes", field).await?,
-                "channel" => check_channel(text("channel", field).await?)?,
+                "channel" => {
+                    let text = text("channel", field).await?;
+                    self.wishes.channel = text.as_deref().map(read_channel).transpose()?;
+                }
+                "rollout" => {
+                    let text = text("rollout", field).await?;
+                    self.wishes.plan = text.as_deref().map(read_plan).transpose()?;
+                }
                 "publish" => self.wishes.publish = flag("publish", field).await?,
                 "dry_run" => self.wishes.dry_run = flag("dry_run", field).await?,
                 "accept" => self.accept(text("accept", field).await?.as_deref())?,
@@ -228,19 +247,16 @@ pub(super) fn chip(text: &str) -> Result<ChipChoice, Error> {
     })
 }
 
-fn check_channel(channel: Option<String>) -> Result<(), Error> {
-    match channel {
-        Some(value) if value != "stable" => {
-            let expected = "“stable”, the only channel that there is yet";
-            Err(Error::Value { field: "channel", value, expected })
-        }
-        _ => Ok(()),
-    }
+/// A rollout as JSON in a field of the form.
+fn read_plan(text: &str) -> Result<PlanWish, Refused> {
+    let refused = |problem| Refused { error: Error::State("its rollout cannot be read"), problem };
+    WishView::parse(text).map_err(refused)
 }
 
 fn unknown(name: &str) -> Refused {
     let name: String = name.chars().take(NAME_SHOWN).collect();
-    let expected = "file, platform, version, chip, channel, notes, publish, dry_run or accept";
+    let expected = "file, platform, version, chip, channel, rollout, notes, publish, \
+                    dry_run or accept";
     let detail = format!("The form has a field “{name}”; expected {expected}.");
     let error = Error::Value { field: "the name of a form field", value: name, expected };
     Refused::request(error, "unknown_field", detail)
