@@ -74,6 +74,21 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
     ),
     ("POST /releases/{id}/publish", "/releases/{withdrawn}/publish", Form(&[]), &["published"]),
     (
+        "POST /pairing",
+        "/pairing",
+        Form(&[("platform", "gate"), ("change", "open"), ("minutes", "5")]),
+        &["pairing"],
+    ),
+    ("POST /decoder", "/decoder", Form(&[("log", "-104")]), &[]),
+    (
+        "POST /platforms/{name}/proof",
+        "/platforms/gate/proof",
+        Form(&[("proof", "shared")]),
+        &["platform_edited"],
+    ),
+    ("POST /platforms/{name}/secret", "/platforms/gate/secret", Form(&[]), &["secret_made"]),
+    ("POST /devices/{mac}/secret", "/devices/18fe34000001/secret", Form(&[]), &["secret_made"]),
+    (
         "POST /inbox",
         "/inbox",
         Form(&[("mac", WAIT[0]), ("action", "approve"), ("platform", "chase")]),
@@ -232,6 +247,13 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
         "/api/v1/platforms/chase/devices",
         Json(r#"{"mac": "18fe34000009"}"#),
         &["approved"],
+    ),
+    ("PATCH /api/v1/pairing", "/api/v1/pairing", Json(r#"{"minutes": 5}"#), &["pairing"]),
+    (
+        "POST /api/v1/devices/{mac}/secret",
+        "/api/v1/devices/18fe34000001/secret",
+        Json("{}"),
+        &["secret_made"],
     ),
     (
         "PATCH /api/v1/devices/{mac}",

@@ -66,7 +66,8 @@ impl App {
             self.keep_rollout(&rollout).await?;
             let title = self.title_of(release_id).await?;
             let (kind, text) = told(&step, &rollout, &title);
-            self.record_rollout(kind, text, release_id, &Actor::machine()).await?;
+            let deed = judged(&step, &rollout, &title);
+            self.record_rollout(kind, text, deed, release_id, &Actor::machine()).await?;
         }
         Ok(())
     }
@@ -109,7 +110,15 @@ impl App {
             Command::Everyone => format!("The rollout of {title} was opened to everyone."),
             Command::End => format!("The rollout of {title} was ended."),
         };
-        self.record_rollout(Kind::RolloutChanged, text, rollout.release_id, actor).await?;
+        let deed = match command {
+            Command::Pause => format!("paused the rollout of {title}"),
+            Command::Resume => format!("resumed the rollout of {title}"),
+            Command::Advance => format!("opened the next stage of the rollout of {title}"),
+            Command::Everyone => format!("opened the rollout of {title} to everyone"),
+            Command::End => format!("ended the rollout of {title}"),
+        };
+        let release_id = rollout.release_id;
+        self.record_rollout(Kind::RolloutChanged, text, deed, release_id, actor).await?;
         Ok(rollout)
     }
 
@@ -178,6 +187,7 @@ impl App {
         &self,
         kind: Kind,
         text: String,
+        deed: String,
         release_id: i64,
         actor: &Actor,
     ) -> Result<(), Error> {
@@ -186,7 +196,7 @@ impl App {
         let platform = files.and_then(|release| shelf.platform_by_id(release.platform_id));
         let platform = platform.map(|own| own.platform.name.as_str());
         let event = Event::new(self.now(), kind, text).about(release_id).by(actor);
-        self.record(event.on(platform)).await
+        self.record(event.on(platform).does(deed)).await
     }
 }
 
@@ -194,14 +204,30 @@ fn gate_of(shelf: &super::super::Shelf, id: i64) -> Result<&Gate, Error> {
     shelf.gates().find(|gate| gate.rollout.id == id).ok_or(Error::NotFound("rollout"))
 }
 
+/// The stage of the moment: `stage 2 of 3 (10%)`.
+fn stage_of(rollout: &Rollout) -> String {
+    let index = rollout.current().unwrap_or_default();
+    let size = rollout.stages.get(index).map(|stage| stage.size.to_string());
+    let (nth, count) = (index + 1, rollout.stages.len());
+    format!("stage {nth} of {count} ({})", size.unwrap_or_default())
+}
+
+/// What a step is in the audit log.
+fn judged(step: &Step, rollout: &Rollout, title: &str) -> String {
+    let stage = stage_of(rollout);
+    match step {
+        Step::Start => format!("began the rollout of {title}, {stage}"),
+        Step::Halt(reason) => format!("halted the rollout of {title}: {reason}"),
+        Step::Soak => format!("found {stage} of the rollout of {title} through, and watches it"),
+        Step::Ask => format!("asks before it goes on with the rollout of {title} after {stage}"),
+        Step::Open => format!("went on with the rollout of {title}, {stage}"),
+        Step::Finish => format!("finished the rollout of {title}"),
+    }
+}
+
 /// What a step is told as.
 fn told(step: &Step, rollout: &Rollout, title: &str) -> (Kind, String) {
-    let stage = || {
-        let index = rollout.current().unwrap_or_default();
-        let size = rollout.stages.get(index).map(|stage| stage.size.to_string());
-        let (nth, count) = (index + 1, rollout.stages.len());
-        format!("stage {nth} of {count} ({})", size.unwrap_or_default())
-    };
+    let stage = || stage_of(rollout);
     match step {
         Step::Start => {
             (Kind::RolloutChanged, format!("The rollout of {title} began: {}.", stage()))
