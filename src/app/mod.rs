@@ -27,6 +27,7 @@ mod runs;
 mod settings;
 mod shelf;
 mod stock;
+mod touched;
 mod transfer;
 mod unknown;
 mod upload;
@@ -42,7 +43,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{Accounts, Bearer, Caller, Enrolment, SignIn, SignedIn, TokenWish};
-pub use catalog::{Catalog, CatalogError, Entry, EntryKind, FileTarget};
+pub use catalog::{Asker, Catalog, CatalogError, Entry, EntryKind, FileTarget};
 pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
 pub use explain::Explanation;
@@ -56,6 +57,7 @@ pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
+pub use touched::{Touch, Touched};
 pub use transfer::{InFlight, TransferEnd};
 pub use upload::{
     Accepted, Examined, Fits, Inside, Lacking, Previous, Receiving, ReportCard, Uploaded, Wishes,

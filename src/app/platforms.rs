@@ -57,6 +57,47 @@ fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
     Err(Error::Value { field, value: text.chars().take(64).collect(), expected })
 }
 
+/// What a change changed, without its full stop; `pin` is the title of the release that all
+/// devices are pinned to.
+fn what_changed(was: &Platform, platform: &Platform, pin: Option<&str>) -> String {
+    let name = &was.name;
+    let mut said = Vec::new();
+    if platform.name != was.name {
+        said.push(format!("The platform {name} is called {} now", platform.name));
+    }
+    if platform.admission != was.admission {
+        said.push(match platform.admission {
+            Admission::Any => format!("{name} is open to any device now"),
+            Admission::Approved => format!("{name} is for approved devices only now"),
+        });
+    }
+    if platform.floor != was.floor {
+        said.push(match &platform.floor {
+            Some(floor) => format!("Nothing below {floor} is offered to {name} any more"),
+            None => format!("{name} has no lowest version any more"),
+        });
+    }
+    if platform.rule != was.rule {
+        said.push(match platform.rule {
+            Rule::Newer => format!("{name} offers releases that are newer only"),
+            Rule::Different => format!("{name} offers its newest release to all that run another"),
+        });
+    }
+    if platform.pinned != was.pinned {
+        said.push(match pin {
+            Some(title) => format!("All devices of {name} get exactly {title}"),
+            None => format!("The devices of {name} are not pinned to one release any more"),
+        });
+    }
+    if platform.quiet != was.quiet {
+        said.push(match platform.quiet {
+            Some(quiet) => format!("{name} has quiet hours: {quiet}"),
+            None => format!("{name} has no quiet hours any more"),
+        });
+    }
+    if said.is_empty() { format!("The platform {name} was changed") } else { said.join(". ") }
+}
+
 impl App {
     /// Creates a platform.
     ///
@@ -131,10 +172,9 @@ impl App {
         if let Some(quiet) = &change.quiet {
             platform.quiet = quiet_hours(quiet)?;
         }
-        if let Some(pinned) = change.pinned {
-            if let Some(id) = pinned {
-                self.pinnable(id, Some(was.id))?;
-            }
+        let mut pin = None;
+        if let Some(pinned) = change.pinned.filter(|pinned| *pinned != was.pinned) {
+            pin = pinned.map(|id| self.pinnable(id, Some(was.id))).transpose()?;
             platform.pinned = pinned;
         }
         if platform == *was {
@@ -146,21 +186,7 @@ impl App {
         }
         saved?;
         self.restock().await?;
-        let mut text = format!("The platform {} was changed", was.name);
-        if platform.name != was.name {
-            text = format!("The platform {} is called {} now", was.name, platform.name);
-        } else if platform.admission != was.admission {
-            text = match platform.admission {
-                Admission::Any => format!("{} is open to any device now", was.name),
-                Admission::Approved => format!("{} is for approved devices only now", was.name),
-            };
-        }
-        if platform.floor != was.floor && platform.name == was.name {
-            text = match &platform.floor {
-                Some(floor) => format!("Nothing below {floor} is offered to {} any more", was.name),
-                None => format!("{} has no lowest version any more", was.name),
-            };
-        }
+        let text = what_changed(was, &platform, pin.as_deref());
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
         self.record(event.on(Some(platform.name.as_str())).by(actor)).await?;
         Ok(platform)

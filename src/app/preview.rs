@@ -57,6 +57,8 @@ pub struct Forecast {
     pub version: Option<String>,
     /// The decision; `None` where it never asked, so that nothing can be said.
     pub decision: Option<Decision>,
+    /// The release that it would get; `None` where it gets none.
+    pub gets: Option<FirmwareVersion>,
 }
 
 /// What the devices of a platform would get.
@@ -101,12 +103,15 @@ impl App {
             Preview { platform: platform.platform.name.to_string(), ..Preview::default() };
         self.0.fleet.each(|mac, live| {
             if is_concerned(live, platform_id, &shelf) {
-                let decision = View::of_last(live, &shelf, &settings, now);
+                let found = View::offer_of_last(live, &shelf, &settings, now);
+                let (decision, release) = found.unzip();
+                let gets = release.flatten().map(|release| release.version.clone());
+                let gets = gets.filter(|_| matches!(decision, Some(Decision::Offer(_))));
                 let report = live.report.as_deref();
                 let version = report.and_then(|report| report.version.as_deref());
                 let version = version.map(ToOwned::to_owned);
                 let last_seen = live.last_seen;
-                preview.devices.push(Forecast { mac, last_seen, version, decision });
+                preview.devices.push(Forecast { mac, last_seen, version, decision, gets });
             }
         });
         preview.devices.sort_unstable_by_key(|forecast| forecast.mac);

@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::{Approval, Device, Outcome};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
 use crate::domain::report::{Mode, Report};
 
 /// A device that is recorded for the first time.
@@ -85,6 +86,8 @@ pub struct DeviceFilter {
     pub outcome: Option<String>,
     /// Only those in this group.
     pub group: Option<i64>,
+    /// Only those that follow this channel.
+    pub channel: Option<Channel>,
     /// Only those with a higher number: the cursor of the page before.
     pub after: Option<i64>,
     /// The order.
@@ -214,6 +217,7 @@ impl Store {
                 AND (CAST($10 AS INTEGER) IS NULL
                      OR EXISTS (SELECT 1 FROM device_groups g
                                  WHERE g.device_id = d.id AND g.group_id = $10))
+                AND (CAST($11 AS TEXT) IS NULL OR d.channel = $11)
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -233,6 +237,7 @@ impl Store {
         .bind(i64::from(limit))
         .bind(i64::from(filter.offset))
         .bind(filter.group)
+        .bind(filter.channel.map(Channel::word))
         .fetch_all(&self.read)
         .await?;
         let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;

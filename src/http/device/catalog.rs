@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 
-use super::{query, respond};
-use crate::app::{App, CatalogError, Entry, EntryKind};
+use super::{query, report, respond};
+use crate::app::{App, Asker, CatalogError, Entry, EntryKind};
 use crate::domain::chip::Family;
 
 /// Answers with the list.
@@ -22,7 +22,9 @@ pub(super) async fn list(State(app): State<App>, request: Request) -> Response<B
         None => return respond::error(403, "invalid catalog request"),
     }
     let path = query::value(query, "path").unwrap_or_default().into_owned();
-    match app.catalog(&path, family(request.headers())).await {
+    let mac = report::read(&request).map(|report| report.mac);
+    let asker = Asker { family: family(request.headers()), mac };
+    match app.catalog(&path, &asker).await {
         Ok(catalog) => {
             let zone = &app.settings().time_zone.0;
             json(catalog.drawn(|entries| draw(entries, zone)))

@@ -12,6 +12,7 @@ use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
 use super::runs::RunsView;
+use super::updates::UpdatesForm;
 use crate::app::{App, Explanation};
 use crate::domain::device::{Approval, Device};
 use crate::domain::event::Event;
@@ -43,6 +44,7 @@ struct Show {
     runs: RunsView,
     known: Known,
     chips: ChipForm,
+    updates: UpdatesForm,
     said: Vec<(&'static str, String)>,
     events: Vec<Event>,
     device: Device,
@@ -175,6 +177,7 @@ pub(super) async fn show(
         runs: RunsView::of(&device, &shelf, &page),
         known: Known::new(&device, explanation.as_ref()),
         chips: ChipForm::new(&device, explanation.as_ref()),
+        updates: UpdatesForm::new(&app, &device),
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),
         hold: HoldNotice::of(explanation.as_ref()),

@@ -18,6 +18,7 @@ mod devices;
 mod drafts;
 mod error;
 mod events;
+mod groups;
 mod images;
 pub mod inbox;
 mod known;
@@ -31,9 +32,12 @@ mod releases;
 mod runs;
 mod settings;
 mod setup;
+mod several;
 mod snippets;
 mod tokens;
+mod touched;
 mod two_factor;
+mod updates;
 mod upload;
 mod users;
 
@@ -103,7 +107,12 @@ fn release_routes() -> Routes {
         .get("/releases/{id}/images/{image}/delete", Edit, images::confirm_delete)
         .post("/releases/{id}/images/{image}/delete", Edit, images::delete)
         .post("/releases/{id}/publish", Publish, releases::publish)
-        .post("/releases/{id}/withdraw", Publish, releases::withdraw)
+        .get("/releases/{id}/withdraw", Publish, touched::confirm_withdraw)
+        .post("/releases/{id}/withdraw", Publish, touched::withdraw)
+        .get("/releases/{id}/promote", Publish, touched::confirm_promote)
+        .post("/releases/{id}/promote", Publish, touched::promote)
+        .get("/releases/{id}/back", Publish, touched::confirm_back)
+        .post("/releases/{id}/back", Publish, touched::back)
         .post("/releases/{id}/lift", Edit, releases::lift)
         .post("/releases/{id}/notes", Edit, releases::note)
         .get("/releases/{id}/delete", Edit, releases::confirm_delete)
@@ -126,6 +135,13 @@ fn device_routes() -> Routes {
         .post("/devices/{mac}/hold", Edit, device_forms::hold)
         .post("/devices/{mac}/chip", Edit, device_forms::chip)
         .post("/devices/{mac}/verifies", Edit, device_forms::verifies)
+        .post("/devices/{mac}/updates", Edit, updates::save)
+        .post("/devices/several", Edit, several::change)
+        .get("/groups", View, groups::list)
+        .post("/groups", Edit, groups::create)
+        .post("/groups/{id}", Edit, groups::save)
+        .get("/groups/{id}/delete", Edit, groups::confirm_delete)
+        .post("/groups/{id}/delete", Edit, groups::delete)
         .get("/devices/{mac}/delete", Edit, device_forms::confirm_delete)
         .post("/devices/{mac}/delete", Edit, device_forms::delete)
 }

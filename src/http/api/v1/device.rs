@@ -27,6 +27,10 @@ pub(super) struct DeviceView {
     verifies: bool,
     ran_signed: bool,
     gzip: Option<&'static str>,
+    channel: &'static str,
+    pinned: Option<ReleaseRef>,
+    updates: bool,
+    groups: Vec<String>,
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
@@ -39,7 +43,7 @@ pub(super) struct DeviceView {
 
 /// A release, in short.
 #[derive(Debug, Serialize)]
-struct ReleaseRef {
+pub(super) struct ReleaseRef {
     id: i64,
     platform: Option<String>,
     version: String,
@@ -129,7 +133,11 @@ impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let explanation = app.explain(device.mac);
-        let runs = Runs::of(&device, &app.shelf());
+        let shelf = app.shelf();
+        let runs = Runs::of(&device, &shelf);
+        let pinned = device.policy.pinned;
+        let pinned = pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
+        let groups = device.groups.iter().filter_map(|id| shelf.group(*id));
         let learnt = device.learnt;
         let report = device.report.as_ref();
         Ok(Self {
@@ -144,6 +152,10 @@ impl DeviceView {
             verifies: learnt.verifies,
             ran_signed: learnt.ran_signed,
             gzip: learnt.gzip.map(GzipTried::word),
+            channel: device.policy.channel.word(),
+            pinned: pinned.map(|release| ReleaseRef::of(app, &release)),
+            updates: !device.policy.updates_off,
+            groups: groups.map(|group| group.name.to_string()).collect(),
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
@@ -197,7 +209,7 @@ impl DecisionView {
 }
 
 impl ReleaseRef {
-    fn of(app: &App, release: &Published) -> Self {
+    pub(super) fn of(app: &App, release: &Published) -> Self {
         let shelf = app.shelf();
         let platform = shelf.platform_by_id(release.platform_id);
         Self {

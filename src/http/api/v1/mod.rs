@@ -1,8 +1,10 @@
 //! The first version of the API, one file per noun.
 
+mod back;
 mod device;
 mod devices;
 mod events;
+mod groups;
 mod images;
 mod openapi;
 mod platforms;
@@ -41,6 +43,12 @@ pub(super) fn routes() -> Routes {
         .delete("/api/v1/releases/{id}", Edit, releases::delete)
         .get("/api/v1/releases/{id}/report", View, releases::report)
         .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
+        .post("/api/v1/releases/{id}/back", Publish, back::back)
+        .get("/api/v1/groups", View, groups::list)
+        .post("/api/v1/groups", Edit, groups::create)
+        .get("/api/v1/groups/{name}", View, groups::show)
+        .patch("/api/v1/groups/{name}", Edit, groups::change)
+        .delete("/api/v1/groups/{name}", Edit, groups::delete)
         .get("/api/v1/events", View, events::list)
         .get("/api/v1/tokens", Administer, tokens::list)
         .post("/api/v1/tokens", Administer, tokens::create)

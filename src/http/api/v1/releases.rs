@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::devices::read_channel;
 use super::report::ReportView;
 use super::upload::{check_code, chip as read_chip};
 use crate::app::{App, Error, ReleaseChange, Wishes};
@@ -29,6 +30,7 @@ pub(super) struct ReleaseView {
     version: Option<String>,
     channel: &'static str,
     state: &'static str,
+    recalled: bool,
     notes: String,
     images: Vec<ImageView>,
     created_at: String,
@@ -77,8 +79,9 @@ impl From<Release> for ReleaseView {
             id: release.id,
             platform: release.platform,
             version: release.version.map(|version| version.to_string()),
-            channel: "stable",
+            channel: release.channel.word(),
             state: release.state.word(),
+            recalled: release.recalled,
             notes: release.notes,
             images,
             created_at: time::text(release.created_at),
@@ -192,6 +195,10 @@ pub(super) struct Change {
     accept: Vec<String>,
     #[serde(default)]
     lift_holds: bool,
+    #[serde(default, deserialize_with = "present")]
+    channel: Option<String>,
+    #[serde(default)]
+    recall: bool,
 }
 
 /// `PATCH /api/v1/releases/{id}`
@@ -202,10 +209,27 @@ pub(super) async fn change(
     Segment(id): Segment<i64>,
     Body(change): Body<Change>,
 ) -> Result<Json<ReleaseView>, Problem> {
-    let lift_holds = change.lift_holds;
-    let (change, release) = (change.read()?, find(&app, id).await?);
+    let (lift_holds, recall) = (change.lift_holds, change.recall);
+    let channel = change.channel.as_deref().map(read_channel).transpose()?;
+    let (mut change, release) = (change.read()?, find(&app, id).await?);
     granted.change(&release, &change)?;
     check(&app, &release, &change)?;
+    if recall && change.state != Some(ReleaseState::Withdrawn) {
+        let text = "recall goes with the state “withdrawn”: devices that took the release get \
+                    the one before it";
+        return Err(Error::State(text).into());
+    }
+    if let Some(channel) = channel {
+        let draft = release.state == ReleaseState::Draft;
+        if draft && change.state != Some(ReleaseState::Published) {
+            return Err(Error::State("say the channel of a draft when you publish it").into());
+        }
+        change.wishes.channel = channel;
+        app.set_channel(id, channel, &actor).await?;
+    }
+    if recall {
+        app.recall(id, &actor).await?;
+    }
     let release = app.change_release(id, &change, &actor).await?;
     if lift_holds {
         app.lift_holds(id, &actor).await?;
@@ -215,7 +239,7 @@ pub(super) async fn change(
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, chip, accept, lift_holds: _ } = self;
+        let Self { state, notes, platform, version, chip, accept, .. } = self;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });

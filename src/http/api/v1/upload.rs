@@ -15,6 +15,7 @@ use super::releases::{ImageView, ReleaseView};
 use super::report::ReportView;
 use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
 use crate::domain::actor;
+use crate::domain::policy::Channel;
 use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
 use crate::http::api::granted::Granted;
@@ -162,7 +163,7 @@ impl Upload {
                     self.wishes.chip = text.as_deref().map(chip).transpose()?;
                 }
                 "notes" => self.wishes.notes = text("notes", field).await?,
-                "channel" => check_channel(text("channel", field).await?)?,
+                "channel" => self.wishes.channel = channel(text("channel", field).await?)?,
                 "publish" => self.wishes.publish = flag("publish", field).await?,
                 "dry_run" => self.wishes.dry_run = flag("dry_run", field).await?,
                 "accept" => self.accept(text("accept", field).await?.as_deref())?,
@@ -228,14 +229,10 @@ pub(super) fn chip(text: &str) -> Result<ChipChoice, Error> {
     })
 }
 
-fn check_channel(channel: Option<String>) -> Result<(), Error> {
-    match channel {
-        Some(value) if value != "stable" => {
-            let expected = "“stable”, the only channel that there is yet";
-            Err(Error::Value { field: "channel", value, expected })
-        }
-        _ => Ok(()),
-    }
+fn channel(text: Option<String>) -> Result<Channel, Error> {
+    let Some(value) = text else { return Ok(Channel::default()) };
+    let expected = "“stable” or “beta”";
+    Channel::read(&value).ok_or(Error::Value { field: "channel", value, expected })
 }
 
 fn unknown(name: &str) -> Refused {
