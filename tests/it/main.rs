@@ -27,6 +27,8 @@ mod loops;
 mod migration;
 mod nginx;
 mod packing;
+mod policies;
+mod policy_pages;
 mod proxied;
 mod store;
 mod support;

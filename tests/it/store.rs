@@ -456,6 +456,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_md5: Some(Md5([3; 16])),
         size: 1001,
         now: NOW,
+        rollout_id: None,
     };
     store.record_offer(offer).await.unwrap()
 }

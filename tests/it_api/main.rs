@@ -6,6 +6,7 @@ mod devices;
 mod events;
 mod images;
 mod platforms;
+mod policies;
 mod problems;
 mod refusals;
 mod releases;
