@@ -264,10 +264,14 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let release = self.0.store.release(release_id).await?;
         let release = release.ok_or(Error::NotFound("release"))?;
-        if release.channel == channel || release.state == ReleaseState::Draft {
+        if release.channel == channel {
             return Ok(release);
         }
         self.0.store.set_channel(release_id, channel).await?;
+        if release.state == ReleaseState::Draft {
+            // That is how it will be published.
+            return Ok(Release { channel, ..release });
+        }
         self.restock().await?;
         let text = match channel {
             Channel::Stable => format!("{} was promoted to stable.", release.title()),

@@ -5,7 +5,7 @@ use sqlx::FromRow;
 use super::checkins::write_news;
 use super::learnt::LearntRow;
 use super::policies::PolicyRow;
-use super::{News, Store, StoreError, unsigned};
+use super::{News, Store, StoreError, like, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::{Approval, Device, Outcome};
@@ -387,17 +387,4 @@ impl Store {
         let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
         mac.map(|text| text.parse().map_err(|_| wrong(text))).transpose()
     }
-}
-
-/// The pattern for "holds this text", in lower case.
-fn like(text: &str) -> String {
-    let mut pattern = String::from("%");
-    for c in text.trim().to_lowercase().chars() {
-        if matches!(c, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(c);
-    }
-    pattern.push('%');
-    pattern
 }

@@ -144,6 +144,17 @@ async fn a_release_is_published_as_beta_promoted_and_recalled() {
     assert_eq!((&platform["newest"]["id"], &platform["beta"]["id"]), (&json!(new), &made["id"]));
     assert_eq!(server.poll(MAC, "chase", "v1.1.0").await, 304);
 
+    // A draft keeps whom it is for.
+    let image = images::esp8266(&["chase", "v1.3.0"]);
+    let form = Form::default().file("firmware.bin", &image).text("channel", "beta");
+    let draft = server.upload(form.text("platform", "chase").text("version", "v1.3.0")).await;
+    let draft = draft.is(201).json();
+    assert_eq!((&draft["state"], &draft["channel"]), (&json!("draft"), &json!("beta")));
+    let path = format!("/api/v1/releases/{}", draft["id"]);
+    let published = server.patch(&path, r#"{"state": "published"}"#).await.is(200).json();
+    assert_eq!(published["channel"], "beta");
+    server.delete(&path).await.is(204);
+
     let path = format!("/api/v1/releases/{}", made["id"]);
     let promoted = server.patch(&path, r#"{"channel": "stable"}"#).await.is(200).json();
     assert_eq!(promoted["channel"], "stable");

@@ -36,7 +36,7 @@ pub(super) fn labels(device: &Device, shelf: &Shelf) -> Vec<Label> {
     if policy.channel == Channel::Beta {
         labels.push(Label { tone: "wait", icon: "leaf", text: "beta".to_owned() });
     }
-    let groups = device.groups.iter().filter_map(|id| shelf.group(*id));
+    let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
     let label = |name: String| Label { tone: "", icon: "platform", text: name };
     labels.extend(groups.map(|group| label(group.name.to_string())));
     labels

@@ -137,7 +137,7 @@ impl DeviceView {
         let runs = Runs::of(&device, &shelf);
         let pinned = device.policy.pinned;
         let pinned = pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
-        let groups = device.groups.iter().filter_map(|id| shelf.group(*id));
+        let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
         let learnt = device.learnt;
         let report = device.report.as_ref();
         Ok(Self {

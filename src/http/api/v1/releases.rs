@@ -219,12 +219,9 @@ pub(super) async fn change(
                     the one before it";
         return Err(Error::State(text).into());
     }
+    // A draft is published for whom it was uploaded, where nothing else is said.
+    change.wishes.channel = channel.unwrap_or(release.channel);
     if let Some(channel) = channel {
-        let draft = release.state == ReleaseState::Draft;
-        if draft && change.state != Some(ReleaseState::Published) {
-            return Err(Error::State("say the channel of a draft when you publish it").into());
-        }
-        change.wishes.channel = channel;
         app.set_channel(id, channel, &actor).await?;
     }
     if recall {
