@@ -190,7 +190,7 @@ fn furnish_policies(server: &Server) -> Vec<Stop> {
         Device::new(mac, server.address()).polls("bell", version);
     }
     server.form("/groups", "name=Ground+floor&quiet=22:00-06:00");
-    server.form("/groups", "name=Things+with+a+rather+long+name+for+a+label&quiet=");
+    server.form("/groups", "name=Things+with+a+rather+long+name&quiet=");
     let both = "mac=5ccf7f000011&mac=5ccf7f000012";
     server.form("/devices/several", &format!("{both}&action=join&group=Ground+floor"));
     server.form("/devices/several", "mac=5ccf7f000012&action=off");
