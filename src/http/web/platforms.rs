@@ -169,10 +169,9 @@ impl Show {
         let id = Some(release.id);
         match self.platform.pinned {
             Some(_) if self.platform.pinned == id => "all devices get this",
-            Some(_) => "",
             None if self.newest_id == id => "offered now",
             None if self.beta_id == id => "offered to beta devices",
-            None => "",
+            Some(_) | None => "",
         }
     }
 

@@ -27,10 +27,8 @@ pub(super) struct DeviceView {
     verifies: bool,
     ran_signed: bool,
     gzip: Option<&'static str>,
-    channel: &'static str,
-    pinned: Option<ReleaseRef>,
-    updates: bool,
-    groups: Vec<String>,
+    #[serde(flatten)]
+    policy: PolicyView,
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
@@ -39,6 +37,30 @@ pub(super) struct DeviceView {
     last_attempt: Option<AttemptView>,
     hold: Option<Hold>,
     report: Option<SaidView>,
+}
+
+/// What a person decided about how it gets updates.
+#[derive(Debug, Serialize)]
+struct PolicyView {
+    channel: &'static str,
+    pinned: Option<ReleaseRef>,
+    updates: bool,
+    groups: Vec<String>,
+}
+
+impl PolicyView {
+    fn of(app: &App, device: &Device) -> Self {
+        let (shelf, policy) = (app.shelf(), device.policy);
+        let pinned =
+            policy.pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
+        let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
+        Self {
+            channel: policy.channel.word(),
+            pinned: pinned.map(|release| ReleaseRef::of(app, &release)),
+            updates: !policy.updates_off,
+            groups: groups.map(|group| group.name.to_string()).collect(),
+        }
+    }
 }
 
 /// A release, in short.
@@ -133,12 +155,8 @@ impl DeviceView {
     pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let explanation = app.explain(device.mac);
-        let shelf = app.shelf();
-        let runs = Runs::of(&device, &shelf);
-        let pinned = device.policy.pinned;
-        let pinned = pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
-        let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
-        let learnt = device.learnt;
+        let runs = Runs::of(&device, &app.shelf());
+        let (learnt, policy) = (device.learnt, PolicyView::of(app, &device));
         let report = device.report.as_ref();
         Ok(Self {
             mac: device.mac.to_string(),
@@ -152,10 +170,7 @@ impl DeviceView {
             verifies: learnt.verifies,
             ran_signed: learnt.ran_signed,
             gzip: learnt.gzip.map(GzipTried::word),
-            channel: device.policy.channel.word(),
-            pinned: pinned.map(|release| ReleaseRef::of(app, &release)),
-            updates: !device.policy.updates_off,
-            groups: groups.map(|group| group.name.to_string()).collect(),
+            policy,
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,

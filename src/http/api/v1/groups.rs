@@ -27,7 +27,7 @@ pub(super) struct GroupView {
 }
 
 impl GroupView {
-    fn of(group: Group, sizes: &HashMap<i64, u64>) -> Self {
+    fn of(group: &Group, sizes: &HashMap<i64, u64>) -> Self {
         Self {
             devices: sizes.get(&group.id).copied().unwrap_or(0),
             name: group.name.to_string(),
@@ -53,7 +53,7 @@ pub(super) async fn list(
         all.retain(|group| group.name.key() > after);
     }
     let page = list.paging.page(all, |group| group.name.key());
-    Ok(page.map(|group| GroupView::of(group, &sizes)))
+    Ok(page.map(|group| GroupView::of(&group, &sizes)))
 }
 
 /// A group that is to be made.
@@ -74,7 +74,7 @@ pub(super) async fn create(
     let group = app.create_group(&new.name, &new.quiet_hours, &actor).await?;
     let name = utf8_percent_encode(group.name.as_str(), NON_ALPHANUMERIC);
     let location = [(LOCATION, format!("/api/v1/groups/{name}"))];
-    let view = GroupView::of(group, &HashMap::new());
+    let view = GroupView::of(&group, &HashMap::new());
     Ok((StatusCode::CREATED, location, Json(view)).into_response())
 }
 
@@ -84,7 +84,7 @@ pub(super) async fn show(
     Segment(name): Segment<String>,
 ) -> Result<Json<GroupView>, Problem> {
     let group = find(&app, &name)?;
-    Ok(Json(GroupView::of(group, &app.store().group_sizes().await?)))
+    Ok(Json(GroupView::of(&group, &app.store().group_sizes().await?)))
 }
 
 /// What is to be different about a group.
@@ -107,7 +107,7 @@ pub(super) async fn change(
     let group = find(&app, &name)?;
     let Change { name, quiet_hours: quiet } = change;
     let group = app.change_group(group.id, &GroupChange { name, quiet }, &actor).await?;
-    Ok(Json(GroupView::of(group, &app.store().group_sizes().await?)))
+    Ok(Json(GroupView::of(&group, &app.store().group_sizes().await?)))
 }
 
 /// `DELETE /api/v1/groups/{name}`
