@@ -13,7 +13,9 @@ use super::folder::{Folder, FolderFile};
 use super::shelf::{OnOffer, Shelf, ShelfPlatform};
 use crate::domain::Timestamp;
 use crate::domain::chip::Family;
-use crate::domain::release::{Part, Published};
+use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
+use crate::domain::release::{Image, Part, Published};
 use crate::domain::secret::Secret;
 
 /// Bytes of the longest name that AutoConnect's 256-byte parser takes (`protocol.md` §4.2).
@@ -128,8 +130,28 @@ pub(super) struct Lists {
     made: Mutex<HashMap<ListKey, Made>>,
 }
 
-/// The path, the family that asks, and the platforms that its secret opens.
-type ListKey = (Vec<String>, Option<Family>, Vec<i64>);
+/// Who asks for a list, as far as that is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub struct Asker {
+    /// Its family, by its `User-Agent`.
+    pub family: Option<Family>,
+    /// Who it is: `AutoConnect` does not say it, a sketch of one's own may.
+    pub mac: Option<MacAddr>,
+}
+
+/// What a list depends on, besides what is on offer. Most devices do not say who they are, and
+/// share one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct ListKey {
+    path: Vec<String>,
+    family: Option<Family>,
+    channel: Channel,
+    pinned: Option<i64>,
+    /// Releases before which a rollout stands, and that it may have.
+    admitted: Vec<i64>,
+    /// Platforms that the secret opens, which was shown.
+    opened: Vec<i64>,
+}
 
 #[derive(Debug)]
 struct Made {
@@ -152,20 +174,21 @@ impl App {
         self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
-    /// The catalog of a path, as a device of this family sees it (`None`: any). Releases of a
-    /// platform that demands a secret are left out where that was not shown.
+    /// The catalog of a path, as this device sees it. Releases of a platform that demands a secret
+    /// are left out where that was not shown.
     ///
     /// # Errors
     /// [`CatalogError`] where the path leads nowhere or out of the folder.
     pub async fn catalog(
         &self,
         path: &str,
-        family: Option<Family>,
+        asker: &Asker,
         secret: Option<&Secret>,
         address: IpAddr,
     ) -> Result<Arc<Catalog>, CatalogError> {
-        let key = (segments(path)?, family, self.opened_by(secret, address));
+        let opened = self.opened_by(secret, address);
         let shelf = self.shelf();
+        let key = ListKey { opened, ..self.list_key(segments(path)?, asker, &shelf) };
         {
             let made = self.0.lists.made.lock().unwrap_or_else(PoisonError::into_inner);
             let still_good = |made: &&Made| {
@@ -186,19 +209,33 @@ impl App {
         Ok(catalog)
     }
 
-    async fn make_catalog(
-        &self,
-        (path, family, opened): &ListKey,
-        shelf: &Shelf,
-    ) -> Result<Catalog, CatalogError> {
-        let family = *family;
-        let shown = |entry: &ShelfPlatform| {
-            !entry.platform.proof.is_demanded() || opened.contains(&entry.platform.id)
+    /// What the list for a device depends on. A stranger follows stable, and has no place in any
+    /// rollout.
+    fn list_key(&self, path: Vec<String>, asker: &Asker, shelf: &Shelf) -> ListKey {
+        let mut key = ListKey {
+            path,
+            family: asker.family,
+            channel: Channel::default(),
+            pinned: None,
+            admitted: Vec::new(),
+            opened: Vec::new(),
         };
-        let released = match path.as_slice() {
-            [] => Some(root_entries(shelf, family, shown)),
+        let Some(mac) = asker.mac else { return key };
+        self.0.fleet.with(mac, |live| {
+            key.channel = live.policy.channel;
+            key.pinned = live.policy.pinned;
+            let admits = shelf.gates().filter(|gate| gate.admits(mac, live).is_ok());
+            key.admitted = admits.map(|gate| gate.rollout.release_id).collect();
+            key.admitted.sort_unstable();
+        });
+        key
+    }
+
+    async fn make_catalog(&self, key: &ListKey, shelf: &Shelf) -> Result<Catalog, CatalogError> {
+        let released = match key.path.as_slice() {
+            [] => Some(root_entries(shelf, key)),
             [name] => shelf.platform(name).map(|platform| {
-                if shown(platform) { all_entries(platform, family) } else { Vec::new() }
+                if key.opens(platform) { all_entries(platform, shelf, key) } else { Vec::new() }
             }),
             _ => None,
         };
@@ -206,7 +243,7 @@ impl App {
         for entry in released.iter().flatten() {
             entries.insert(entry.name.clone(), entry.clone());
         }
-        match self.list_folder(path, family).await {
+        match self.list_folder(&key.path, key.family).await {
             Ok(listed) => {
                 for entry in listed {
                     entries.insert(entry.name.clone(), entry);
@@ -255,40 +292,62 @@ impl App {
     }
 }
 
-/// The newest release of each platform, and the platforms as folders.
-fn root_entries(
-    shelf: &Shelf,
-    family: Option<Family>,
-    shown: impl Fn(&ShelfPlatform) -> bool,
-) -> Vec<Entry> {
+impl ListKey {
+    /// Whether the device gets this release where it asks for it by its name.
+    fn may_have(&self, release: &Published, shelf: &Shelf) -> bool {
+        shelf.gate(release.id).is_none() || self.admitted.contains(&release.id)
+    }
+
+    /// Whether the device may see what a platform has.
+    fn opens(&self, entry: &ShelfPlatform) -> bool {
+        !entry.platform.proof.is_demanded() || self.opened.contains(&entry.platform.id)
+    }
+}
+
+/// What each platform has for the device, and the platforms as folders.
+fn root_entries(shelf: &Shelf, key: &ListKey) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for platform in shelf.platforms().into_iter().filter(|entry| shown(entry)) {
-        let mut newest = newest(platform, family).peekable();
-        if newest.peek().is_some() {
-            entries.extend(newest.map(|release| entry(platform, release, family)));
+    for platform in shelf.platforms().into_iter().filter(|entry| key.opens(entry)) {
+        let own = newest(platform, shelf, key);
+        if !own.is_empty() {
+            entries.extend(own.into_iter().map(|release| entry(platform, release, key.family)));
             entries.push(Entry::directory(platform.platform.name.to_string()));
         }
     }
     entries
 }
 
-/// The images of the newest release that a device of this family could take; where there is none
-/// for it, those of the newest release.
-fn newest(
-    platform: &ShelfPlatform,
-    family: Option<Family>,
-) -> impl Iterator<Item = &Arc<Published>> {
-    let newest = match family {
-        Some(family) => platform.newest_for(family).or(platform.newest()),
-        None => platform.newest(),
-    };
-    let id = newest.map(|newest| newest.id);
-    platform.published.iter().filter(move |release| Some(release.id) == id)
+/// One file per part and chip: the newest that the device could get. Where there is nothing for
+/// its family, those for the others.
+fn newest<'a>(platform: &'a ShelfPlatform, shelf: &Shelf, key: &ListKey) -> Vec<&'a Published> {
+    let of_platform = |id: &i64| platform.published.iter().any(|release| release.id == *id);
+    let pin = key.pinned.filter(of_platform).or(platform.platform.pinned);
+    let mut newest: Vec<&Published> = Vec::new();
+    for release in platform.published.iter().map(AsRef::as_ref) {
+        let its_own = match pin {
+            Some(id) => release.id == id,
+            None => key.channel.follows(release.channel) && key.may_have(release, shelf),
+        };
+        if its_own && !newest.iter().any(|newer| covers(&newer.image, &release.image)) {
+            newest.push(release);
+        }
+    }
+    newest
 }
 
-/// All published releases of a platform.
-fn all_entries(platform: &ShelfPlatform, family: Option<Family>) -> Vec<Entry> {
-    platform.published.iter().map(|release| entry(platform, release, family)).collect()
+/// Whether every device that could take one image is given a newer one instead.
+fn covers(newer: &Image, older: &Image) -> bool {
+    let (new, old) = (newer.certain_chip(), older.certain_chip());
+    let related = newer.is_for_any_chip() || newer.chip.family() == older.chip.family();
+    newer.part == older.part && (new == old || (related && (new.is_none() || old.is_none())))
+}
+
+/// All published releases of a platform that the device may have.
+fn all_entries(platform: &ShelfPlatform, shelf: &Shelf, key: &ListKey) -> Vec<Entry> {
+    let pinned = |release: &Published| key.pinned.or(platform.platform.pinned) == Some(release.id);
+    let own = platform.published.iter().map(AsRef::as_ref);
+    let own = own.filter(|release| key.may_have(release, shelf) || pinned(release));
+    own.map(|release| entry(platform, release, key.family)).collect()
 }
 
 fn entry(platform: &ShelfPlatform, release: &Published, family: Option<Family>) -> Entry {

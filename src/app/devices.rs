@@ -120,6 +120,7 @@ impl App {
         actor: &Actor,
     ) -> Result<(), Error> {
         let (now, approved) = (self.now(), Approval::Approved);
+        self.unpin_moved(device, Some(platform.id)).await?;
         self.0.store.set_approval(device.id, approved, Some(platform.id), via, now).await?;
         self.0.fleet.set_approval(device.mac, approved, Some(platform.id));
         let (title, name) = (device.title(), &platform.name);
@@ -270,6 +271,7 @@ impl App {
             return Ok(());
         }
         let now = self.now();
+        self.unpin_moved(device, platform_id).await?;
         self.0.store.set_approval(device.id, approval, platform_id, "", now).await?;
         self.0.fleet.set_approval(device.mac, approval, platform_id);
         if approval == Approval::Pending {

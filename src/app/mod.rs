@@ -32,6 +32,7 @@ mod settings;
 mod shelf;
 mod stats;
 mod stock;
+mod touched;
 mod transfer;
 mod unknown;
 mod unwritten;
@@ -48,7 +49,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::task::TaskTracker;
 
 pub use accounts::{Accounts, Bearer, Caller, Enrolment, SignIn, SignedIn, TokenWish};
-pub use catalog::{Catalog, CatalogError, Entry, EntryKind, FileTarget};
+pub use catalog::{Asker, Catalog, CatalogError, Entry, EntryKind, FileTarget};
 pub use devices::{DeviceChange, NewApproval, Whitelisted};
 pub use error::Error;
 pub use explain::Explanation;
@@ -66,6 +67,7 @@ pub use secrets::{DeviceProof, ProofCount};
 pub use settings::{PendingAnswer, Settings, read_spacing, spacing_text};
 pub use shelf::{OnOffer, Recognised, Shelf, ShelfPlatform};
 pub use stats::Sending;
+pub use touched::{Touch, Touched};
 pub use transfer::{InFlight, TransferEnd};
 pub use unknown::Crowd;
 pub use upload::{

@@ -64,7 +64,7 @@ fn floor_version(text: &str) -> Result<Option<FirmwareVersion>, Error> {
 }
 
 /// What was changed on a platform, as the audit log says it.
-fn deeds(was: &Platform, is: &Platform) -> Vec<String> {
+fn deeds(was: &Platform, is: &Platform, pin: Option<&str>) -> Vec<String> {
     let mut deeds = Vec::new();
     if was.name != is.name {
         deeds.push(format!("renamed the platform {} to {}", was.name, is.name));
@@ -86,6 +86,22 @@ fn deeds(was: &Platform, is: &Platform) -> Vec<String> {
         (from, to) if from == to => {}
         (_, Some(to)) => deeds.push(format!("set the lowest version of {} to {to}", is.name)),
         (_, None) => deeds.push(format!("removed the lowest version of {}", is.name)),
+    }
+    if was.rule != is.rule {
+        let (from, to) = (was.rule.label(), is.rule.label());
+        deeds.push(format!("set the rule of {} from “{from}” to “{to}”", is.name));
+    }
+    if was.pinned != is.pinned {
+        deeds.push(match pin {
+            Some(title) => format!("pinned all devices of {} to {title}", is.name),
+            None => format!("unpinned the devices of {}", is.name),
+        });
+    }
+    if was.quiet != is.quiet {
+        deeds.push(match is.quiet {
+            Some(quiet) => format!("set the quiet hours of {} to {quiet}", is.name),
+            None => format!("removed the quiet hours of {}", is.name),
+        });
     }
     if was.proof != is.proof {
         let text = proof_text(is);
@@ -126,6 +142,50 @@ fn proof_text(platform: &Platform) -> String {
             format!("Devices of {name} get nothing without the secret now")
         }
     }
+}
+
+/// What a change changed, without its full stop; `pin` is the title of the release that all
+/// devices are pinned to.
+fn what_changed(was: &Platform, platform: &Platform, pin: Option<&str>) -> String {
+    let name = &was.name;
+    let mut said = Vec::new();
+    if platform.name != was.name {
+        said.push(format!("The platform {name} is called {} now", platform.name));
+    }
+    if platform.admission != was.admission {
+        said.push(match platform.admission {
+            Admission::Any => format!("{name} is open to any device now"),
+            Admission::Approved => format!("{name} is for approved devices only now"),
+        });
+    }
+    if platform.floor != was.floor {
+        said.push(match &platform.floor {
+            Some(floor) => format!("Nothing below {floor} is offered to {name} any more"),
+            None => format!("{name} has no lowest version any more"),
+        });
+    }
+    if platform.rule != was.rule {
+        said.push(match platform.rule {
+            Rule::Newer => format!("{name} offers releases that are newer only"),
+            Rule::Different => format!("{name} offers its newest release to all that run another"),
+        });
+    }
+    if platform.pinned != was.pinned {
+        said.push(match pin {
+            Some(title) => format!("All devices of {name} get exactly {title}"),
+            None => format!("The devices of {name} are not pinned to one release any more"),
+        });
+    }
+    if platform.quiet != was.quiet {
+        said.push(match platform.quiet {
+            Some(quiet) => format!("{name} has quiet hours: {quiet}"),
+            None => format!("{name} has no quiet hours any more"),
+        });
+    }
+    if platform.proof != was.proof {
+        said.push(proof_text(platform));
+    }
+    if said.is_empty() { format!("The platform {name} was changed") } else { said.join(". ") }
 }
 
 impl App {
@@ -206,10 +266,9 @@ impl App {
         if let Some(quiet) = &change.quiet {
             platform.quiet = quiet_hours(quiet)?;
         }
-        if let Some(pinned) = change.pinned {
-            if let Some(id) = pinned {
-                self.pinnable(id, Some(was.id))?;
-            }
+        let mut pin = None;
+        if let Some(pinned) = change.pinned.filter(|pinned| *pinned != was.pinned) {
+            pin = pinned.map(|id| self.pinnable(id, Some(was.id))).transpose()?;
             platform.pinned = pinned;
         }
         platform.proof = proof_after(&entry, change)?;
@@ -222,26 +281,9 @@ impl App {
         }
         saved?;
         self.restock().await?;
-        let mut text = format!("The platform {} was changed", was.name);
-        if platform.name != was.name {
-            text = format!("The platform {} is called {} now", was.name, platform.name);
-        } else if platform.admission != was.admission {
-            text = match platform.admission {
-                Admission::Any => format!("{} is open to any device now", was.name),
-                Admission::Approved => format!("{} is for approved devices only now", was.name),
-            };
-        }
-        if platform.floor != was.floor && platform.name == was.name {
-            text = match &platform.floor {
-                Some(floor) => format!("Nothing below {floor} is offered to {} any more", was.name),
-                None => format!("{} has no lowest version any more", was.name),
-            };
-        }
-        if platform.proof != was.proof && platform.name == was.name {
-            text = proof_text(&platform);
-        }
+        let text = what_changed(was, &platform, pin.as_deref());
         let event = Event::new(self.now(), Kind::PlatformEdited, format!("{text}."));
-        let deed = listed(&deeds(was, &platform));
+        let deed = listed(&deeds(was, &platform, pin.as_deref()));
         self.record(event.on(Some(platform.name.as_str())).by(actor).does(deed)).await?;
         Ok(platform)
     }

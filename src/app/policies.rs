@@ -2,10 +2,11 @@
 
 use super::{App, Error};
 use crate::domain::actor::Actor;
+use crate::domain::device::Device;
 use crate::domain::event::{Event, Kind};
 use crate::domain::group::{Group, GroupName};
 use crate::domain::mac::MacAddr;
-use crate::domain::policy::{Channel, QuietHours};
+use crate::domain::policy::{Channel, Policy, QuietHours};
 use crate::domain::release::{Part, Published, Release, ReleaseState};
 use crate::store::StoreError;
 
@@ -20,6 +21,10 @@ pub struct PolicyChange {
     pub updates_off: Option<bool>,
     /// The groups it is in, by name; those that do not exist are made.
     pub groups: Option<Vec<String>>,
+    /// A group that it joins, by name; made where it does not exist.
+    pub join: Option<String>,
+    /// A group that it leaves.
+    pub leave: Option<i64>,
 }
 
 /// What a person wants changed on a group.
@@ -50,6 +55,7 @@ impl App {
         actor: &Actor,
     ) -> Result<(), Error> {
         let groups = change.groups.as_deref().map(group_names).transpose()?;
+        let join = change.join.as_deref().map(str::parse::<GroupName>).transpose()?;
         let _changing = self.0.changing.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         let (mut policy, mut said) = (device.policy, Vec::new());
@@ -73,23 +79,53 @@ impl App {
             self.0.store.save_policy(device.id, &policy).await?;
             self.0.fleet.with(mac, |live| live.policy = policy);
         }
-        if let Some(names) = groups {
-            let ids = self.groups_named(&names).await?;
-            if ids != device.groups {
-                self.0.store.set_groups(device.id, &ids).await?;
-                self.0.fleet.with(mac, |live| live.groups = ids.into());
-                let names: Vec<_> = names.iter().map(GroupName::as_str).collect();
-                said.push(match names.as_slice() {
-                    [] => "It is in no group.".to_owned(),
-                    names => format!("It is in {}.", names.join(", ")),
-                });
-            }
+        let mut ids = match groups {
+            Some(names) => self.groups_named(&names, actor).await?,
+            None => device.groups.clone(),
+        };
+        if let Some(name) = join {
+            ids.extend(self.groups_named(&[name], actor).await?);
+        }
+        ids.retain(|id| change.leave != Some(*id));
+        ids.sort_unstable();
+        ids.dedup();
+        if ids != device.groups {
+            said.push(self.put_into(&device, ids).await?);
         }
         if said.is_empty() {
             return Ok(());
         }
         let event = Event::new(self.now(), Kind::DeviceEdited, said.join(" ")).of(mac).by(actor);
         self.record(event.on(device.platform.as_deref())).await
+    }
+
+    /// Puts a device into exactly these groups; answers that in a sentence.
+    async fn put_into(&self, device: &Device, ids: Vec<i64>) -> Result<String, Error> {
+        self.0.store.set_groups(device.id, &ids).await?;
+        let shelf = self.shelf();
+        let names: Vec<_> = shelf.groups().iter().filter(|group| ids.contains(&group.id)).collect();
+        let names: Vec<_> = names.iter().map(|group| group.name.as_str()).collect();
+        let text = match names.as_slice() {
+            [] => "It is in no group.".to_owned(),
+            names => format!("It is in {}.", names.join(", ")),
+        };
+        self.0.fleet.with(device.mac, |live| live.groups = ids.into());
+        Ok(text)
+    }
+
+    /// Takes the pin from a device that is moved to another platform: that has other releases.
+    pub(super) async fn unpin_moved(
+        &self,
+        device: &Device,
+        platform_id: Option<i64>,
+    ) -> Result<(), Error> {
+        if device.policy.pinned.is_none() || device.platform_id == platform_id {
+            return Ok(());
+        }
+        let policy = Policy { pinned: None, ..device.policy };
+        self.0.store.save_policy(device.id, &policy).await?;
+        self.0.fleet.with(device.mac, |live| live.policy = policy);
+        Ok(())
     }
 
     /// The title of a release that a device of this platform may be pinned to.
@@ -109,26 +145,27 @@ impl App {
         Ok(format!("{name} {}", release.version))
     }
 
-    /// The numbers of groups, ascending; those that do not exist are made.
-    async fn groups_named(&self, names: &[GroupName]) -> Result<Vec<i64>, Error> {
+    /// The group of this name, in any case.
+    #[must_use]
+    pub fn group_named(&self, name: &str) -> Option<Group> {
+        let key = name.trim().to_lowercase();
+        self.shelf().groups().iter().find(|group| group.name.key() == key).cloned()
+    }
+
+    /// The numbers of groups; those that do not exist are made.
+    async fn groups_named(&self, names: &[GroupName], actor: &Actor) -> Result<Vec<i64>, Error> {
         let mut ids = Vec::new();
-        let mut made = false;
         for name in names {
-            let shelf = self.shelf();
-            let known = shelf.groups().iter().find(|group| group.name.key() == name.key());
-            ids.push(match known {
-                Some(group) => group.id,
-                None => {
-                    made = true;
-                    self.0.store.create_group(name, self.now()).await?
-                }
-            });
-        }
-        if made {
+            if let Some(group) = self.group_named(name.as_str()) {
+                ids.push(group.id);
+                continue;
+            }
+            ids.push(self.0.store.create_group(name, self.now()).await?);
             self.restock().await?;
+            let event =
+                Event::new(self.now(), Kind::Grouped, format!("The group {name} was made."));
+            self.record(event.by(actor)).await?;
         }
-        ids.sort_unstable();
-        ids.dedup();
         Ok(ids)
     }
 
@@ -227,10 +264,14 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let release = self.0.store.release(release_id).await?;
         let release = release.ok_or(Error::NotFound("release"))?;
-        if release.channel == channel || release.state == ReleaseState::Draft {
+        if release.channel == channel {
             return Ok(release);
         }
         self.0.store.set_channel(release_id, channel).await?;
+        if release.state == ReleaseState::Draft {
+            // That is how it will be published.
+            return Ok(Release { channel, ..release });
+        }
         self.restock().await?;
         let text = match channel {
             Channel::Stable => format!("{} was promoted to stable.", release.title()),
@@ -277,13 +318,19 @@ impl App {
             return Err(Error::State("publish the release first, then go back to it"));
         }
         let higher: Vec<i64> = self.above(&release).iter().map(|own| own.id).collect();
+        if higher.is_empty() {
+            return Ok(higher);
+        }
         for id in &higher {
             self.end_rollout(*id, &format!("Back to {}.", release.title())).await?;
         }
         self.0.store.recall_releases(&higher).await?;
         self.restock().await?;
-        let count = higher.len();
-        let text = format!("Back to {}: {count} higher releases were recalled.", release.title());
+        let recalled = match higher.len() {
+            1 => "the release above it was recalled".to_owned(),
+            count => format!("{count} higher releases were recalled"),
+        };
+        let text = format!("Back to {}: {recalled}.", release.title());
         let event = Event::new(self.now(), Kind::Withdrawn, text).about(release_id).by(actor);
         self.record(event.on(release.platform.as_deref())).await?;
         Ok(higher)

@@ -137,6 +137,12 @@ struct Outlook {
 }
 
 impl Forecast {
+    /// The version that it would get; `None` where it gets none.
+    #[must_use]
+    pub fn gets(&self) -> Option<&FirmwareVersion> {
+        self.release.as_ref().map(|release| &release.version)
+    }
+
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -203,7 +209,7 @@ impl Outlook {
     }
 
     /// Looks at the fleet: first only to count, then at those that are told one by one.
-    fn look(&self, fleet: &Fleet) -> (Vec<Forecast>, Vec<Line>) {
+    fn look(&self, fleet: &Fleet, detailed: usize) -> (Vec<Forecast>, Vec<Line>) {
         let mut lines = Vec::new();
         fleet.each(|mac, live| {
             if is_concerned(live, self.platform_id, &self.shelf) {
@@ -216,7 +222,7 @@ impl Outlook {
         let chosen = lines.iter().filter(|line| {
             let count = told.entry(line.prospect).or_default();
             *count += 1;
-            *count <= DETAILED
+            *count <= detailed
         });
         let look = |line: &Line| fleet.with(line.mac, |live| self.foresee(line.mac, live));
         let devices = chosen.filter_map(look).collect();
@@ -256,6 +262,16 @@ impl App {
     /// # Errors
     /// [`Error::NotFound`], [`Error::Plan`].
     pub async fn preview(&self, platform_id: i64, supposed: &Supposed) -> Result<Preview, Error> {
+        self.preview_of(platform_id, supposed, DETAILED).await
+    }
+
+    /// The same, with so many devices of each prospect told one by one.
+    pub(super) async fn preview_of(
+        &self,
+        platform_id: i64,
+        supposed: &Supposed,
+        detailed: usize,
+    ) -> Result<Preview, Error> {
         let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
         self.suppose(&mut stock, platform_id, supposed)?;
         let open = match supposed.without_plan() {
@@ -279,7 +295,8 @@ impl App {
         // One at a time, and not where polls are answered: it looks at every device.
         let _turn = self.0.previewing.lock().await;
         let app = self.clone();
-        let looked = tokio::task::spawn_blocking(move || outlook.look(&app.0.fleet)).await;
+        let looked =
+            tokio::task::spawn_blocking(move || outlook.look(&app.0.fleet, detailed)).await;
         let (devices, lines) = looked.map_err(|_| Error::Broken("a preview broke off"))?;
         let mut preview = Preview { platform, devices, ..Preview::default() };
         for line in &lines {

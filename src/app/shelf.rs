@@ -132,20 +132,32 @@ impl OnOffer {
 }
 
 impl ShelfPlatform {
-    /// The newest published application for a family of chips.
+    /// The newest stable application for a family of chips.
     #[must_use]
     pub fn newest_for(&self, family: Family) -> Option<&Arc<Published>> {
-        self.applications().find(|release| release.image.is_for(family))
+        self.applications(Channel::Stable).find(|release| release.image.is_for(family))
     }
 
-    /// The newest published application, whatever its chip.
+    /// The newest stable application, whatever its chip: also one that a rollout still keeps from
+    /// some. Where there is none, the newest stable files.
     #[must_use]
     pub fn newest(&self) -> Option<&Arc<Published>> {
-        self.applications().next().or(self.published.first())
+        let files = || self.published.iter().find(|release| release.channel == Channel::Stable);
+        self.applications(Channel::Stable).next().or_else(files)
     }
 
-    fn applications(&self) -> impl Iterator<Item = &Arc<Published>> {
-        self.published.iter().filter(|release| release.image.part == Part::Application)
+    /// The newest application for beta devices only, where it is above every stable one.
+    #[must_use]
+    pub fn newest_beta(&self) -> Option<&Arc<Published>> {
+        let newest = self.applications(Channel::Beta).next();
+        newest.filter(|release| release.channel == Channel::Beta)
+    }
+
+    /// The applications for devices that follow a channel, highest version first.
+    fn applications(&self, channel: Channel) -> impl Iterator<Item = &Arc<Published>> {
+        self.published.iter().filter(move |release| {
+            release.image.part == Part::Application && channel.follows(release.channel)
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use crate::domain::Timestamp;
 use crate::domain::chip::Family;
 use crate::domain::device::{Approval, Device, Outcome};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::Rhythm;
 
@@ -88,6 +89,8 @@ pub struct DeviceFilter {
     pub presence: Option<PresenceFilter>,
     /// Only those in this group.
     pub group: Option<i64>,
+    /// Only those that follow this channel.
+    pub channel: Option<Channel>,
     /// Only those with a higher number: the cursor of the page before.
     pub after: Option<i64>,
     /// The order.
@@ -229,6 +232,7 @@ impl Store {
                                         WHERE device_id = d.id AND part = 'application')
                            AND CASE WHEN $11 = 'lost' THEN a.state = 'lost'
                                     ELSE a.restarting_at >= $12 - 86400 END))
+                AND (CAST($15 AS TEXT) IS NULL OR d.channel = $15)
               ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
                                WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
                        CASE WHEN $7 IN ('name', 'platform') THEN
@@ -252,6 +256,7 @@ impl Store {
         .bind(presence.map(|wish| wish.now))
         .bind(presence.map(|wish| wish.pause.until))
         .bind(presence.map(|wish| wish.pause.seconds()))
+        .bind(filter.channel.map(Channel::word))
         .fetch_all(&self.read)
         .await?;
         let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;

@@ -170,7 +170,8 @@ impl Server {
         self.exchange(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
     }
 
-    fn exchange(&self, request: &[u8]) -> String {
+    /// Sends a request as it is; the whole answer.
+    pub fn exchange(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
         stream.write_all(request).expect("a request");

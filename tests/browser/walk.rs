@@ -27,6 +27,7 @@ fn every_page_is_in_order_when_there_is_nothing() {
         ("empty-dashboard", "/"),
         ("empty-platforms", "/platforms"),
         ("empty-devices", "/devices"),
+        ("empty-groups", "/groups"),
         ("empty-add", "/devices/add"),
         ("empty-inbox", "/inbox"),
         ("empty-decoder", "/decoder"),
@@ -223,6 +224,9 @@ fn furnish(server: &Server) -> Vec<Stop> {
     ];
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
     stops.push(("release-delete", format!("{release}/delete")));
+    stops.push(("release-withdraw", format!("{release}/withdraw")));
+    stops.push(("release-back", format!("{old}/back")));
+    stops.extend(furnish_policies(server));
     stops.push(("release-needs-you", format!("{release}?stand=needs_you")));
     stops.push(("release-nobody", format!("{release}?stand=aside")));
     stops.push(("device-end", "/devices/5ccf7f000002?before=1.1".to_owned()));
@@ -285,6 +289,53 @@ fn furnish_several(server: &Server) -> Vec<Stop> {
         ("device-chip", "/devices/240ac4000009".to_owned()),
         ("device-mismatch", "/devices/5ccf7f00000a".to_owned()),
     ]
+}
+
+/// Groups, a pinned platform, a beta release, and devices that get updates in their own way.
+fn furnish_policies(server: &Server) -> Vec<Stop> {
+    server.form("/platforms", "name=bell&description=At+the+door&admission=any");
+    let old = server.upload("bell_1_0_0.bin", &image("bell", "v1.0.0", 21_000), true);
+    let beta = server.upload("bell_1_1_0.bin", &image("bell", "v1.1.0", 22_000), true);
+    let number = beta.rsplit('/').next().expect("a number");
+    let body = r#"{"channel": "beta"}"#;
+    let head = format!(
+        "PATCH /api/v1/releases/{number} HTTP/1.0\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = server.exchange(head.as_bytes());
+    assert!(answer.contains(" 200 "), "{answer}");
+    for (mac, version) in [("5C:CF:7F:00:00:11", "v1.0.0"), ("5C:CF:7F:00:00:12", "v1.0.0")] {
+        Device::new(mac, server.address()).polls("bell", version);
+    }
+    server.form("/groups", "name=Ground+floor&quiet=22:00-06:00");
+    server.form("/groups", "name=Things+with+a+rather+long+name&quiet=");
+    let both = "mac=5ccf7f000011&mac=5ccf7f000012";
+    server.form("/devices/several", &format!("{both}&action=join&group=Ground+floor"));
+    server.form("/devices/several", "mac=5ccf7f000012&action=off");
+    let pin = old.rsplit('/').next().expect("a number");
+    server.form(
+        "/devices/5ccf7f000011/updates",
+        &format!("channel=beta&pinned={pin}&updates=on&group=Ground+floor&join=Doors"),
+    );
+    server.form(
+        "/platforms/bell/edit",
+        &format!(
+            "name=bell&description=&admission=any&gzip=auto&floor=&rule=different&pinned={pin}&\
+             quiet=01:00-02:00&sure=yes"
+        ),
+    );
+    let stops = [
+        ("groups", "/groups"),
+        ("devices-group", "/devices?group=Ground+floor"),
+        ("device-policy", "/devices/5ccf7f000011"),
+        ("platform-pinned", "/platforms/bell"),
+        ("platform-rules", "/platforms/bell/edit"),
+        ("release-beta", beta.as_str()),
+    ];
+    let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
+    stops.push(("release-promote", format!("{beta}/promote")));
+    stops
 }
 
 fn walk(server: &Server, stops: &[Stop]) {

@@ -28,6 +28,8 @@ mod migration;
 mod nginx;
 mod packing;
 mod pairing;
+mod policies;
+mod policy_pages;
 mod proxied;
 mod rhythm;
 mod rollout_pages;

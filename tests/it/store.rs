@@ -506,6 +506,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         usual: Some(3600),
         rollout_id: None,
         now: NOW,
+        rollout_id: None,
     };
     store.record_offer(offer).await.unwrap()
 }

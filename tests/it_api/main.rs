@@ -7,6 +7,7 @@ mod events;
 mod images;
 mod pairing;
 mod platforms;
+mod policies;
 mod problems;
 mod refusals;
 mod releases;

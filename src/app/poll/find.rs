@@ -223,10 +223,21 @@ impl<'a> View<'a> {
         settings: &Settings,
         now: Timestamp,
     ) -> Option<Decision> {
+        Self::offer_of_last(live, shelf, settings, now).map(|(decision, _)| decision)
+    }
+
+    /// The same, with the release that the decision is about.
+    pub(in crate::app) fn offer_of_last(
+        live: &Live,
+        shelf: &Shelf,
+        settings: &Settings,
+        now: Timestamp,
+    ) -> Option<(Decision, Option<Arc<Published>>)> {
         let report = live.last_question()?;
         let known = Known::of_last(live, &report, shelf, settings, now);
         let view = View::new(&report, &Wanted::Newest, &known, shelf, (settings, now));
-        Some(decide(&view.situation(&settings.patience, now), &mut NoTrace))
+        let decision = decide(&view.situation(&settings.patience, now), &mut NoTrace);
+        Some((decision, view.release().cloned()))
     }
 }
 

@@ -180,6 +180,9 @@ impl App {
             let release = self.publish_judged(id, &card, wishes, actor).await?;
             return Ok(Uploaded::Published(Box::new(release), Box::new(card)));
         }
+        if let Some(channel) = wishes.channel {
+            self.0.store.set_channel(id, channel).await?;
+        }
         let draft = self.0.store.release(id).await?.ok_or(Error::NotFound("draft"))?;
         Ok(Uploaded::Draft(Box::new(draft), Box::new(card)))
     }

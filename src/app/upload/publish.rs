@@ -94,7 +94,7 @@ impl App {
         }
         // First the gate, so that no stop in between publishes it to everyone.
         self.begin_rollout(id, key.0, wishes.plan.as_ref(), actor).await?;
-        let channel = wishes.channel.unwrap_or_default();
+        let channel = wishes.channel.unwrap_or(release.channel);
         let published =
             self.0.store.publish_release(id, key.0, version, &notes, channel, now).await;
         if let Err(StoreError::Conflict) = published {

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, HeaderValue, Response};
 use bytes::Bytes;
 use jiff::tz::TimeZone;
 
-use super::report::Caller;
+use super::report::{self, Caller};
 use super::{query, respond, secret};
-use crate::app::{App, CatalogError, Entry, EntryKind};
+use crate::app::{App, Asker, CatalogError, Entry, EntryKind};
 use crate::domain::chip::Family;
 
 /// Answers with the list.
@@ -26,7 +26,9 @@ pub(super) async fn list(State(app): State<App>, request: Request) -> Response<B
     let (in_path, path) = secret::take_from_catalog(&path);
     let shown = in_path.or_else(|| secret::shown(&request));
     let address = Caller::of(&request).address;
-    match app.catalog(path, family(request.headers()), shown.as_ref(), address).await {
+    let mac = report::read(&request).map(|report| report.mac);
+    let asker = Asker { family: family(request.headers()), mac };
+    match app.catalog(path, &asker, shown.as_ref(), address).await {
         Ok(catalog) => {
             let zone = &app.settings().time_zone.0;
             json(catalog.drawn(|entries| draw(entries, zone)))

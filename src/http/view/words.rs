@@ -72,6 +72,9 @@ pub const fn release(state: &ReleaseState) -> Badge {
     Badge { tone, icon, word: state.word() }
 }
 
+/// A release that is for beta devices only.
+pub const BETA: Badge = Badge { tone: "wait", icon: "leaf", word: "beta" };
+
 /// How one try to update a device stands.
 #[must_use]
 pub const fn attempt(state: &AttemptState) -> Badge {
@@ -211,11 +214,16 @@ pub const fn verdict(decision: &Decision) -> Badge {
         Decision::NoUpdate(NoUpdate::UpToDate | NoUpdate::Identical) => {
             ("good", "check", "up to date")
         }
+        Decision::NoUpdate(NoUpdate::Pinned { .. }) => ("good", "check", "has its pin"),
+        Decision::NoUpdate(NoUpdate::UpdatesOff) => ("", "ban", "updates off"),
+        Decision::NoUpdate(NoUpdate::QuietHours { .. }) => ("wait", "moon", "quiet hours"),
         Decision::NoUpdate(NoUpdate::NothingPublished) => ("", "clock", "nothing published"),
         Decision::NoUpdate(NoUpdate::OnHold { .. }) if decision.is_held() => {
             ("bad", "stop", "on hold")
         }
-        Decision::NoUpdate(NoUpdate::OnHold { .. }) => ("wait", "clock", "waits"),
+        Decision::NoUpdate(NoUpdate::OnHold { .. } | NoUpdate::Waits { .. }) => {
+            ("wait", "clock", "waits")
+        }
         Decision::NoUpdate(_) => ("warn", "alert", "held back"),
         Decision::Refuse(Refusal::NotApproved(state)) => return approval(state),
         Decision::Refuse(_) => ("bad", "ban", "refused"),
@@ -228,9 +236,13 @@ pub const fn verdict(decision: &Decision) -> Badge {
 pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
         (_, "stopped" | "rolled_back" | "reports_other" | "held") => "bad",
-        (_, "not_approved" | "downloading") => "wait",
-        (_, "up_to_date" | "identical" | "offer" | "describe") => "good",
-        (_, "ignored") | (304, "nothing_published") => "",
+        (
+            _,
+            "not_approved" | "downloading" | "quiet_hours" | "rollout_scheduled"
+            | "rollout_waiting" | "rollout_full" | "rollout_paused",
+        ) => "wait",
+        (_, "up_to_date" | "identical" | "offer" | "describe" | "pinned") => "good",
+        (_, "ignored" | "updates_off" | "other_group") | (304, "nothing_published") => "",
         (200 | 304, _) => "warn",
         _ => "bad",
     }

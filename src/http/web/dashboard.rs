@@ -168,7 +168,7 @@ async fn confirmed(app: &App, since: i64, limit: u32) -> Result<u64, PageError> 
 
 /// The check list of a new server; `None` once there are a release and an approved device.
 fn first_steps(app: &App, totals: &Totals, pending: u64) -> Option<FirstSteps> {
-    let release = app.shelf().platforms().iter().any(|platform| platform.newest().is_some());
+    let release = app.shelf().platforms().iter().any(|platform| !platform.published.is_empty());
     let approved = totals.approved > 0;
     let device = approved || pending > 0;
     (!release || !approved).then_some(FirstSteps { release, device, approved })

@@ -15,6 +15,7 @@ use super::platforms::names;
 use super::presence::Asks;
 use super::runs::RunsView;
 use super::sending::SendingView;
+use super::updates::UpdatesForm;
 use crate::app::{App, Explanation};
 use crate::domain::Timestamp;
 use crate::domain::device::{Approval, Device};
@@ -46,6 +47,7 @@ struct Show {
     /// Whether a secret of its own is of use.
     has_secret: bool,
     chips: ChipForm,
+    updates: UpdatesForm,
     said: Vec<(&'static str, String)>,
     /// How it came to be approved, and when.
     approved: Option<(&'static str, Timestamp)>,
@@ -202,6 +204,7 @@ pub(super) async fn show(
         known: Known::new(&device, explanation.as_ref(), proof.as_ref()),
         has_secret: proof.is_some_and(|p| p.kind == ProofKind::PerDevice || p.own.newest.is_some()),
         chips: ChipForm::new(&device, explanation.as_ref()),
+        updates: UpdatesForm::new(&app, &device),
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref()),
         hold: HoldNotice::of(explanation.as_ref()),

@@ -12,10 +12,12 @@ use super::page::{Actor, Flash, Page, View};
 use super::platforms::names;
 use super::query::QueryString;
 use super::runs::{RunsView, chip_of};
+use super::updates::{Label, labels};
 use crate::app::{App, Error, NewApproval, Shelf};
 use crate::domain::actor;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
 use crate::domain::rhythm::Presence;
 use crate::http::view::{filters, words};
 use crate::store::{DeviceFilter, DeviceSort};
@@ -42,6 +44,8 @@ pub(super) struct Wish {
     approval: String,
     outcome: String,
     presence: String,
+    group: String,
+    channel: String,
     sort: String,
     offset: u32,
     fragment: String,
@@ -52,9 +56,14 @@ impl Wish {
         self.platform.eq_ignore_ascii_case(name)
     }
 
+    fn is_group(&self, name: &str) -> bool {
+        self.group.trim().to_lowercase() == name.to_lowercase()
+    }
+
     fn is_narrowed(&self) -> bool {
-        let words = [&self.q, &self.platform, &self.approval, &self.outcome, &self.presence];
-        words.iter().any(|word| !word.trim().is_empty())
+        let words = [&self.q, &self.platform, &self.approval, &self.outcome, &self.group];
+        let words = words.into_iter().chain([&self.channel, &self.presence]);
+        words.into_iter().any(|word| !word.trim().is_empty())
     }
 
     fn filter(&self, app: &App) -> DeviceFilter {
@@ -69,7 +78,10 @@ impl Wish {
             approval: Approval::read(&self.approval),
             outcome: some(&self.outcome),
             presence: Presence::read(&self.presence).map(|wanted| app.presence(wanted)),
-            group: None,
+            // Nobody is in a group that does not exist.
+            group: some(&self.group)
+                .map(|name| app.group_named(&name).map_or(-1, |group| group.id)),
+            channel: Channel::read(&self.channel),
             after: None,
             sort: DeviceSort::read(&self.sort).unwrap_or(DeviceSort::Seen),
             limit: SHOWN + 1,
@@ -83,6 +95,7 @@ impl Wish {
         query.add("q", self.q.trim()).add("platform", &self.platform);
         query.add("approval", &self.approval).add("outcome", &self.outcome);
         query.add("presence", &self.presence);
+        query.add("group", &self.group).add("channel", &self.channel);
         query.add("sort", &self.sort);
         if offset > 0 {
             query.add("offset", &offset.to_string());
@@ -97,6 +110,8 @@ struct List {
     page: Page,
     query: Wish,
     platforms: Vec<String>,
+    /// The names of all groups.
+    groups: Vec<String>,
     total: u64,
     devices: Vec<Row>,
     first: u32,
@@ -113,12 +128,14 @@ struct Row {
     chip: String,
     /// What is the matter because of when it asks.
     presence: Vec<Presence>,
+    labels: Vec<Label>,
 }
 
 impl Row {
     fn new(device: Device, app: &App, shelf: &Shelf, page: &Page) -> Self {
         let runs = RunsView::of(&device, shelf, page);
-        Self { chip: chip_of(&device), presence: app.presence_of(device.mac), runs, device }
+        let presence = app.presence_of(device.mac);
+        Self { chip: chip_of(&device), presence, labels: labels(&device, shelf), runs, device }
     }
 
     /// The platform that a device without one named.
@@ -143,6 +160,7 @@ pub(super) async fn list(
     let devices = devices.into_iter().map(row).collect();
     let list = List {
         platforms: names(&app),
+        groups: shelf.groups().iter().map(|group| group.name.to_string()).collect(),
         total: counts.iter().map(|(_, count)| count).sum(),
         first: query.offset + 1,
         earlier: if before {

@@ -21,6 +21,7 @@ mod devices;
 mod drafts;
 mod error;
 mod events;
+mod groups;
 mod history;
 mod images;
 pub mod inbox;
@@ -46,9 +47,12 @@ mod secret_lines;
 mod sending;
 mod settings;
 mod setup;
+mod several;
 mod snippets;
 mod tokens;
+mod touched;
 mod two_factor;
+mod updates;
 mod upload;
 mod users;
 mod wish;
@@ -136,7 +140,12 @@ fn release_routes() -> Routes {
         .get("/rollouts/{id}", View, rollouts::show)
         .post("/rollouts/{id}", Publish, rollouts::tell)
         .get("/rollouts/{id}/confirm", Publish, rollouts::confirm)
-        .post("/releases/{id}/withdraw", Publish, releases::withdraw)
+        .get("/releases/{id}/withdraw", Publish, touched::confirm_withdraw)
+        .post("/releases/{id}/withdraw", Publish, touched::withdraw)
+        .get("/releases/{id}/promote", Publish, touched::confirm_promote)
+        .post("/releases/{id}/promote", Publish, touched::promote)
+        .get("/releases/{id}/back", Publish, touched::confirm_back)
+        .post("/releases/{id}/back", Publish, touched::back)
         .post("/releases/{id}/lift", Edit, releases::lift)
         .post("/releases/{id}/notes", Edit, releases::note)
         .get("/releases/{id}/delete", Edit, releases::confirm_delete)
@@ -163,6 +172,13 @@ fn device_routes() -> Routes {
         .post("/devices/{mac}/secret", Edit, device_secret::make)
         .get("/devices/{mac}/secret/old", Edit, device_secret::confirm_end)
         .post("/devices/{mac}/secret/old", Edit, device_secret::end)
+        .post("/devices/{mac}/updates", Edit, updates::save)
+        .post("/devices/several", Edit, several::change)
+        .get("/groups", View, groups::list)
+        .post("/groups", Edit, groups::create)
+        .post("/groups/{id}", Edit, groups::save)
+        .get("/groups/{id}/delete", Edit, groups::confirm_delete)
+        .post("/groups/{id}/delete", Edit, groups::delete)
         .get("/devices/{mac}/delete", Edit, device_forms::confirm_delete)
         .post("/devices/{mac}/delete", Edit, device_forms::delete)
 }

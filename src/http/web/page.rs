@@ -245,6 +245,11 @@ impl Page {
     #[must_use]
     pub fn current(&self, entry: &str) -> &'static str {
         let inside = || {
+            // Groups are labels on devices.
+            let groups = self.path.strip_prefix("/groups").filter(|_| entry == "/devices");
+            if groups.is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
+                return Some(());
+            }
             let rest = self.path.strip_prefix(entry)?;
             (entry != "/" && rest.starts_with('/')).then_some(())
         };

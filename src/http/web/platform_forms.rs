@@ -9,12 +9,17 @@ use super::confirm::{Confirm, Part};
 use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::find;
-use crate::app::{App, Error, PlatformChange};
-use crate::domain::platform::{Admission, GzipPolicy};
+use super::touched::{Asks, Choice};
+use super::updates::{Pin, pins, read_pin};
+use crate::app::{App, Error, PlatformChange, Supposed, Touched};
+use crate::domain::platform::{Admission, GzipPolicy, Platform};
+use crate::domain::policy::Rule;
 use crate::http::view::filters;
 
 /// How a sentence about the lowest version begins.
 const FLOOR: &str = "The lowest version";
+/// How a sentence about quiet hours ends.
+const QUIET: &str = "write it like 22:00-06:00.";
 
 #[derive(Debug, Template)]
 #[template(path = "platforms/form.html")]
@@ -22,11 +27,10 @@ struct FormPage {
     page: Page,
     /// The name so far; empty for a new platform.
     original: String,
-    name: String,
-    description: String,
-    open: bool,
-    gzip: GzipPolicy,
-    floor: String,
+    sent: Sent,
+    pins: Vec<Pin>,
+    /// The zone that quiet hours are in.
+    zone: String,
     error: String,
 }
 
@@ -35,22 +39,62 @@ impl FormPage {
     fn is_about_floor(&self) -> bool {
         self.error.starts_with(FLOOR)
     }
+
+    /// Whether the mistake is in the quiet hours.
+    fn is_about_quiet(&self) -> bool {
+        self.error.ends_with(QUIET)
+    }
+
+    /// Whether the mistake is in the name.
+    fn is_about_name(&self) -> bool {
+        !self.error.is_empty() && !self.is_about_floor() && !self.is_about_quiet()
+    }
+
+    fn open(&self) -> bool {
+        self.sent.admission == Admission::Any.word()
+    }
+
+    fn gzip(&self) -> GzipPolicy {
+        self.sent.gzip.as_deref().and_then(GzipPolicy::read).unwrap_or_default()
+    }
+
+    fn is_rule(&self, rule: Rule) -> bool {
+        self.sent.rule.as_deref().and_then(Rule::read).unwrap_or_default() == rule
+    }
 }
 
 /// What the form sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Sent {
     name: String,
-    #[serde(default)]
     description: String,
-    #[serde(default)]
     admission: String,
-    /// Only on the form of a platform that exists.
+    /// Only on the form of a platform that exists, as all that follow.
     gzip: Option<String>,
     floor: Option<String>,
+    rule: Option<String>,
+    pinned: Option<String>,
+    quiet: Option<String>,
+    /// Whether a person was told whom the change touches.
+    sure: String,
 }
 
 impl Sent {
+    fn of(platform: &Platform) -> Self {
+        Self {
+            name: platform.name.to_string(),
+            description: platform.description.clone(),
+            admission: platform.admission.word().to_owned(),
+            gzip: Some(platform.gzip.word().to_owned()),
+            floor: Some(platform.floor.as_ref().map(ToString::to_string).unwrap_or_default()),
+            rule: Some(platform.rule.word().to_owned()),
+            pinned: Some(platform.pinned.map(|id| id.to_string()).unwrap_or_default()),
+            quiet: Some(platform.quiet.map(|quiet| quiet.to_string()).unwrap_or_default()),
+            sure: String::new(),
+        }
+    }
+
     fn change(&self) -> PlatformChange {
         PlatformChange {
             name: Some(self.name.clone()),
@@ -58,34 +102,59 @@ impl Sent {
             admission: Admission::read(&self.admission),
             gzip: self.gzip.as_deref().and_then(GzipPolicy::read),
             floor: self.floor.clone(),
-            ..PlatformChange::default()
+            rule: self.rule.as_deref().and_then(Rule::read),
+            pinned: self.pinned.as_deref().map(read_pin),
+            quiet: self.quiet.clone(),
         }
     }
 
+    /// What of it decides which release devices get, if that is to be different.
+    fn supposed(&self, platform: &Platform) -> Option<Supposed> {
+        let change = self.change();
+        let pinned = change.pinned.filter(|pinned| *pinned != platform.pinned);
+        let rule = change.rule.filter(|rule| *rule != platform.rule);
+        pinned.map(Supposed::Pinned).or(rule.map(Supposed::Ruled))
+    }
+
+    /// The same once more, as fields of the page that asks.
+    fn hidden(self) -> Vec<(&'static str, String)> {
+        let Self { name, description, admission, gzip, floor, rule, pinned, quiet, sure: _ } = self;
+        let mut fields = vec![("name", name), ("description", description)];
+        fields.extend([("admission", admission), ("sure", "yes".to_owned())]);
+        let others = [
+            ("gzip", gzip),
+            ("floor", floor),
+            ("rule", rule),
+            ("pinned", pinned),
+            ("quiet", quiet),
+        ];
+        fields.extend(others.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        fields
+    }
+
     /// The form again, with what was typed and what is wrong.
-    fn again(self, page: Page, original: String, error: &Error) -> Response {
-        let Self { name, description, admission, gzip, floor } = self;
-        let open = admission == Admission::Any.word();
-        let gzip = gzip.as_deref().and_then(GzipPolicy::read).unwrap_or_default();
-        let (floor, text) = (floor.unwrap_or_default(), sentence(&error.to_string()));
-        let form = FormPage { page, original, name, description, open, gzip, floor, error: text };
-        (status(error), View(form)).into_response()
+    fn again(self, app: &App, page: Page, original: Option<&Platform>, error: &Error) -> Response {
+        let text = sentence(&error.to_string());
+        (status(error), View(form(app, page, original, self, text))).into_response()
+    }
+}
+
+fn form(app: &App, page: Page, original: Option<&Platform>, sent: Sent, error: String) -> FormPage {
+    let chosen = sent.pinned.as_deref().and_then(read_pin);
+    FormPage {
+        page,
+        pins: original.map_or_else(Vec::new, |own| pins(&app.shelf(), own.id, chosen)),
+        original: original.map(|own| own.name.to_string()).unwrap_or_default(),
+        zone: app.settings().time_zone.name().to_owned(),
+        sent,
+        error,
     }
 }
 
 /// `GET /platforms/new`
-pub(super) async fn new(page: Page, Query(wish): Query<Wish>) -> Response {
-    let form = FormPage {
-        page,
-        original: String::new(),
-        name: wish.name.unwrap_or_default(),
-        description: String::new(),
-        open: false,
-        gzip: GzipPolicy::default(),
-        floor: String::new(),
-        error: String::new(),
-    };
-    View(form).into_response()
+pub(super) async fn new(State(app): State<App>, page: Page, Query(wish): Query<Wish>) -> Response {
+    let sent = Sent { name: wish.name.unwrap_or_default(), ..Sent::default() };
+    View(form(&app, page, None, sent, String::new())).into_response()
 }
 
 /// A name that a link proposes.
@@ -101,17 +170,8 @@ pub(super) async fn edit(
     Path(name): Path<String>,
 ) -> Result<Response, PageError> {
     let platform = find(&app, &name)?;
-    let form = FormPage {
-        page,
-        original: platform.name.to_string(),
-        name: platform.name.to_string(),
-        description: platform.description,
-        open: platform.admission == Admission::Any,
-        gzip: platform.gzip,
-        floor: platform.floor.map(|floor| floor.to_string()).unwrap_or_default(),
-        error: String::new(),
-    };
-    Ok(View(form).into_response())
+    let sent = Sent::of(&platform);
+    Ok(View(form(&app, page, Some(&platform), sent, String::new())).into_response())
 }
 
 /// `POST /platforms`
@@ -129,7 +189,7 @@ pub(super) async fn create(
             Flash::good(text).go(&format!("/platforms/{name}"))
         }
         Err(error) if error.is_internal() => PageError::from(error).into_response(),
-        Err(error) => sent.again(page, String::new(), &error),
+        Err(error) => sent.again(&app, page, None, &error),
     }
 }
 
@@ -142,14 +202,36 @@ pub(super) async fn save(
     Form(sent): Form<Sent>,
 ) -> Result<Response, PageError> {
     let platform = find(&app, &name)?;
+    if let Some(supposed) = sent.supposed(&platform).filter(|_| sent.sure.is_empty()) {
+        let touched = app.touched(platform.id, &supposed).await?;
+        if touched.devices() > 0 {
+            return Ok(asks(page, &platform, sent, &touched));
+        }
+    }
     Ok(match app.change_platform(&name, &sent.change(), &actor).await {
         Ok(platform) => {
             let name = platform.name;
             Flash::good(format!("{name} was saved.")).go(&format!("/platforms/{name}"))
         }
         Err(error) if error.is_internal() => PageError::from(error).into_response(),
-        Err(error) => sent.again(page, platform.name.to_string(), &error),
+        Err(error) => sent.again(&app, page, Some(&platform), &error),
     })
+}
+
+/// Says whom a change of the rules touches, before it is made.
+fn asks(page: Page, platform: &Platform, sent: Sent, touched: &Touched) -> Response {
+    let name = &platform.name;
+    let asks = Asks {
+        page,
+        title: format!("Change what the devices of {name} get?"),
+        lead: "Nothing is saved yet. This is what the change does, as things stand now.".to_owned(),
+        choices: vec![Choice::new("", "", touched)],
+        action: format!("/platforms/{name}/edit"),
+        hidden: sent.hidden(),
+        button: "Save the change",
+        back: format!("/platforms/{name}/edit"),
+    };
+    View(asks).into_response()
 }
 
 /// `GET /platforms/{name}/delete`

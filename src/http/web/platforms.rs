@@ -1,5 +1,7 @@
 //! Platforms: the list, and one of them.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
@@ -10,11 +12,13 @@ use super::page::{Page, View};
 use super::pairing::PairingView;
 use super::rollout_cards::{About, Card, banners};
 use super::runs::RunsView;
-use crate::app::App;
+use super::updates::{Label, labels, version_of};
+use crate::app::{App, Shelf};
 use crate::domain::device::Device;
 use crate::domain::event::Event;
 use crate::domain::platform::{Admission, Platform};
-use crate::domain::release::{Image, Release, ReleaseState};
+use crate::domain::policy::{Channel, Rule};
+use crate::domain::release::{Image, Published, Release, ReleaseState};
 use crate::domain::update::Decision;
 use crate::domain::version::FirmwareVersion;
 use crate::http::view::charts::{Bars, Stack, per_hour, stack};
@@ -75,6 +79,10 @@ struct List {
 struct Row {
     platform: Platform,
     newest: Option<Newest>,
+    /// The newest for beta devices, where that is higher.
+    beta: Option<Newest>,
+    /// What all its devices are pinned to; empty: nothing.
+    pinned: String,
     devices: u64,
     pending: u64,
     /// How many devices report the newest version.
@@ -86,6 +94,13 @@ struct Newest {
     id: i64,
     version: String,
     published_at: i64,
+}
+
+impl Newest {
+    fn new(release: &Arc<Published>) -> Self {
+        let (version, published_at) = (release.version.to_string(), release.published_at);
+        Self { id: release.id, version, published_at }
+    }
 }
 
 impl Row {
@@ -108,17 +123,21 @@ pub(super) async fn list(State(app): State<App>, page: Page) -> Result<Response,
         });
         Row {
             current: current.map(|count| count.devices).sum(),
-            newest: newest.map(|newest| Newest {
-                id: newest.id,
-                version: newest.version.to_string(),
-                published_at: newest.published_at,
-            }),
+            newest: newest.map(Newest::new),
+            beta: entry.and_then(|entry| entry.newest_beta()).map(Newest::new),
+            pinned: pin_of(&shelf, &summary.platform),
             devices: summary.devices,
             pending: summary.pending,
             platform: summary.platform,
         }
     });
     Ok(View(List { rows: rows.collect(), page }).into_response())
+}
+
+/// The version that all devices of a platform are pinned to; empty: they are not.
+fn pin_of(shelf: &Shelf, platform: &Platform) -> String {
+    let pin = platform.pinned.map(|id| version_of(shelf, id));
+    pin.map_or_else(String::new, |own| own.map_or_else(|| "nothing".to_owned(), |own| own.0))
 }
 
 #[derive(Debug, Template)]
@@ -130,6 +149,12 @@ struct Show {
     more_devices: bool,
     releases: Vec<Release>,
     newest_id: Option<i64>,
+    beta_id: Option<i64>,
+    /// What all its devices are pinned to; empty: nothing.
+    pinned: String,
+    /// What reaches nobody because of that; empty: nothing.
+    unreached: String,
+    zone: String,
     stack: Stack,
     checkins: Bars,
     events: Vec<Event>,
@@ -143,8 +168,19 @@ impl Show {
         self.platform.admission == Admission::Any
     }
 
-    fn is_newest(&self, release: &Release) -> bool {
-        self.newest_id == Some(release.id)
+    /// Who is offered a release now.
+    fn offered(&self, release: &Release) -> &'static str {
+        let id = Some(release.id);
+        match self.platform.pinned {
+            Some(_) if self.platform.pinned == id => "all devices get this",
+            None if self.newest_id == id => "offered now",
+            None if self.beta_id == id => "offered to beta devices",
+            Some(_) | None => "",
+        }
+    }
+
+    fn is_beta(release: &Release) -> bool {
+        release.channel == Channel::Beta
     }
 }
 
@@ -167,14 +203,18 @@ struct Gets {
     icon: &'static str,
     word: String,
     why: String,
+    labels: Vec<Label>,
 }
 
 impl Gets {
     fn new(app: &App, device: Device, page: &Page) -> Self {
-        let runs = RunsView::of(&device, &app.shelf(), page);
+        let shelf = app.shelf();
+        let runs = RunsView::of(&device, &shelf, page);
+        let labels = labels(&device, &shelf);
         let Some(explanation) = app.explain(device.mac) else {
             let word = "not asked yet".to_owned();
-            return Self { device, runs, tone: "", icon: "clock", word, why: String::new() };
+            let why = String::new();
+            return Self { device, runs, tone: "", icon: "clock", word, why, labels };
         };
         let verdict = words::verdict(&explanation.decision);
         let release =
@@ -185,7 +225,7 @@ impl Gets {
         };
         let why = explanation.decision.is_withheld().then(|| explanation.decision.text());
         let why = why.unwrap_or_default();
-        Self { device, runs, tone: verdict.tone, icon: verdict.icon, word, why }
+        Self { device, runs, tone: verdict.tone, icon: verdict.icon, word, why, labels }
     }
 
     fn version(&self) -> &str {
@@ -212,13 +252,22 @@ pub(super) async fn show(
     devices.truncate(DEVICES_SHOWN as usize);
     let events = EventFilter { platform: Some(key), limit: EVENTS_SHOWN, ..EventFilter::default() };
     let counts = app.store().versions_in_field().await?;
-    let newest = app.shelf().platform_by_id(id).and_then(|entry| entry.newest().cloned());
+    let shelf = app.shelf();
+    let entry = shelf.platform_by_id(id);
+    let newest = entry.and_then(|entry| entry.newest().cloned());
+    let beta = entry.and_then(|entry| entry.newest_beta().cloned());
+    let highest = beta.as_ref().or(newest.as_ref());
+    let unreached = highest.filter(|own| platform.pinned.is_some_and(|id| id != own.id));
     let show = Show {
         devices: devices.into_iter().map(|device| Gets::new(&app, device, &page)).collect(),
         more_devices,
         releases: releases_of(&app, id).await?,
         stack: stack_of(&counts, id, newest.as_ref().map(|newest| &newest.version)),
+        unreached: unreached.map(|own| own.version.to_string()).unwrap_or_default(),
+        pinned: pin_of(&shelf, &platform),
+        zone: app.settings().time_zone.name().to_owned(),
         newest_id: newest.map(|newest| newest.id),
+        beta_id: beta.map(|beta| beta.id),
         checkins: checkins(&app, Some(id), &page).await?,
         events: app.store().events(&events).await?,
         rollouts: banners(&app, &page, About::Platform(id)).await?,

@@ -15,8 +15,10 @@ use super::page::{Actor, Flash, Page, View};
 use super::reached::{Reached, Wish};
 use super::rollout_cards::{About, Card, banners};
 use super::sending::SendingView;
+use super::updates::version_of;
 use crate::app::{App, ReleaseChange, Wishes};
 use crate::domain::event::Event;
+use crate::domain::policy::Channel;
 use crate::domain::release::{Published, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
 use crate::http::view::{filters, words};
@@ -32,6 +34,12 @@ struct Show {
     /// Another release that devices get.
     newest: Option<(i64, String)>,
     is_newest: bool,
+    /// Whether it is for beta devices only.
+    is_beta: bool,
+    /// Whether higher releases are published, from which one can go back to it.
+    has_higher: bool,
+    /// What all devices of the platform are pinned to instead; empty: to nothing else.
+    pinned_to: String,
     /// How many devices report its version.
     running: u64,
     images: Vec<ImageRow>,
@@ -58,11 +66,20 @@ pub(super) async fn find(app: &App, id: i64) -> Result<Release, PageError> {
     app.store().release(id).await?.ok_or_else(|| PageError::not_found("release"))
 }
 
-/// What devices of the release's family get now.
+/// What devices of the release's family, on its channel, get now.
 fn newest(app: &App, release: &Release) -> Option<Arc<Published>> {
     let shelf = app.shelf();
     let platform = shelf.platform_by_id(release.platform_id?)?;
-    platform.newest_for(release.image.chip.family()).cloned()
+    let beta = platform.newest_beta().filter(|_| release.channel == Channel::Beta);
+    beta.or_else(|| platform.newest_for(release.image.chip.family())).cloned()
+}
+
+/// What all devices of the release's platform are pinned to, where that is another one.
+fn pinned_to(app: &App, release: &Release) -> Option<String> {
+    let shelf = app.shelf();
+    let platform = shelf.platform_by_id(release.platform_id?)?;
+    let pin = platform.platform.pinned.filter(|id| *id != release.id)?;
+    Some(version_of(&shelf, pin)?.0)
 }
 
 /// What devices get once the release is gone.
@@ -111,6 +128,9 @@ pub(super) async fn show(
             .filter(|_| !is_newest)
             .map(|newest| (newest.id, format!("{platform} {}", newest.version))),
         is_newest,
+        is_beta: release.channel == Channel::Beta,
+        has_higher: published && !app.above(&release).is_empty(),
+        pinned_to: pinned_to(&app, &release).unwrap_or_default(),
         running: running(&app, &release).await?,
         events: app.store().events(&filter).await?,
         reached: Reached::of(&app, &release, &wish, &page).await?,
@@ -136,16 +156,6 @@ async fn running(app: &App, release: &Release) -> Result<u64, PageError> {
     Ok(same.map(|count| count.devices).sum())
 }
 
-/// `POST /releases/{id}/withdraw`
-pub(super) async fn withdraw(
-    app: State<App>,
-    actor: Actor,
-    id: Path<i64>,
-) -> Result<Response, PageError> {
-    let text = "is withdrawn; nobody gets it any more.";
-    set(app, actor, id, ReleaseState::Withdrawn, text).await
-}
-
 /// `POST /releases/{id}/lift`
 pub(super) async fn lift(
     State(app): State<App>,
@@ -156,18 +166,6 @@ pub(super) async fn lift(
     let devices = filters::count(&devices, "device gets", "devices get");
     let text = format!("All holds are lifted: {devices} it at the next check-in.");
     Ok(Flash::good(text).go(&format!("/releases/{id}")))
-}
-
-async fn set(
-    State(app): State<App>,
-    Actor(actor): Actor,
-    Path(id): Path<i64>,
-    state: ReleaseState,
-    text: &str,
-) -> Result<Response, PageError> {
-    let change = ReleaseChange { state: Some(state), wishes: Wishes::default() };
-    let release = app.change_release(id, &change, &actor).await?;
-    Ok(Flash::good(format!("{} {text}", release.title())).go(&format!("/releases/{id}")))
 }
 
 /// Notes as they are typed.

@@ -35,6 +35,8 @@ pub(super) struct DeviceView {
     gzip: Option<&'static str>,
     proof: Option<&'static str>,
     secret: Option<SecretsView>,
+    #[serde(flatten)]
+    policy: PolicyView,
     first_seen: String,
     last_seen: Option<String>,
     checkins: u64,
@@ -46,9 +48,33 @@ pub(super) struct DeviceView {
     report: Option<SaidView>,
 }
 
+/// What a person decided about how it gets updates.
+#[derive(Debug, Serialize)]
+struct PolicyView {
+    channel: &'static str,
+    pinned: Option<ReleaseRef>,
+    updates: bool,
+    groups: Vec<String>,
+}
+
+impl PolicyView {
+    fn of(app: &App, device: &Device) -> Self {
+        let (shelf, policy) = (app.shelf(), device.policy);
+        let pinned =
+            policy.pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
+        let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
+        Self {
+            channel: policy.channel.word(),
+            pinned: pinned.map(|release| ReleaseRef::of(app, &release)),
+            updates: !policy.updates_off,
+            groups: groups.map(|group| group.name.to_string()).collect(),
+        }
+    }
+}
+
 /// A release, in short.
 #[derive(Debug, Serialize)]
-struct ReleaseRef {
+pub(super) struct ReleaseRef {
     id: i64,
     platform: Option<String>,
     version: String,
@@ -149,7 +175,7 @@ impl DeviceView {
         let approved = app.store().approved_via(device.id).await?;
         let explanation = app.explain(device.mac);
         let runs = Runs::of(&device, &app.shelf());
-        let learnt = device.learnt;
+        let (learnt, policy) = (device.learnt, PolicyView::of(app, &device));
         let report = device.report.as_ref();
         let proof = app.device_proof(device.mac);
         let asked = proof.as_ref().filter(|proof| proof.kind != ProofKind::None);
@@ -170,6 +196,7 @@ impl DeviceView {
             verifies: learnt.verifies,
             ran_signed: learnt.ran_signed,
             gzip: learnt.gzip.map(GzipTried::word),
+            policy,
             first_seen: time::text(device.first_seen),
             last_seen: device.last_seen.map(time::text),
             checkins: device.checkins,
@@ -237,7 +264,7 @@ impl DecisionView {
 }
 
 impl ReleaseRef {
-    fn of(app: &App, release: &Published) -> Self {
+    pub(super) fn of(app: &App, release: &Published) -> Self {
         let shelf = app.shelf();
         let platform = shelf.platform_by_id(release.platform_id);
         Self {

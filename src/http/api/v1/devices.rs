@@ -8,11 +8,13 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
 use super::device::{DecisionView, DeviceView};
-use crate::app::{App, DeviceChange, Error, NewApproval, Whitelisted};
+use crate::app::{App, DeviceChange, Error, NewApproval, PolicyChange, Whitelisted};
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::Channel;
 use crate::domain::rhythm::Presence;
+use crate::domain::version::FirmwareVersion;
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{List, Page, Paging};
 use crate::http::api::problem::Problem;
@@ -23,6 +25,9 @@ const APPROVALS: &str = "“pending”, “approved”, “ignored” or “bloc
 /// The words of what may be the matter because of when a device asks.
 const PRESENCES: &str = "“overdue”, “lost” or “restarting”";
 
+/// The words of a channel.
+pub(super) const CHANNELS: &str = "“stable” or “beta”";
+
 /// Which devices a list shows.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,6 +36,8 @@ pub(super) struct Filter {
     platform: Option<String>,
     approval: Option<String>,
     presence: Option<String>,
+    group: Option<String>,
+    channel: Option<String>,
 }
 
 /// Which devices of a platform a list shows.
@@ -40,6 +47,8 @@ pub(super) struct PlatformFilter {
     q: Option<String>,
     approval: Option<String>,
     presence: Option<String>,
+    group: Option<String>,
+    channel: Option<String>,
 }
 
 /// `GET /api/v1/devices`
@@ -56,8 +65,9 @@ pub(super) async fn of_platform(
     Segment(name): Segment<String>,
     List { filter, paging }: List<PlatformFilter>,
 ) -> Result<Page<DeviceView>, Problem> {
-    let PlatformFilter { q, approval, presence } = filter;
-    page(&app, Filter { q, platform: Some(name), approval, presence }, paging).await
+    let PlatformFilter { q, approval, presence, group, channel } = filter;
+    let platform = Some(name);
+    page(&app, Filter { q, platform, approval, presence, group, channel }, paging).await
 }
 
 async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceView>, Problem> {
@@ -74,11 +84,21 @@ async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceVi
         let expected = || Problem::query(format!("presence is “{word}”; expected {PRESENCES}."));
         Presence::read(&word).map(|wanted| app.presence(wanted)).ok_or_else(expected)
     };
+    let group_id = |name: String| {
+        let found = app.group_named(&name).map(|group| group.id);
+        found.ok_or_else(|| Problem::not_found("group"))
+    };
+    let channel = |word: String| {
+        let expected = || Problem::query(format!("channel is “{word}”; expected {CHANNELS}."));
+        Channel::read(&word).ok_or_else(expected)
+    };
     let filter = DeviceFilter {
         query: filter.q.filter(|text| !text.trim().is_empty()),
         platform_id: filter.platform.map(platform_id).transpose()?,
         approval: filter.approval.map(approval).transpose()?,
         presence: filter.presence.map(presence).transpose()?,
+        group: filter.group.map(group_id).transpose()?,
+        channel: filter.channel.map(channel).transpose()?,
         after: paging.after()?,
         limit: paging.rows(),
         ..DeviceFilter::default()
@@ -143,6 +163,42 @@ pub(super) async fn show(
 #[derive(Debug, Deserialize)]
 struct ChipWord(Option<String>);
 
+/// A release that a device is pinned to: by its version, by its number, or none any more.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a version, the number of a release, or null")]
+pub(super) enum Pin {
+    /// Its version, as the sketch would say it.
+    Version(String),
+    /// Its number.
+    Number(i64),
+    /// None.
+    None(()),
+}
+
+impl Pin {
+    /// The number of the release, one that is published on this platform.
+    pub(super) fn release(self, app: &App, platform: Option<&str>) -> Result<Option<i64>, Problem> {
+        let text = match self {
+            Self::None(()) => return Ok(None),
+            Self::Number(id) => return Ok(Some(id)),
+            Self::Version(text) => text,
+        };
+        let version = FirmwareVersion::read(text.trim());
+        let shelf = app.shelf();
+        let entry = platform.and_then(|name| shelf.platform(name));
+        let mut published = entry.iter().flat_map(|entry| &entry.published);
+        let found = published.find(|release| release.version == version);
+        let expected = "the version or number of a published release of its platform, or null";
+        found
+            .map(|release| Some(release.id))
+            .ok_or_else(|| Problem::value("pinned", &text, expected))
+    }
+}
+
+pub(super) fn read_channel(word: &str) -> Result<Channel, Problem> {
+    Channel::read(word).ok_or_else(|| Problem::value("channel", word, CHANNELS))
+}
+
 /// What is to be different about a device.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
@@ -157,6 +213,14 @@ pub(super) struct Change {
     chip: Option<ChipWord>,
     #[serde(default, deserialize_with = "present")]
     verifies: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    channel: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pinned: Option<Pin>,
+    #[serde(default, deserialize_with = "present")]
+    updates: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    groups: Option<Vec<String>>,
     #[serde(default)]
     try_again: bool,
     #[serde(default, deserialize_with = "present")]
@@ -171,21 +235,33 @@ pub(super) async fn change(
     Body(change): Body<Change>,
 ) -> Result<Json<DeviceView>, Problem> {
     let mac = read_mac(&mac)?;
-    let Change { name, approval, platform, chip, verifies, try_again, hold } = change;
+    let Change { name, approval, platform, chip, verifies, try_again, hold, .. } = change;
+    let Change { channel, pinned, updates, groups, .. } = change;
+    let device = find(&app, mac).await?;
+    // A pin is to a release of the platform that it will have.
+    let own = platform.as_deref().or(device.platform.as_deref());
+    let policy = PolicyChange {
+        channel: channel.as_deref().map(read_channel).transpose()?,
+        pinned: pinned.map(|pin| pin.release(&app, own)).transpose()?,
+        updates_off: updates.map(|on| !on),
+        groups,
+        ..PolicyChange::default()
+    };
     let approval = approval.map(|word| {
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
     let approval = approval.transpose()?;
     let chip = chip.map(|ChipWord(word)| word.as_deref().map(read_chip).transpose()).transpose()?;
     let change = DeviceChange { name, approval, platform, chip, verifies };
-    let device = app.change_device(mac, &change, &actor).await?;
+    app.change_device(mac, &change, &actor).await?;
+    app.change_policy(mac, &policy, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;
     }
     if let Some(release) = hold {
         app.hold(mac, release, &actor).await?;
     }
-    Ok(Json(DeviceView::of(&app, device).await?))
+    Ok(Json(DeviceView::of(&app, find(&app, mac).await?).await?))
 }
 
 /// `DELETE /api/v1/devices/{mac}`

@@ -1,10 +1,12 @@
 //! The first version of the API, one file per noun.
 
 mod audit;
+mod back;
 mod decoder;
 mod device;
 mod devices;
 mod events;
+mod groups;
 mod images;
 mod openapi;
 mod pairing;
@@ -58,6 +60,12 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/rollouts", View, rollouts::list)
         .get("/api/v1/rollouts/{id}", View, rollouts::show)
         .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell)
+        .post("/api/v1/releases/{id}/back", Publish, back::back)
+        .get("/api/v1/groups", View, groups::list)
+        .post("/api/v1/groups", Edit, groups::create)
+        .get("/api/v1/groups/{name}", View, groups::show)
+        .patch("/api/v1/groups/{name}", Edit, groups::change)
+        .delete("/api/v1/groups/{name}", Edit, groups::delete)
         .get("/api/v1/events", View, events::list)
         .get("/api/v1/audit", Administer, audit::list)
         .get("/api/v1/pairing", View, pairing::show)

@@ -1,5 +1,7 @@
 //! Platforms.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -7,10 +9,13 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 
+use super::devices::Pin;
 use super::secrets::{SecretsView, read_proof};
 use crate::app::{App, PlatformChange};
 use crate::domain::platform::{Admission, GzipPolicy};
+use crate::domain::policy::Rule;
 use crate::domain::proof::ProofKind;
+use crate::domain::release::Published;
 use crate::http::api::extract::{Actor, Body, Segment, present};
 use crate::http::api::page::{Everything, List, Page};
 use crate::http::api::problem::Problem;
@@ -29,18 +34,28 @@ pub(super) struct PlatformView {
     proof_demanded: bool,
     secret: Option<SecretsView>,
     proven: u64,
+    rule: &'static str,
+    pinned: Option<Newest>,
+    quiet_hours: Option<String>,
     created_at: String,
     devices: u64,
     pending: u64,
     releases: u64,
     newest: Option<Newest>,
+    beta: Option<Newest>,
 }
 
-/// The release that its devices get.
+/// A release that its devices get.
 #[derive(Debug, Serialize)]
 struct Newest {
     id: i64,
     version: String,
+}
+
+impl From<&Arc<Published>> for Newest {
+    fn from(release: &Arc<Published>) -> Self {
+        Self { id: release.id, version: release.version.to_string() }
+    }
 }
 
 impl PlatformView {
@@ -48,11 +63,15 @@ impl PlatformView {
         let PlatformSummary { platform, devices, pending, releases } = summary;
         let shelf = app.shelf();
         let entry = shelf.platform_by_id(platform.id);
-        let newest = entry.and_then(|entry| entry.newest());
         let asks = platform.proof.kind != ProofKind::None;
         let count = entry.filter(|_| asks).map(|entry| app.proof_count(entry));
+        let pinned = |id| shelf.images().find(|release| release.id == id);
         Self {
-            newest: newest.map(|n| Newest { id: n.id, version: n.version.to_string() }),
+            newest: entry.and_then(|entry| entry.newest()).map(Newest::from),
+            beta: entry.and_then(|entry| entry.newest_beta()).map(Newest::from),
+            rule: platform.rule.word(),
+            pinned: platform.pinned.and_then(pinned).map(Newest::from),
+            quiet_hours: platform.quiet.map(|quiet| quiet.to_string()),
             name: platform.name.to_string(),
             description: platform.description,
             admission: platform.admission.word(),
@@ -124,6 +143,10 @@ fn read_gzip(word: &str) -> Result<GzipPolicy, Problem> {
     GzipPolicy::read(word).ok_or_else(|| Problem::value("gzip", word, "“auto”, “off” or “always”"))
 }
 
+fn read_rule(word: &str) -> Result<Rule, Problem> {
+    Rule::read(word).ok_or_else(|| Problem::value("rule", word, "“newer” or “different”"))
+}
+
 /// `GET /api/v1/platforms/{name}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -150,6 +173,12 @@ pub(super) struct Change {
     proof: Option<String>,
     #[serde(default, deserialize_with = "present")]
     proof_demanded: Option<bool>,
+    #[serde(default, deserialize_with = "present")]
+    rule: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    pinned: Option<Pin>,
+    #[serde(default, deserialize_with = "present")]
+    quiet_hours: Option<String>,
 }
 
 /// `PATCH /api/v1/platforms/{name}`
@@ -159,21 +188,24 @@ pub(super) async fn change(
     Segment(name): Segment<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<PlatformView>, Problem> {
-    let Change { name: new_name, description, admission, gzip, floor, proof, proof_demanded } =
-        change;
+    let Change { name: new_name, description, admission, gzip, floor, .. } = change;
+    let Change { rule, pinned, quiet_hours: quiet, proof, proof_demanded, .. } = change;
     let admission = admission.as_deref().map(read_admission).transpose()?;
     let gzip = gzip.as_deref().map(read_gzip).transpose()?;
-    let others = PlatformChange::default();
+    let rule = rule.as_deref().map(read_rule).transpose()?;
     let proof = proof.as_deref().map(read_proof).transpose()?;
+    let pinned = pinned.map(|pin| pin.release(&app, Some(&name))).transpose()?;
     let change = PlatformChange {
         name: new_name,
         description,
         admission,
         gzip,
         floor,
+        rule,
+        pinned,
+        quiet,
         proof,
         proof_demanded,
-        ..others
     };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))

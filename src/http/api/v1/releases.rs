@@ -31,6 +31,7 @@ pub(super) struct ReleaseView {
     version: Option<String>,
     channel: &'static str,
     state: &'static str,
+    recalled: bool,
     notes: String,
     images: Vec<ImageView>,
     created_at: String,
@@ -81,6 +82,7 @@ impl From<Release> for ReleaseView {
             version: release.version.map(|version| version.to_string()),
             channel: release.channel.word(),
             state: release.state.word(),
+            recalled: release.recalled,
             notes: release.notes,
             images,
             created_at: time::text(release.created_at),
@@ -198,6 +200,10 @@ pub(super) struct Change {
     accept: Vec<String>,
     #[serde(default)]
     lift_holds: bool,
+    #[serde(default, deserialize_with = "present")]
+    channel: Option<String>,
+    #[serde(default)]
+    recall: bool,
 }
 
 /// `PATCH /api/v1/releases/{id}`
@@ -208,10 +214,18 @@ pub(super) async fn change(
     Segment(id): Segment<i64>,
     Body(change): Body<Change>,
 ) -> Result<Json<ReleaseView>, Problem> {
-    let lift_holds = change.lift_holds;
+    let (lift_holds, recall) = (change.lift_holds, change.recall);
     let (change, release) = (change.read()?, find(&app, id).await?);
     granted.change(&release, &change)?;
     check(&app, &release, &change)?;
+    if recall && change.state != Some(ReleaseState::Withdrawn) {
+        let text = "recall goes with the state “withdrawn”: devices that took the release get \
+                    the one before it";
+        return Err(Error::State(text).into());
+    }
+    if recall {
+        app.recall(id, &actor).await?;
+    }
     let mut changed = app.change_release(id, &change, &actor).await?;
     if let Some(channel) = change.wishes.channel {
         changed = app.set_channel(id, channel, &actor).await?;

@@ -1,0 +1,204 @@
+//! The pages on which people decide which release a device gets, as forms without script.
+
+use espalier::domain::policy::{Channel, Rule};
+
+use crate::support::{Answer, CHASE, FakeDevice, MARSHALL, Released, TestApp, a_test, exchange};
+
+const ATTIC: &str = "/devices/18fe34000001";
+
+async fn get(app: &TestApp, path: &str) -> String {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: pi.lan\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+    );
+    let answer = exchange(app.address, request.as_bytes()).await;
+    assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+    answer.text()
+}
+
+async fn post(app: &TestApp, path: &str, body: &str) -> Answer {
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: pi.lan\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    exchange(app.address, request.as_bytes()).await
+}
+
+/// What a form comes to: the page that it leads to, and the message there.
+async fn sends(app: &TestApp, path: &str, body: &str) -> String {
+    let answer = post(app, path, body).await;
+    assert_eq!(answer.status, 303, "{path} {body}: {}", answer.text());
+    answer.header("set-cookie").unwrap_or_default().replace("%20", " ")
+}
+
+async fn stocked() -> (TestApp, Vec<Released>) {
+    let app = TestApp::start().await;
+    let plan = app.platform("chase").without_gzip();
+    let plan = plan.released("v1.0.0").released("v1.1.0").released("v1.2.0");
+    let released = plan.approving(CHASE).approving(MARSHALL).await;
+    (app, released)
+}
+
+#[tokio::test]
+async fn one_form_decides_how_a_device_gets_updates() {
+    let (app, released) = stocked().await;
+    let page = get(&app, ATTIC).await;
+    assert!(
+        page.contains("none: it gets the newest") && page.contains("v1.1.0</option>"),
+        "{page}"
+    );
+    let body = format!("channel=beta&pinned={}&join=Ground+floor", released[1].id());
+    sends(&app, &format!("{ATTIC}/updates"), &body).await;
+    let device = app.device(CHASE).await.unwrap();
+    assert_eq!(device.policy.channel, Channel::Beta);
+    assert_eq!(device.policy.pinned, Some(released[1].id()));
+    assert!(device.policy.updates_off, "the box was not ticked");
+    for path in [ATTIC, "/devices", "/platforms/chase"] {
+        let page = get(&app, path).await;
+        for label in ["pinned to v1.1.0", "updates off", "beta", "Ground floor"] {
+            assert!(page.contains(label), "{path}: {label}");
+        }
+    }
+    // What the form shows is what it sends again, withdrawn or not.
+    app.withdraw(&released[1]).await;
+    assert!(get(&app, ATTIC).await.contains("v1.1.0 (withdrawn)"));
+    let body = format!("channel=stable&pinned={}&updates=on&group=Ground+floor", released[1].id());
+    sends(&app, &format!("{ATTIC}/updates"), &body).await;
+    let device = app.device(CHASE).await.unwrap();
+    assert_eq!((device.policy.updates_off, device.groups.len()), (false, 1));
+    assert!(get(&app, ATTIC).await.contains("pinned to a release that is withdrawn"));
+    sends(&app, &format!("{ATTIC}/updates"), "channel=stable&pinned=&updates=on").await;
+    let device = app.device(CHASE).await.unwrap();
+    assert_eq!((device.policy.pinned, device.groups.len()), (None, 0));
+}
+
+#[tokio::test]
+async fn several_devices_are_changed_at_once() {
+    let (app, _) = stocked().await;
+    let both = "mac=18fe34000001&mac=18fe34000002";
+    let told = sends(&app, "/devices/several", &format!("{both}&action=join&group=Roof")).await;
+    assert!(told.contains("2 devices are in the group Roof now"), "{told}");
+    sends(&app, "/devices/several", "mac=18fe34000002&action=off").await;
+    sends(&app, "/devices/several", "mac=18fe34000002&action=beta").await;
+    let narrowed = get(&app, "/devices?group=roof&channel=beta").await;
+    assert!(narrowed.contains("18fe34000002") && !narrowed.contains("18fe34000001"), "{narrowed}");
+    let told = sends(&app, "/devices/several", &format!("{both}&action=leave&group=roof")).await;
+    assert!(told.contains("not in the group Roof any more"), "{told}");
+    assert!(app.device(CHASE).await.unwrap().groups.is_empty());
+    for (body, words) in [
+        ("action=beta".to_owned(), "tick the boxes"),
+        (format!("{both}&action=join&group="), "No group was named"),
+        (format!("{both}&action=leave&group=Cellar"), "There is no group Cellar"),
+        (format!("{both}&action=join&group=a/b"), "no name for a group"),
+        (format!("{both}&action=explode"), "Nothing was chosen"),
+    ] {
+        let told = sends(&app, "/devices/several", &body).await;
+        assert!(told.contains(words), "{body}: {told}");
+    }
+}
+
+#[tokio::test]
+async fn groups_are_made_renamed_kept_quiet_and_deleted() {
+    let (app, _) = stocked().await;
+    assert!(get(&app, "/groups").await.contains("No group yet"));
+    sends(&app, "/groups", "name=Roof&quiet=22:00-06:00").await;
+    let again = post(&app, "/groups", "name=roof&quiet=").await;
+    assert_eq!(again.status, 409);
+    assert!(again.text().contains("exists already") && again.text().contains("value=\"roof\""));
+    let id = app.app.group_named("Roof").unwrap().id;
+    let page = get(&app, "/groups").await;
+    assert!(page.contains("22:00-06:00") && page.contains("/devices?group=Roof"), "{page}");
+    sends(&app, "/devices/several", "mac=18fe34000001&action=join&group=Roof").await;
+    sends(&app, &format!("/groups/{id}"), "name=Top&quiet=").await;
+    let told = sends(&app, &format!("/groups/{id}"), "name=Top&quiet=now").await;
+    assert!(told.contains("write it like"), "{told}");
+    let asks = get(&app, &format!("/groups/{id}/delete")).await;
+    assert!(asks.contains("1 device loses the label Top"), "{asks}");
+    sends(&app, &format!("/groups/{id}/delete"), "").await;
+    assert!(app.app.shelf().groups().is_empty());
+    assert_eq!(post(&app, &format!("/groups/{id}"), "name=X").await.status, 404);
+}
+
+#[tokio::test]
+async fn going_back_withdrawing_and_promoting_say_whom_they_touch() {
+    let (app, released) = stocked().await;
+    let named = espalier::app::DeviceChange { name: Some("Attic".into()), ..Default::default() };
+    app.teach(CHASE, named).await;
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await;
+    FakeDevice::esp8266(MARSHALL).polls(&app, "chase", "v1.1.0").await;
+    app.until_attempt(MARSHALL, espalier::domain::device::AttemptState::Delivered).await;
+    let of = |index: usize, what: &str| format!("/releases/{}{what}", released[index].id());
+
+    let page = get(&app, &of(1, "")).await;
+    assert!(page.contains("Go back to this release") && !page.contains("Promote"), "{page}");
+    assert!(!get(&app, &of(2, "")).await.contains("Go back to this release"));
+    let asks = get(&app, &of(1, "/back")).await;
+    assert!(asks.contains("1 device that runs v1.2.0 gets v1.1.0"), "{asks}");
+    assert!(asks.contains("Attic") && asks.contains("goes backwards"), "{asks}");
+
+    let asks = get(&app, &of(2, "/withdraw")).await;
+    assert!(asks.contains("devices that run it keep it"), "{asks}");
+    assert!(asks.contains("give those who took it the release before"), "{asks}");
+    let told = sends(&app, &of(2, "/withdraw"), "choice=yes").await;
+    assert!(told.contains("is recalled"), "{told}");
+    assert!(get(&app, &of(2, "")).await.contains("Recalled: it is kept"));
+
+    app.app.set_channel(released[1].id(), Channel::Beta, &a_test()).await.unwrap();
+    let page = get(&app, &of(1, "")).await;
+    assert!(page.contains("Promote to stable") && page.contains("the newest beta"), "{page}");
+    let asks = get(&app, &of(1, "/promote")).await;
+    assert!(asks.contains("get v1.1.0") || asks.contains("gets v1.1.0"), "{asks}");
+    sends(&app, &of(1, "/promote"), "").await;
+    assert!(!get(&app, &of(1, "")).await.contains("Promote to stable"));
+    sends(&app, &of(0, "/back"), "").await;
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await.is_firmware(&released[0].bytes);
+    assert_eq!(post(&app, &of(1, "/back"), "").await.status, 409);
+}
+
+#[tokio::test]
+async fn a_platforms_rules_are_saved_after_saying_whom_they_touch() {
+    let (app, released) = stocked().await;
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await;
+    let body = format!(
+        "name=chase&description=&admission=approved&gzip=off&floor=&rule=different&pinned={}&\
+         quiet=23:00-05:00",
+        released[1].id()
+    );
+    let asks = post(&app, "/platforms/chase/edit", &body).await;
+    assert_eq!(asks.status, 200, "{}", asks.text());
+    assert!(asks.text().contains("1 device that runs v1.2.0 gets v1.1.0"), "{}", asks.text());
+    assert!(asks.text().contains("name=\"quiet\" value=\"23:00-05:00\""), "{}", asks.text());
+    let platform = || app.app.shelf().platform("chase").unwrap().platform.clone();
+    assert_eq!(platform().pinned, None, "nothing is saved yet");
+    sends(&app, "/platforms/chase/edit", &format!("{body}&sure=yes")).await;
+    assert_eq!((platform().pinned, platform().rule), (Some(released[1].id()), Rule::Different));
+    let page = get(&app, "/platforms/chase").await;
+    let banner = "All devices get exactly v1.1.0; v1.2.0 reaches nobody until you unpin";
+    assert!(page.contains(banner), "{page}");
+    assert!(page.contains("23:00-05:00") && page.contains("it differs in any way"), "{page}");
+    assert!(
+        get(&app, &format!("/releases/{}", released[2].id())).await.contains("pinned to v1.1.0")
+    );
+    let wrong = body.replace("23:00-05:00", "now") + "&sure=yes";
+    let again = post(&app, "/platforms/chase/edit", &wrong).await;
+    assert_eq!(again.status, 422);
+    assert!(again.text().contains("quiet-error"), "{}", again.text());
+}
+
+#[tokio::test]
+async fn stable_and_beta_are_told_apart_where_the_newest_is_shown() {
+    let (app, released) = stocked().await;
+    app.app.set_channel(released[2].id(), Channel::Beta, &a_test()).await.unwrap();
+    let shelf = app.app.shelf();
+    let platform = shelf.platform("chase").unwrap();
+    assert_eq!(platform.newest().unwrap().version.to_string(), "v1.1.0");
+    assert_eq!(platform.newest_beta().unwrap().version.to_string(), "v1.2.0");
+    let page = get(&app, "/platforms").await;
+    assert!(page.contains("v1.1.0") && page.contains("v1.2.0</a>"), "{page}");
+    let page = get(&app, "/platforms/chase").await;
+    assert!(page.contains("offered to beta devices") && page.contains("offered now"), "{page}");
+    // A lower beta is of no interest to anyone.
+    app.app.set_channel(released[2].id(), Channel::Stable, &a_test()).await.unwrap();
+    app.app.set_channel(released[1].id(), Channel::Beta, &a_test()).await.unwrap();
+    assert!(app.app.shelf().platform("chase").unwrap().newest_beta().is_none());
+}
