@@ -155,7 +155,9 @@ impl Prospect {
             Decision::NoUpdate(reason) => Self::without_update(reason),
             Decision::Refuse(refusal) => match refusal {
                 Refusal::InvalidParameters => Self::NoVersion,
-                Refusal::NotApproved(_) | Refusal::OtherPlatform { .. } => Self::NotApproved,
+                Refusal::NotApproved(_) | Refusal::OtherPlatform { .. } | Refusal::Unproven(_) => {
+                    Self::NotApproved
+                }
                 Refusal::NothingToDescribe => Self::Nothing,
                 Refusal::NoPlatforms | Refusal::UnknownPlatform(_) | Refusal::ModeUnsupported => {
                     Self::AsksOtherwise

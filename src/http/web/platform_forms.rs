@@ -105,6 +105,7 @@ impl Sent {
             rule: self.rule.as_deref().and_then(Rule::read),
             pinned: self.pinned.as_deref().map(read_pin),
             quiet: self.quiet.clone(),
+            ..PlatformChange::default()
         }
     }
 

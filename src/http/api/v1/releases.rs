@@ -200,8 +200,6 @@ pub(super) struct Change {
     accept: Vec<String>,
     #[serde(default)]
     lift_holds: bool,
-    #[serde(default, deserialize_with = "present")]
-    channel: Option<String>,
     #[serde(default)]
     recall: bool,
 }
