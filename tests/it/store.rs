@@ -504,9 +504,7 @@ async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
         from_md5: Some(Md5([3; 16])),
         size: 1001,
         usual: Some(3600),
-        rollout_id: None,
         now: NOW,
-        rollout_id: None,
     };
     store.record_offer(offer).await.unwrap()
 }
