@@ -288,8 +288,9 @@ impl App {
         let found = shelf.file(name);
         let key = name.to_ascii_lowercase();
         let short = key.strip_suffix(".bin").and_then(|name| shelf.platform(name));
-        let is_short =
-            |own: &&Arc<ShelfPlatform>| found.is_none_or(|found| std::ptr::eq(found, &own.newest));
+        let is_short = |own: &&Arc<ShelfPlatform>| {
+            found.is_none_or(|found| std::ptr::eq(found, &raw const own.newest))
+        };
         let Some(platform) = short.filter(is_short) else { return found.cloned() };
         let policy = mac.and_then(|mac| self.0.fleet.with(mac, |live| live.policy));
         let policy = policy.unwrap_or_default();
