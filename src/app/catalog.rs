@@ -273,7 +273,11 @@ impl App {
     ///
     /// # Errors
     /// [`CatalogError`] where the path leads out of the folder or that cannot be read.
-    pub async fn file_target(&self, path: &str) -> Result<FileTarget, CatalogError> {
+    pub async fn file_target(
+        &self,
+        path: &str,
+        mac: Option<MacAddr>,
+    ) -> Result<FileTarget, CatalogError> {
         let path = segments(path)?;
         if let Some(root) = self.0.limits.catalog.clone() {
             let (app, path) = (self.clone(), path.clone());
@@ -284,11 +288,35 @@ impl App {
         }
         let shelf = self.shelf();
         let files = match path.as_slice() {
-            [name] => shelf.file(name).cloned(),
+            [name] => self.file_for(name, mac, &shelf),
             [platform, name] => shelf.file_of(platform, name),
             _ => None,
         };
         Ok(files.map_or(FileTarget::Missing, FileTarget::Release))
+    }
+}
+
+impl App {
+    /// The images behind the name of a file. Behind `<platform>.bin` is what the device would get:
+    /// its pin, or the newest on its channel.
+    fn file_for(&self, name: &str, mac: Option<MacAddr>, shelf: &Shelf) -> Option<OnOffer> {
+        let found = shelf.file(name);
+        let key = name.to_ascii_lowercase();
+        let short = key.strip_suffix(".bin").and_then(|name| shelf.platform(name));
+        let is_short = |own: &&Arc<ShelfPlatform>| {
+            found.is_none_or(|found| std::ptr::eq(found, &raw const own.newest))
+        };
+        let Some(platform) = short.filter(is_short) else { return found.cloned() };
+        let policy = mac.and_then(|mac| self.0.fleet.with(mac, |live| live.policy));
+        let policy = policy.unwrap_or_default();
+        let of_platform = |id: &i64| platform.published.iter().any(|release| release.id == *id);
+        match policy.pinned.filter(of_platform).or(platform.platform.pinned) {
+            Some(id) => shelf.release(id).cloned(),
+            None if policy.channel == Channel::Beta => {
+                Some(platform.beta.clone()).filter(|own| !own.images().is_empty())
+            }
+            None => found.cloned(),
+        }
     }
 }
 

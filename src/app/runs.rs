@@ -98,12 +98,16 @@ impl App {
         };
         self.0.fleet.each(|_, live| {
             let own = live.platform_id == Some(platform_id) && live.approval == Approval::Approved;
+            let own = own && !live.policy.updates_off;
             let Some(report) = live.report.as_deref().filter(|_| own) else { return };
+            let pin = live.policy.pinned.or(platform.platform.pinned);
+            let on_offer = match (pin, live.policy.channel) {
+                (Some(id), _) => shelf.release(id),
+                (None, Channel::Stable) => Some(&platform.newest),
+                (None, Channel::Beta) => Some(&platform.beta),
+            };
+            let Some(on_offer) = on_offer else { return };
             for part in [Part::Application, Part::FileSystem] {
-                let on_offer = match live.policy.channel {
-                    Channel::Stable => &platform.newest,
-                    Channel::Beta => &platform.beta,
-                };
                 let chip = live.learnt.known_chip();
                 match on_offer.choose(part, report.family, chip, |_| Ok(())).choice {
                     Choice::One(release) => {

@@ -296,6 +296,10 @@ async fn a_file_by_its_name_comes_whatever_channel_and_pin() {
     let change = PolicyChange { pinned: Some(Some(released[0].id())), ..PolicyChange::default() };
     app.app.change_policy(mac(MARSHALL), &change, &a_test()).await.unwrap();
     other.asks(&app, "/chase_1_1_0.bin").await.is_firmware(&released[1].bytes);
+    // The short address is no choice: there is what it would get.
+    other.asks(&app, "/chase.bin").await.is_firmware(&released[0].bytes);
+    follow(&app, Channel::Beta).await;
+    device().asks(&app, "/Chase.bin").await.is_firmware(&released[2].bytes);
     app.app.recall(released[2].id(), &a_test()).await.unwrap();
     assert_eq!(other.asks(&app, "/chase_1_2_0.bin").await.status, 404);
 }

@@ -41,14 +41,15 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
         return respond::error(403, NOT_AN_UPDATER);
     };
     let path = percent_decode_str(request.uri().path()).decode_utf8_lossy().into_owned();
-    match app.file_target(&path).await {
+    let report = report::read(&request);
+    match app.file_target(&path, report.as_ref().map(|report| report.mac)).await {
         Ok(FileTarget::Folder(_)) if report::mode(request.headers(), updater) != Mode::Sketch => {
             // Everything else is written where the sketch does not belong.
             respond::error(404, "Error: No file-system image.")
         }
         Ok(FileTarget::Folder(file)) => folder_file(&app, file, updater, &caller),
         Ok(FileTarget::Release(files)) => {
-            let Some(report) = report::read(&request) else {
+            let Some(report) = report else {
                 let text = "asked for a release's file without a readable MAC address.";
                 app.refuse_unknown(caller.address, "no_mac", text);
                 return respond::error(403, "Error: Device not whitelisted.");

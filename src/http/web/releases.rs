@@ -87,7 +87,10 @@ fn next_lower(app: &App, release: &Release) -> Option<Arc<Published>> {
     let shelf = app.shelf();
     let platform = shelf.platform_by_id(release.platform_id?)?;
     let family = release.image.chip.family();
-    let mut others = platform.published.iter().filter(|other| other.id != release.id);
+    let mut others = platform
+        .published
+        .iter()
+        .filter(|other| other.id != release.id && release.channel.follows(other.channel));
     others.find(|other| other.image.chip.family() == family).cloned()
 }
 
