@@ -45,7 +45,7 @@ fn update(server: &Server, mac: &'static str, name: &str, version: &str, until: 
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    panic!("the rollout did not go on");
+    panic!("the rollout did not go on: {}", server.page("/rollouts/1"));
 }
 
 #[test]
