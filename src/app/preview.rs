@@ -56,6 +56,8 @@ pub enum Supposed {
     Pinned(Option<i64>),
     /// The lowest version of a platform is another one.
     Floor(Option<FirmwareVersion>),
+    /// All of these.
+    All(Vec<Supposed>),
 }
 
 impl Supposed {
@@ -363,6 +365,11 @@ impl App {
                     let release = find(&mut stock.releases, *id)?;
                     release.state = ReleaseState::Withdrawn;
                     release.recalled = true;
+                }
+            }
+            Supposed::All(several) => {
+                for one in several {
+                    self.suppose(stock, platform_id, one)?;
                 }
             }
             Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {

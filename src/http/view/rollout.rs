@@ -77,14 +77,13 @@ impl Standing<'_> {
             State::Paused => format!(
                 "Paused: nobody else gets it until it goes on. {confirmed} of {meant} confirmed."
             ),
-            State::Halted => rollout.reason.clone(),
             State::Finished => format!(
                 "Every stage is through: {confirmed} of {meant} confirmed. Whoever asks gets it."
             ),
             State::Ended if rollout.reason.is_empty() => {
                 "It was ended: nobody gets it by this rollout any more.".to_owned()
             }
-            State::Ended => rollout.reason.clone(),
+            State::Halted | State::Ended => rollout.reason.clone(),
         }
     }
 
@@ -186,9 +185,8 @@ pub fn size(size: Size) -> String {
 pub fn commands(rollout: &Rollout) -> &'static [Command] {
     use Command::{Advance, End, Everyone, Pause, Resume};
     match rollout.state {
-        State::Scheduled => &[Advance, Pause, Everyone, End],
         State::Running if is_last(rollout) => &[Pause, End],
-        State::Running => &[Advance, Pause, Everyone, End],
+        State::Scheduled | State::Running => &[Advance, Pause, Everyone, End],
         State::Paused => &[Resume, Everyone, End],
         State::Halted => &[Resume, End],
         State::Finished | State::Ended => &[],

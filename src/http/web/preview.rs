@@ -247,22 +247,20 @@ pub(super) async fn platform(
     Ok(answer(PreviewPage { page, title, back, preview }, fragment))
 }
 
-/// What a form about a platform would change; of several things the one that `change` names, else
-/// the first.
+/// What a form about a platform would change.
 fn supposed(fields: &[(String, String)]) -> Result<Supposed, Error> {
-    let wanted = value(fields, "change");
-    let of = |name: &str| value(fields, name).filter(|_| wanted.is_none_or(|own| own == name));
-    if let Some(word) = of("rule") {
+    let mut all = Vec::new();
+    if let Some(word) = value(fields, "rule") {
         let expected = "“newer” or “different”";
-        let wrong = Error::Value { field: "rule", value: word.to_owned(), expected };
-        return Rule::read(word).map(Supposed::Ruled).ok_or(wrong);
+        let wrong = || Error::Value { field: "rule", value: word.to_owned(), expected };
+        all.push(Supposed::Ruled(Rule::read(word).ok_or_else(wrong)?));
     }
-    if let Some(text) = of("pinned") {
-        return Ok(Supposed::Pinned(text.parse().ok()));
+    if let Some(text) = value(fields, "pinned") {
+        all.push(Supposed::Pinned(text.parse().ok().filter(|id: &i64| *id > 0)));
     }
-    if let Some(text) = of("floor") {
+    if let Some(text) = value(fields, "floor") {
         let floor = Some(text).filter(|text| !text.is_empty()).map(FirmwareVersion::read);
-        return Ok(Supposed::Floor(floor));
+        all.push(Supposed::Floor(floor));
     }
-    Ok(Supposed::Nothing)
+    Ok(Supposed::All(all))
 }

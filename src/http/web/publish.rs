@@ -5,7 +5,7 @@ use axum::extract::{Form, Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use super::error::{PageError, sentence};
+use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::preview::PreviewView;
 use super::releases::find;
@@ -93,14 +93,10 @@ pub(super) async fn publish(
 /// Where a person goes who has just published a release: to its rollout, where it has one.
 pub(super) async fn published(app: &App, release: &Release) -> Result<Response, PageError> {
     let title = release.title();
-    Ok(match rollouts::page_of(app, release.id).await? {
-        Some(rollout) => {
-            let text = format!("{title} is published. This page says how it goes on.");
-            Flash::good(sentence(&text)).go(&rollout)
-        }
-        None => {
-            let text = format!("{title} is published. Devices get it at their next check-in.");
-            Flash::good(text).go(&format!("/releases/{}", release.id))
-        }
-    })
+    if let Some(rollout) = rollouts::page_of(app, release.id).await? {
+        let text = format!("{title} is published. This page says how it goes on.");
+        return Ok(Flash::good(text).go(&rollout));
+    }
+    let text = format!("{title} is published. Devices get it at their next check-in.");
+    Ok(Flash::good(text).go(&format!("/releases/{}", release.id)))
 }

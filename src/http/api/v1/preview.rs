@@ -192,7 +192,7 @@ pub(super) async fn of_upload(
     Ok(Some(PreviewView::of(app.preview(platform_id, &supposed).await?, LIMIT)))
 }
 
-/// What is supposed of a platform; one of them.
+/// What is supposed of a platform.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct PlatformWish {
@@ -229,19 +229,19 @@ async fn platform_preview(
     let limit = limit(wish.limit)?;
     let found = app.shelf().platform(name).map(|entry| entry.platform.id);
     let platform_id = found.ok_or_else(|| Problem::not_found("platform"))?;
-    let supposed = match wish {
-        PlatformWish { rule: Some(word), .. } => {
-            let rule = Rule::read(&word);
-            let wrong = || Problem::value("rule", &word, "“newer” or “different”");
-            Supposed::Ruled(rule.ok_or_else(wrong)?)
-        }
-        PlatformWish { floor: Some(text), .. } => {
-            let floor = Some(text.trim()).filter(|text| !text.is_empty());
-            Supposed::Floor(floor.map(FirmwareVersion::read))
-        }
-        PlatformWish { pinned: Some(id), .. } => Supposed::Pinned(Some(id).filter(|id| *id > 0)),
-        PlatformWish { .. } => Supposed::Nothing,
-    };
+    let mut all = Vec::new();
+    if let Some(word) = wish.rule {
+        let wrong = || Problem::value("rule", &word, "“newer” or “different”");
+        all.push(Supposed::Ruled(Rule::read(&word).ok_or_else(wrong)?));
+    }
+    if let Some(text) = wish.floor {
+        let floor = Some(text.trim()).filter(|text| !text.is_empty());
+        all.push(Supposed::Floor(floor.map(FirmwareVersion::read)));
+    }
+    if let Some(id) = wish.pinned {
+        all.push(Supposed::Pinned(Some(id).filter(|id| *id > 0)));
+    }
+    let supposed = Supposed::All(all);
     Ok(Json(PreviewView::of(app.preview(platform_id, &supposed).await?, limit)))
 }
 

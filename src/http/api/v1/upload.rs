@@ -15,7 +15,7 @@ use super::preview::{self, PreviewView, read_channel};
 use super::releases::{ImageView, ReleaseView};
 use super::report::ReportView;
 use super::rollouts::WishView;
-use crate::app::{Accepted, App, Error, PlanWish, ReportCard, Uploaded, Wishes};
+use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
 use crate::domain::actor;
 use crate::domain::release::{ChipChoice, Question, Release};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
@@ -180,7 +180,11 @@ impl Upload {
                 }
                 "rollout" => {
                     let text = text("rollout", field).await?;
-                    self.wishes.plan = text.as_deref().map(read_plan).transpose()?;
+                    let plan = text.as_deref().map(WishView::parse).transpose();
+                    self.wishes.plan = plan.map_err(|problem| {
+                        let error = Error::State("the rollout in its form cannot be read");
+                        Refused { error, problem }
+                    })?;
                 }
                 "publish" => self.wishes.publish = flag("publish", field).await?,
                 "dry_run" => self.wishes.dry_run = flag("dry_run", field).await?,
@@ -245,12 +249,6 @@ pub(super) fn chip(text: &str) -> Result<ChipChoice, Error> {
         let expected = "“any” or the name of a chip, such as “ESP8266” or “ESP32-C3”";
         Error::Value { field: "chip", value, expected }
     })
-}
-
-/// A rollout as JSON in a field of the form.
-fn read_plan(text: &str) -> Result<PlanWish, Refused> {
-    let refused = |problem| Refused { error: Error::State("its rollout cannot be read"), problem };
-    WishView::parse(text).map_err(refused)
 }
 
 fn unknown(name: &str) -> Refused {
