@@ -37,7 +37,7 @@ impl App {
         let bytes = match self.0.blobs.read(sha256, size).await {
             Ok(bytes) => bytes,
             Err(error) => {
-                leave(finding);
+                leave(poll, finding);
                 return self.gone_or_fault(&error.into(), finding, release, mac).await;
             }
         };
@@ -71,7 +71,7 @@ impl App {
         let attempt_id = match self.attempt(mac, offer).await {
             Ok(id) => id,
             Err(error) => {
-                leave(finding);
+                leave(poll, finding);
                 return self.gone_or_fault(&error, finding, release, mac).await;
             }
         };
@@ -173,8 +173,8 @@ impl App {
 }
 
 /// Gives back the place in a rollout that was taken for an offer that is not made.
-fn leave(finding: &Finding<'_>) {
-    if let Some(gate) = finding.gate {
+fn leave(poll: &Poll, finding: &Finding<'_>) {
+    if let Some(gate) = finding.gate.filter(|_| !poll.only_looks) {
         gate.watch.leave(finding.device_id);
     }
 }

@@ -9,7 +9,7 @@ use espalier::domain::proof::{ProofKind, ProofStanding};
 
 use crate::support::catalog::names;
 use crate::support::{
-    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, Released, SKYE, TestApp, a_test,
+    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, Released, SKYE, TestApp, a_test, eventually,
     exchange, mac,
 };
 
@@ -412,9 +412,13 @@ async fn the_secret_of_a_device_is_replaced_the_same_way() {
     with(&device(), &old).asks(&app, current).await.is_not_modified();
     with(&device(), &new).asks(&app, current).await.is_not_modified();
     refused(&with(&device(), &old).asks(&app, current).await);
+    // The job may be at it already.
     app.app.end_rotations().await.unwrap();
-    let own = app.app.device_proof(mac(CHASE)).unwrap().own;
-    assert!(own.newest.is_some() && own.old.is_none());
+    eventually("the old secret has ended", async || {
+        let own = app.app.device_proof(mac(CHASE)).unwrap().own;
+        (own.newest.is_some() && own.old.is_none()).then_some(())
+    })
+    .await;
     let told = app.told(Kind::SecretEnded).await;
     assert_eq!(told, ["Was seen with its new secret; the old one has ended."]);
     let last = make(&app).await;

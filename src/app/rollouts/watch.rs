@@ -33,13 +33,13 @@ impl Watch {
         for (device_id, state, since) in attempts {
             let member = Member::from(state);
             let mut members = watch.members();
-            if !members.by_device.contains_key(&device_id) {
+            let known = members.by_device.get(&device_id).map(|(was, _)| *was);
+            if let Some(was) = known {
+                members.set(device_id, was, member, since);
+            } else {
                 members.by_device.insert(device_id, (member, since));
                 members.progress.count(member);
-                continue;
             }
-            drop(members);
-            watch.note(device_id, member, since);
         }
         watch.stirred.store(true, Ordering::Relaxed);
         watch

@@ -144,11 +144,11 @@ impl Rollout {
 }
 
 /// The part of the fleet that a device falls into, for one rollout: always the same one, and for
-/// every rollout another one. (SplitMix64's finalizer.)
+/// every rollout another one. (The finalizer of `SplitMix64`.)
 fn bucket(mac: MacAddr, rollout_id: i64) -> u64 {
     let mut hash = rollout_id.unsigned_abs().wrapping_mul(0x9E37_79B9_7F4A_7C15);
     for byte in mac.bytes() {
-        hash = (hash << 8 | hash >> 56) ^ u64::from(byte);
+        hash = hash.rotate_left(8) ^ u64::from(byte);
         hash = hash.wrapping_add(0x9E37_79B9_7F4A_7C15);
     }
     hash = (hash ^ (hash >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

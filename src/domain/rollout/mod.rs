@@ -158,16 +158,14 @@ impl FromStr for Size {
         match text.trim().to_ascii_lowercase().as_str() {
             "canaries" => Ok(Self::Canaries),
             "everyone" | "100%" => Ok(Self::Everyone),
-            other => match other.strip_suffix('%') {
-                Some(percent) => {
+            other => {
+                if let Some(percent) = other.strip_suffix('%') {
                     let percent = percent.trim().parse().ok().filter(|p| (1..100).contains(p));
-                    percent.map(Self::Percent).ok_or_else(wrong)
+                    return percent.map(Self::Percent).ok_or_else(wrong);
                 }
-                None => {
-                    let count = other.parse().ok().filter(|count| (1..=1_000_000).contains(count));
-                    count.map(Self::Count).ok_or_else(wrong)
-                }
-            },
+                let count = other.parse().ok().filter(|count| (1..=1_000_000).contains(count));
+                count.map(Self::Count).ok_or_else(wrong)
+            }
         }
     }
 }

@@ -181,11 +181,9 @@ impl Plan {
 /// Whether a stage can let in more than the one before. Counts and percentages cannot be compared.
 const fn is_larger(later: Size, earlier: Size) -> bool {
     match (later, earlier) {
-        (Size::Canaries, _) | (_, Size::Everyone) => false,
-        (_, Size::Canaries) | (Size::Everyone, _) => true,
+        (Size::Canaries, _) | (_, Size::Everyone) | (Size::Count(_), Size::Percent(_)) => false,
         (Size::Count(later), Size::Count(earlier)) => later > earlier,
         (Size::Percent(later), Size::Percent(earlier)) => later > earlier,
-        (Size::Count(_), Size::Percent(_)) => false,
-        (Size::Percent(_), Size::Count(_)) => true,
+        (_, Size::Canaries) | (Size::Everyone, _) | (Size::Percent(_), Size::Count(_)) => true,
     }
 }

@@ -125,11 +125,11 @@ fn story(attempt: &Attempt) -> String {
             format!("Took {version}{within} and ran it, then went back to its old image.")
         }
         AttemptState::Lost if whole => {
-            format!("Took {version}{within}, and has not checked in since.")
+            format!("Took {version}{within}; it has not checked in since.")
         }
         AttemptState::Lost => {
             format!(
-                "The download of {version} broke off at {percent} %, and it has not checked in since."
+                "The download of {version} broke off at {percent} %; it has not checked in since."
             )
         }
     }
