@@ -10,8 +10,10 @@ use espalier::domain::chip::Chip;
 use espalier::domain::device::{Approval, AttemptState};
 use espalier::domain::learnt::{ChipFrom, GzipTried};
 use espalier::domain::pairing::Rule;
+use espalier::domain::policy::{self, Channel};
 use espalier::domain::proof::LastShown;
 use espalier::domain::release::{Part, ReleaseState};
+use espalier::domain::rollout::State;
 use espalier::store::{AuditFilter, DeviceFilter, EventFilter, ReleaseFilter, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -57,6 +59,36 @@ fn migrations_are_numbered_without_gaps_and_each_has_sample_data() {
     assert_eq!(samples, MIGRATIONS.iter().count(), "samples without a migration");
 }
 
+async fn pairing_is_read(store: &Store) {
+    let pairing = store.server_pairing().await.unwrap();
+    assert_eq!((pairing.rule, pairing.window), (Some(Rule::Closed), None));
+    let own = store.platform_pairings().await.unwrap();
+    assert_eq!(own[&1].window.map(|window| window.until), Some(1_700_000_900));
+    assert_eq!(store.devices_put_back().await.unwrap()[&2], 1_700_000_100);
+    assert_eq!(store.addresses_of_pending().await.unwrap()[&2].changes, 2);
+}
+
+async fn policies_are_read(store: &Store) {
+    let device = &store.devices(&DeviceFilter::default()).await.unwrap()[0];
+    assert_eq!((device.policy.channel, device.policy.pinned), (Channel::Beta, Some(2)));
+    assert!(device.policy.updates_off);
+    assert_eq!(device.groups, [1, 2]);
+    let platform = &store.platforms().await.unwrap()[1];
+    assert_eq!((platform.rule, platform.pinned), (policy::Rule::Different, Some(1)));
+    assert_eq!(platform.quiet.unwrap().to_string(), "22:00-06:00");
+    let groups = store.groups().await.unwrap();
+    assert_eq!(groups[1].quiet.unwrap().to_string(), "17:00-23:00");
+    let recalled = store.release(2).await.unwrap().unwrap();
+    assert!(recalled.recalled && recalled.channel == Channel::Beta);
+    let gating = store.rollouts(true, None).await.unwrap();
+    assert_eq!(gating.len(), 1);
+    assert_eq!((gating[0].state, gating[0].forgiven), (State::Halted, 1));
+    assert_eq!((gating[0].canaries.as_slice(), gating[0].current()), (&[1][..], Some(1)));
+    assert_eq!(store.rollouts(false, Some(1)).await.unwrap().len(), 2);
+    let attempts = store.rollout_attempts(2).await.unwrap();
+    assert_eq!(attempts.len(), 1);
+}
+
 #[tokio::test]
 async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result() {
     let folder = tempfile::tempdir().unwrap();
@@ -82,12 +114,8 @@ async fn every_migration_runs_on_filled_tables_and_the_program_reads_the_result(
     assert_eq!(releases[1].image.packed.as_ref().unwrap().size, 280_000);
     assert_eq!(store.digests().await.unwrap().len(), 2);
     assert_eq!(store.images_to_index().await.unwrap().len(), 3, "what was there before");
-    let pairing = store.server_pairing().await.unwrap();
-    assert_eq!((pairing.rule, pairing.window), (Some(Rule::Closed), None));
-    let own = store.platform_pairings().await.unwrap();
-    assert_eq!(own[&1].window.map(|window| window.until), Some(1_700_000_900));
-    assert_eq!(store.devices_put_back().await.unwrap()[&2], 1_700_000_100);
-    assert_eq!(store.addresses_of_pending().await.unwrap()[&2].changes, 2);
+    pairing_is_read(&store).await;
+    policies_are_read(&store).await;
     let devices = store.devices(&DeviceFilter::default()).await.unwrap();
     let approvals: Vec<Approval> = devices.iter().map(|device| device.approval).collect();
     let all = [Approval::Approved, Approval::Pending, Approval::Blocked, Approval::Ignored];

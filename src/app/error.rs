@@ -145,7 +145,7 @@ impl Error {
             Self::PlatformExists(_) => "platform_exists",
             Self::AlreadyApproved { .. } => "already_approved",
             Self::NoPlatformChosen => "no_platform",
-            Self::Value { .. } => "invalid_value",
+            Self::Value { .. } | Self::Quiet(_) => "invalid_value",
             Self::NotBin(_) => "not_bin",
             Self::Unusable(cause, _) => cause.code(),
             Self::TooLarge { .. } => "too_large",
@@ -156,7 +156,6 @@ impl Error {
             }
             Self::State(_) | Self::Rollout(_) => "wrong_state",
             Self::Plan(_) => "invalid_plan",
-            Self::Quiet(_) => "invalid_value",
             Self::GroupExists(_) => "group_exists",
             Self::DeviceSecret(_) => "invalid_secret",
             Self::UserExists(_) => "user_exists",

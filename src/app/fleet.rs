@@ -11,7 +11,7 @@ use super::presence::Asked;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
-use crate::domain::device::{Approval, Device};
+use crate::domain::device::{Approval, AttemptState, Device};
 use crate::domain::device_secret::Secrets;
 use crate::domain::event::Event;
 use crate::domain::hours::{Hours, day_of};
@@ -142,6 +142,13 @@ impl Live {
             report.dev = report.dev.filter(|_| self.platform_id.is_none());
         }
         Some(report)
+    }
+
+    /// Whether it was seen to take the application of this release over the air.
+    pub(super) fn was_updated_to(&self, release_id: i64) -> bool {
+        let confirmed = |attempt: &&LastAttempt| attempt.state == AttemptState::Confirmed;
+        let attempt = self.attempt.as_deref().filter(confirmed);
+        attempt.is_some_and(|attempt| attempt.release_id == Some(release_id))
     }
 
     /// Whether it is approved for a platform and gets updates.

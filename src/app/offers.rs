@@ -1,8 +1,6 @@
 //! An offer: recorded durably, then sent.
 
-use std::sync::{Arc, OnceLock};
-
-use tokio_util::sync::CancellationToken;
+use std::sync::Arc;
 
 use super::fleet::Live;
 use super::poll::{Answer, Finding, Firmware, Poll};
@@ -76,19 +74,10 @@ impl App {
             }
         };
         let flight = Arc::new(InFlight {
-            attempt_id,
-            mac,
-            release_id: release.id,
-            title: format!("{platform} {}", release.version),
-            platform: platform.to_owned(),
-            part: image.part,
-            packed: packed.is_some(),
-            size,
             started: now,
             counted: !poll.range,
-            progress: OnceLock::new(),
-            settled: CancellationToken::new(),
             watch: gate.map(|gate| Arc::clone(&gate.watch)),
+            ..InFlight::new(attempt_id, mac, (platform, release), packed.is_some(), size)
         });
         self.take_off(poll, release, packed.is_some(), &flight, now);
         firmware.flight = Some(flight);

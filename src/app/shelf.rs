@@ -171,7 +171,7 @@ impl Shelf {
     /// What is on offer, from what there is.
     pub(super) fn new(stock: Stock) -> Self {
         let Stock { platforms, releases, digests, groups, gates, pairings, secrets } = stock;
-        let mut shelf = Self { groups, gates, pairings, ..Self::default() };
+        let mut shelf = Self { gates, groups, pairings, ..Self::default() };
         let mut published: HashMap<i64, Vec<Arc<Published>>> = HashMap::new();
         let mut recalled: HashMap<i64, Vec<FirmwareVersion>> = HashMap::new();
         for release in releases {

@@ -14,8 +14,7 @@ use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::event::{Event, Kind};
 use crate::domain::mac::MacAddr;
-use crate::domain::release::Part;
-use crate::domain::rollout::Member;
+use crate::domain::release::{Part, Published};
 use crate::store::EndedAttempt;
 
 /// How long a check-in waits for the end of a download whose last byte was taken already.
@@ -54,6 +53,31 @@ pub struct TransferEnd {
 }
 
 impl InFlight {
+    /// A download that is about to begin.
+    pub(super) fn new(
+        attempt_id: i64,
+        mac: MacAddr,
+        (platform, release): (&str, &Published),
+        packed: bool,
+        size: u64,
+    ) -> Self {
+        Self {
+            attempt_id,
+            mac,
+            release_id: release.id,
+            title: format!("{platform} {}", release.version),
+            platform: platform.to_owned(),
+            part: release.image.part,
+            packed,
+            size,
+            started: 0,
+            counted: true,
+            progress: OnceLock::new(),
+            settled: CancellationToken::new(),
+            watch: None,
+        }
+    }
+
     /// Bytes that the connection took so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -138,8 +162,7 @@ impl App {
         if let (Some(watch), Some((device_id, _))) = (&flight.watch, tally) {
             // What was taken whole may be running, however the connection ended.
             let whole = end.completed || end.bytes >= flight.size;
-            let member = if whole { Member::Exposed } else { Member::Broken };
-            watch.note(device_id, member, now);
+            watch.transferred(device_id, whole, now);
         }
         let seconds = end.elapsed.as_secs_f64();
         let (kind, text) = if end.completed {

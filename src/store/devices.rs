@@ -193,6 +193,47 @@ impl TryFrom<DeviceRow> for Device {
     }
 }
 
+/// Devices as a [`DeviceFilter`] wants them.
+const LISTED: &str = "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
+            d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
+            d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
+            d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
+            d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+            d.channel, d.pinned, d.updates_off,
+            d.seen_secret, d.shown
+       FROM devices d
+       LEFT JOIN platforms p ON p.id = d.platform_id
+       LEFT JOIN presence s ON s.device_id = d.id
+      WHERE (CAST($1 AS TEXT) IS NULL
+             OR d.mac LIKE $2 ESCAPE '!' OR lower(d.name) LIKE $1 ESCAPE '!'
+             OR lower(coalesce(d.version, '')) LIKE $1 ESCAPE '!'
+             OR lower(coalesce(p.name, d.asked_for, '')) LIKE $1 ESCAPE '!'
+             OR coalesce(d.address, '') LIKE $1 ESCAPE '!')
+        AND (CAST($3 AS INTEGER) IS NULL OR d.platform_id = $3)
+        AND (CAST($4 AS TEXT) IS NULL OR d.approval = $4)
+        AND (CAST($5 AS TEXT) IS NULL OR d.outcome = $5)
+        AND (CAST($6 AS INTEGER) IS NULL OR d.id > $6)
+        AND (CAST($10 AS INTEGER) IS NULL
+             OR EXISTS (SELECT 1 FROM device_groups g
+                         WHERE g.device_id = d.id AND g.group_id = $10))
+        AND (CAST($11 AS TEXT) IS NULL OR $11 = 'overdue' AND s.overdue_after + s.last_seen
+             + CASE WHEN s.last_seen < $13 THEN $14 ELSE 0 END < $12
+             OR $11 <> 'overdue' AND EXISTS (
+                SELECT 1 FROM attempts a
+                 WHERE a.id = (SELECT max(id) FROM attempts
+                                WHERE device_id = d.id AND part = 'application')
+                   AND CASE WHEN $11 = 'lost' THEN a.state = 'lost'
+                            ELSE a.restarting_at >= $12 - 86400 END))
+        AND (CAST($15 AS TEXT) IS NULL OR d.channel = $15)
+      ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
+                       WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
+               CASE WHEN $7 IN ('name', 'platform') THEN
+                    CASE WHEN d.name = '' THEN '~' || d.mac ELSE lower(d.name) END
+                    WHEN $7 = 'mac' THEN d.mac ELSE '' END,
+               CASE WHEN $7 = 'seen' THEN -coalesce(s.last_seen, 0) ELSE 0 END,
+               d.id
+      LIMIT $8 OFFSET $9";
+
 impl Store {
     /// Devices as the filter wants them.
     ///
@@ -201,64 +242,24 @@ impl Store {
     pub async fn devices(&self, filter: &DeviceFilter) -> Result<Vec<Device>, StoreError> {
         let limit = if filter.limit == 0 { 100 } else { filter.limit };
         let presence = filter.presence;
-        let rows: Vec<DeviceRow> = sqlx::query_as(
-            "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
-                    d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
-                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
-                    d.channel, d.pinned, d.updates_off,
-                    d.seen_secret, d.shown
-               FROM devices d
-               LEFT JOIN platforms p ON p.id = d.platform_id
-               LEFT JOIN presence s ON s.device_id = d.id
-              WHERE (CAST($1 AS TEXT) IS NULL
-                     OR d.mac LIKE $2 ESCAPE '!' OR lower(d.name) LIKE $1 ESCAPE '!'
-                     OR lower(coalesce(d.version, '')) LIKE $1 ESCAPE '!'
-                     OR lower(coalesce(p.name, d.asked_for, '')) LIKE $1 ESCAPE '!'
-                     OR coalesce(d.address, '') LIKE $1 ESCAPE '!')
-                AND (CAST($3 AS INTEGER) IS NULL OR d.platform_id = $3)
-                AND (CAST($4 AS TEXT) IS NULL OR d.approval = $4)
-                AND (CAST($5 AS TEXT) IS NULL OR d.outcome = $5)
-                AND (CAST($6 AS INTEGER) IS NULL OR d.id > $6)
-                AND (CAST($10 AS INTEGER) IS NULL
-                     OR EXISTS (SELECT 1 FROM device_groups g
-                                 WHERE g.device_id = d.id AND g.group_id = $10))
-                AND (CAST($11 AS TEXT) IS NULL OR $11 = 'overdue' AND s.overdue_after + s.last_seen
-                     + CASE WHEN s.last_seen < $13 THEN $14 ELSE 0 END < $12
-                     OR $11 <> 'overdue' AND EXISTS (
-                        SELECT 1 FROM attempts a
-                         WHERE a.id = (SELECT max(id) FROM attempts
-                                        WHERE device_id = d.id AND part = 'application')
-                           AND CASE WHEN $11 = 'lost' THEN a.state = 'lost'
-                                    ELSE a.restarting_at >= $12 - 86400 END))
-                AND (CAST($15 AS TEXT) IS NULL OR d.channel = $15)
-              ORDER BY CASE $7 WHEN 'platform' THEN lower(coalesce(p.name, '~'))
-                               WHEN 'version' THEN coalesce(d.version, '~') ELSE '' END,
-                       CASE WHEN $7 IN ('name', 'platform') THEN
-                            CASE WHEN d.name = '' THEN '~' || d.mac ELSE lower(d.name) END
-                            WHEN $7 = 'mac' THEN d.mac ELSE '' END,
-                       CASE WHEN $7 = 'seen' THEN -coalesce(s.last_seen, 0) ELSE 0 END,
-                       d.id
-              LIMIT $8 OFFSET $9",
-        )
-        .bind(filter.query.as_deref().map(like))
-        .bind(filter.query.as_deref().map(|text| like(&text.replace([':', '-'], ""))))
-        .bind(filter.platform_id)
-        .bind(filter.approval.map(Approval::word))
-        .bind(&filter.outcome)
-        .bind(filter.after)
-        .bind(filter.sort.word())
-        .bind(i64::from(limit))
-        .bind(i64::from(filter.offset))
-        .bind(filter.group)
-        .bind(presence.map(|wish| wish.presence.word()))
-        .bind(presence.map(|wish| wish.now))
-        .bind(presence.map(|wish| wish.pause.until))
-        .bind(presence.map(|wish| wish.pause.seconds()))
-        .bind(filter.channel.map(Channel::word))
-        .fetch_all(&self.read)
-        .await?;
+        let rows: Vec<DeviceRow> = sqlx::query_as(LISTED)
+            .bind(filter.query.as_deref().map(like))
+            .bind(filter.query.as_deref().map(|text| like(&text.replace([':', '-'], ""))))
+            .bind(filter.platform_id)
+            .bind(filter.approval.map(Approval::word))
+            .bind(&filter.outcome)
+            .bind(filter.after)
+            .bind(filter.sort.word())
+            .bind(i64::from(limit))
+            .bind(i64::from(filter.offset))
+            .bind(filter.group)
+            .bind(presence.map(|wish| wish.presence.word()))
+            .bind(presence.map(|wish| wish.now))
+            .bind(presence.map(|wish| wish.pause.until))
+            .bind(presence.map(|wish| wish.pause.seconds()))
+            .bind(filter.channel.map(Channel::word))
+            .fetch_all(&self.read)
+            .await?;
         let devices = rows.into_iter().map(Device::try_from).collect::<Result<Vec<_>, _>>()?;
         self.with_groups(devices).await
     }

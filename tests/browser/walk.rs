@@ -223,17 +223,24 @@ fn furnish(server: &Server) -> Vec<Stop> {
         ("missing", "/nothing/here"),
     ];
     let mut stops: Vec<Stop> = stops.map(|(name, path)| (name, path.to_owned())).into();
-    stops.push(("release-delete", format!("{release}/delete")));
-    stops.push(("release-withdraw", format!("{release}/withdraw")));
-    stops.push(("release-back", format!("{old}/back")));
+    stops.extend(about_releases(&release, &old));
     stops.extend(furnish_policies(server));
-    stops.push(("release-needs-you", format!("{release}?stand=needs_you")));
-    stops.push(("release-nobody", format!("{release}?stand=aside")));
     stops.push(("device-end", "/devices/5ccf7f000002?before=1.1".to_owned()));
     stops.extend(furnish_several(server));
     stops.extend(furnish_pairing(server));
     stops.extend(crate::secrets::furnish(server));
     stops
+}
+
+/// What is asked about a release, and about one that others came after.
+fn about_releases(release: &str, old: &str) -> Vec<Stop> {
+    vec![
+        ("release-delete", format!("{release}/delete")),
+        ("release-withdraw", format!("{release}/withdraw")),
+        ("release-back", format!("{old}/back")),
+        ("release-needs-you", format!("{release}?stand=needs_you")),
+        ("release-nobody", format!("{release}?stand=aside")),
+    ]
 }
 
 /// The server is closed, with one who asked all the same; a platform is open, with one let in.

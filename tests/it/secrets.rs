@@ -9,8 +9,8 @@ use espalier::domain::proof::{ProofKind, ProofStanding};
 
 use crate::support::catalog::names;
 use crate::support::{
-    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, Released, SKYE, TestApp, a_test, eventually,
-    exchange, mac,
+    Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, Released, SKYE, TestApp, a_test,
+    eventually, exchange, mac,
 };
 
 const WORDS: &str = "Error: Wrong or missing secret.";

@@ -2,6 +2,7 @@
 
 mod find;
 mod note;
+mod view;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -28,8 +29,8 @@ use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
 use find::find;
-pub(super) use find::{Known, View};
 use note::note;
+pub(super) use view::{Known, View};
 
 /// A check-in.
 #[derive(Debug)]
@@ -100,6 +101,7 @@ pub struct Firmware {
 }
 
 /// What a look at the fleet came to.
+#[expect(clippy::large_enum_variant, reason = "made for every check-in: no allocation for it")]
 pub(super) enum Look<'a> {
     /// The device is not recorded yet.
     Unknown,

@@ -106,6 +106,6 @@ impl Gate {
     }
 }
 
-fn candidate<'a>(mac: MacAddr, live: &'a Live, member: Option<Member>) -> Candidate<'a> {
+fn candidate(mac: MacAddr, live: &Live, member: Option<Member>) -> Candidate<'_> {
     Candidate { device_id: live.id, mac, groups: &live.groups, member }
 }

@@ -53,12 +53,11 @@ impl App {
             let Some(gate) = shelf.gate(release_id) else { return Ok(()) };
             let progress = gate.progress();
             let halt = gate.rollout.must_halt(&progress);
-            let step = match halt {
-                Some(halt) => Some(halt),
-                None => {
-                    let survey = self.survey(gate, &shelf, now);
-                    gate.rollout.step(&progress, &survey, now)
-                }
+            let step = if halt.is_some() {
+                halt
+            } else {
+                let survey = self.survey(gate, &shelf, now);
+                gate.rollout.step(&progress, &survey, now)
             };
             let Some(step) = step else { return Ok(()) };
             let mut rollout = gate.rollout.as_ref().clone();

@@ -122,9 +122,8 @@ fn is_expected(live: &Live, stage: &Stage) -> bool {
 /// Whether it gets the release when it asks next, or after others.
 fn is_next(decision: &Decision) -> bool {
     match decision {
-        Decision::Offer(_) => true,
+        Decision::Offer(_) | Decision::NoUpdate(NoUpdate::QuietHours { .. }) => true,
         Decision::NoUpdate(NoUpdate::Waits { wait, .. }) => wait.is_turn(),
-        Decision::NoUpdate(NoUpdate::QuietHours { .. }) => true,
         _ => false,
     }
 }

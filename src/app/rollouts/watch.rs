@@ -107,6 +107,14 @@ impl Watch {
         }
     }
 
+    /// A transfer ended. It says nothing of a device that came back already.
+    pub(in crate::app) fn transferred(&self, device_id: i64, whole: bool, now: Timestamp) {
+        let open = [Member::Exposed, Member::Broken];
+        if self.member(device_id).is_some_and(|(member, _)| open.contains(&member)) {
+            self.note(device_id, if whole { Member::Exposed } else { Member::Broken }, now);
+        }
+    }
+
     /// Lets nobody else in, until it is known how it goes on.
     pub(super) fn stop(&self) {
         self.stopped.store(true, Ordering::SeqCst);

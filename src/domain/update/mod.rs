@@ -52,6 +52,18 @@ pub enum Ask {
     File,
 }
 
+/// What makes a device get something else than a newer release.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Bound {
+    /// Nothing.
+    #[default]
+    Free,
+    /// It or its platform is pinned: the choice is exactly that release.
+    Pinned,
+    /// What it runs was recalled: it gets another release, even a lower one.
+    Recalled,
+}
+
 /// A platform as a decision sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -118,10 +130,8 @@ pub struct Situation<'a> {
     pub choice: Choice<'a>,
     /// A newer one that its rollout keeps from it.
     pub waiting: Option<Waiting<'a>>,
-    /// Whether it or its platform is pinned, so that the choice is exactly that release.
-    pub pinned: bool,
-    /// Whether what it runs was recalled, so that it gets another release, even a lower one.
-    pub recalled: bool,
+    /// What makes the choice another one than the newest that is newer.
+    pub bound: Bound,
     /// When its quiet hours end, where it is within them.
     pub quiet_until: Option<Timestamp>,
     /// What it did with that image so far; `None`: nothing.
@@ -137,6 +147,11 @@ pub struct Situation<'a> {
 }
 
 impl Situation<'_> {
+    /// Whether the choice is exactly the release that a person pinned.
+    fn is_pinned(&self) -> bool {
+        self.bound == Bound::Pinned
+    }
+
     /// What is known of the device beyond what it says.
     fn learnt(&self) -> Learnt {
         self.device.map(|device| device.learnt).unwrap_or_default()

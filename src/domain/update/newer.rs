@@ -1,6 +1,6 @@
 //! Whether a release is for a device, by what it runs: usually where it is newer.
 
-use super::{Ask, NoUpdate, Published, Rule, Situation, Trace};
+use super::{Ask, Bound, NoUpdate, Published, Rule, Situation, Trace};
 use crate::domain::version::FirmwareVersion;
 
 pub(super) fn newer(
@@ -40,7 +40,7 @@ pub(super) fn newer(
             trace.note("newer", true, || why.text(&release.version, runs));
             Ok(())
         }
-        None if situation.pinned => {
+        None if situation.is_pinned() => {
             let has = NoUpdate::Pinned { version: release.version.to_string() };
             trace.note("newer", false, || has.text());
             Err(has)
@@ -94,9 +94,9 @@ fn wanted(
         Some(Wanted::Newer)
     } else if release.version == *runs {
         None
-    } else if situation.pinned {
+    } else if situation.is_pinned() {
         Some(Wanted::Pinned)
-    } else if situation.recalled {
+    } else if situation.bound == Bound::Recalled {
         Some(Wanted::Recalled)
     } else {
         (rule == Rule::Different).then_some(Wanted::Different)

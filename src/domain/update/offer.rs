@@ -57,7 +57,7 @@ fn chosen<'a>(
             return Err(unknown);
         }
         Choice::Foreign(image) => return Err(foreign(situation, image, trace)),
-        Choice::Nothing if situation.pinned => {
+        Choice::Nothing if situation.is_pinned() => {
             trace.note("published", false, || NoUpdate::PinnedToNothing.text());
             return Err(NoUpdate::PinnedToNothing);
         }
@@ -67,7 +67,7 @@ fn chosen<'a>(
         }
     };
     trace.note("published", true, || {
-        let why = if situation.pinned { "It is pinned: " } else { "" };
+        let why = if situation.is_pinned() { "It is pinned: " } else { "" };
         format!("{why}{} is the release for it.", release.version)
     });
     let image = &release.image;
@@ -107,7 +107,7 @@ fn above_floor(
     trace: &mut impl Trace,
 ) -> Result<(), NoUpdate> {
     let floor = situation.platform.and_then(|platform| platform.floor);
-    let Some(floor) = floor.filter(|_| !situation.pinned) else {
+    let Some(floor) = floor.filter(|_| !situation.is_pinned()) else {
         return Ok(());
     };
     let above = release.version >= *floor;

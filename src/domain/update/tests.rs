@@ -34,8 +34,7 @@ struct Case {
     policy: Policy,
     rule: Rule,
     gates: Vec<(i64, GateWait)>,
-    pinned: bool,
-    recalled: bool,
+    bound: Bound,
     quiet_until: Option<Timestamp>,
     door: Door,
     proof: Proof,
@@ -104,8 +103,7 @@ fn usual() -> Case {
         policy: Policy::default(),
         rule: Rule::Newer,
         gates: Vec::new(),
-        pinned: false,
-        recalled: false,
+        bound: Bound::Free,
         quiet_until: None,
         door: Door::Ask,
         proof: Proof::default(),
@@ -159,8 +157,7 @@ impl Case {
                 .map(|release| Running { release, flash_mode: self.running_mode }),
             choice: selection.choice,
             waiting: selection.waiting,
-            pinned: self.pinned,
-            recalled: self.recalled,
+            bound: self.bound,
             quiet_until: self.quiet_until,
             tally: self.tally.as_ref(),
             flights: self.flights,
@@ -694,26 +691,26 @@ fn what_people_decide_about_a_device() {
         has_it(case);
     });
     expect("offer", |case| {
-        case.recalled = true;
+        case.bound = Bound::Recalled;
         above(case);
     });
     expect("offer", |case| {
-        case.pinned = true;
+        case.bound = Bound::Pinned;
         above(case);
     });
     expect("pinned", |case| {
-        case.pinned = true;
+        case.bound = Bound::Pinned;
         has_it(case);
     });
     expect("pinned_to_nothing", |case| {
-        case.pinned = true;
+        case.bound = Bound::Pinned;
         case.on_offer.clear();
     });
     // A floor does not hold against a person's hand.
     let floor = |case: &mut Case| case.floor = Some(FirmwareVersion::read("v2.0.0"));
     expect("below_floor", floor);
     expect("offer", |case| {
-        case.pinned = true;
+        case.bound = Bound::Pinned;
         floor(case);
     });
 }
