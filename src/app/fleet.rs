@@ -363,6 +363,16 @@ impl Fleet {
         }
     }
 
+    /// Whether a look at every device takes its time.
+    pub(super) fn is_large(&self) -> bool {
+        // One part is like the others.
+        let part = self
+            .shards
+            .first()
+            .map_or(0, |shard| shard.lock().unwrap_or_else(PoisonError::into_inner).devices.len());
+        part > 100
+    }
+
     /// How many devices wait for approval.
     pub(super) fn pending(&self) -> usize {
         self.pending.load(Ordering::Relaxed)

@@ -95,8 +95,9 @@ impl App {
         if said.is_empty() {
             return Ok(());
         }
+        let deed = format!("changed how {} gets updates: {}", device.title(), uncapital(&said));
         let event = Event::new(self.now(), Kind::DeviceEdited, said.join(" ")).of(mac).by(actor);
-        self.record(event.on(device.platform.as_deref())).await
+        self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
     /// Puts a device into exactly these groups; answers that in a sentence.
@@ -164,7 +165,8 @@ impl App {
             self.restock().await?;
             let event =
                 Event::new(self.now(), Kind::Grouped, format!("The group {name} was made."));
-            self.record(event.by(actor)).await?;
+            let event = event.by(actor).concerning(name.as_str());
+            self.record(event.does(format!("made the group {name}"))).await?;
         }
         Ok(ids)
     }
@@ -187,7 +189,11 @@ impl App {
             made => made?,
         };
         let group = Group { id, name, quiet, created_at };
-        self.keep_group(&group, format!("The group {} was made.", group.name), actor).await?;
+        let told = (
+            format!("The group {} was made.", group.name),
+            format!("made the group {}", group.name),
+        );
+        self.keep_group(&group, told, actor).await?;
         Ok(group)
     }
 
@@ -218,16 +224,29 @@ impl App {
             Some(quiet) => format!("{} has quiet hours: {quiet}.", group.name),
             None => format!("{} has no quiet hours any more.", group.name),
         };
-        self.keep_group(&group, text, actor).await?;
+        let deed = match group.quiet {
+            _ if group.name != was.name => {
+                format!("renamed the group {} to {}", was.name, group.name)
+            }
+            Some(quiet) => format!("set the quiet hours of the group {} to {quiet}", group.name),
+            None => format!("removed the quiet hours of the group {}", group.name),
+        };
+        self.keep_group(&group, (text, deed), actor).await?;
         Ok(group)
     }
 
-    async fn keep_group(&self, group: &Group, text: String, actor: &Actor) -> Result<(), Error> {
+    async fn keep_group(
+        &self,
+        group: &Group,
+        (text, deed): (String, String),
+        actor: &Actor,
+    ) -> Result<(), Error> {
         if let Err(StoreError::Conflict) = self.0.store.save_group(group).await {
             return Err(Error::GroupExists(group.name.to_string()));
         }
         self.restock().await?;
-        self.record(Event::new(self.now(), Kind::Grouped, text).by(actor)).await
+        let event = Event::new(self.now(), Kind::Grouped, text).by(actor).does(deed);
+        self.record(event.concerning(group.name.as_str())).await
     }
 
     /// Deletes a group; its devices stay, and rollouts that were for it alone are ended.
@@ -247,7 +266,9 @@ impl App {
         self.0.fleet.leave_group(id);
         self.restock().await?;
         let text = format!("The group {} was deleted.", group.name);
-        self.record(Event::new(self.now(), Kind::Grouped, text).by(actor)).await?;
+        let event = Event::new(self.now(), Kind::Grouped, text).by(actor);
+        let event = event.concerning(group.name.as_str());
+        self.record(event.does(format!("deleted the group {}", group.name))).await?;
         Ok(group)
     }
 
@@ -278,7 +299,11 @@ impl App {
             Channel::Beta => format!("{} is for beta devices only now.", release.title()),
         };
         let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = match channel {
+            Channel::Stable => format!("promoted {} to stable", release.title()),
+            Channel::Beta => format!("made {} a beta release", release.title()),
+        };
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(Release { channel, ..release })
     }
 
@@ -301,7 +326,8 @@ impl App {
             release.title()
         );
         let event = Event::new(self.now(), Kind::Withdrawn, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("recalled {}", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         self.0.store.release(release_id).await?.ok_or(Error::NotFound("release"))
     }
 
@@ -332,7 +358,8 @@ impl App {
         };
         let text = format!("Back to {}: {recalled}.", release.title());
         let event = Event::new(self.now(), Kind::Withdrawn, text).about(release_id).by(actor);
-        self.record(event.on(release.platform.as_deref())).await?;
+        let deed = format!("went back to {}: {recalled}", release.title());
+        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
         Ok(higher)
     }
 
@@ -355,6 +382,14 @@ impl App {
         above.dedup_by_key(|own| own.id);
         above
     }
+}
+
+/// Sentences as they go on behind a colon.
+fn uncapital(sentences: &[String]) -> String {
+    let text = sentences.join(" ");
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
 }
 
 fn group_names(names: &[String]) -> Result<Vec<GroupName>, Error> {

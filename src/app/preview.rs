@@ -11,10 +11,10 @@ use super::rollouts::{Gate, PlanWish, SILENCE};
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::stock::Stock;
+pub use super::supposed::Supposed;
 use super::{App, Error};
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
-use crate::domain::policy::{Channel, Rule};
 use crate::domain::release::{Published, Release, ReleaseState};
 use crate::domain::rollout::Step;
 use crate::domain::update::{Decision, NoTrace, Prospect, decide};
@@ -22,65 +22,6 @@ use crate::domain::version::FirmwareVersion;
 
 /// The code of a device that never asked.
 const NEVER_ASKED: &str = "never_asked";
-
-/// What is supposed to be changed.
-#[derive(Debug, Clone)]
-pub enum Supposed {
-    /// Nothing: how things stand.
-    Nothing,
-    /// A draft or withdrawn release is published, as this version where it has none yet.
-    Published {
-        /// Its number.
-        release_id: i64,
-        /// The version.
-        version: Option<FirmwareVersion>,
-        /// Whom it is for.
-        channel: Channel,
-        /// How it reaches them; `None`: all at once.
-        plan: Option<PlanWish>,
-    },
-    /// This is published: a draft, an upload that is not kept, or a release with one image more.
-    New {
-        /// What it would be.
-        release: Box<Release>,
-        /// How it reaches its devices; `None`: all at once.
-        plan: Option<PlanWish>,
-    },
-    /// A release is withdrawn.
-    Withdrawn(i64),
-    /// These releases are recalled.
-    Recalled(Vec<i64>),
-    /// A platform has another rule.
-    Ruled(Rule),
-    /// A platform is pinned to a release, or to none.
-    Pinned(Option<i64>),
-    /// The lowest version of a platform is another one.
-    Floor(Option<FirmwareVersion>),
-    /// All of these.
-    All(Vec<Supposed>),
-}
-
-impl Supposed {
-    /// The release that devices would get by it.
-    fn release_id(&self) -> Option<i64> {
-        match self {
-            Self::Published { release_id, .. } => Some(*release_id),
-            Self::New { release, .. } => Some(release.id),
-            _ => None,
-        }
-    }
-
-    /// The same all at once; `None` where it is so already.
-    fn without_plan(&self) -> Option<Self> {
-        match self.clone() {
-            Self::Published { release_id, version, channel, plan: Some(_) } => {
-                Some(Self::Published { release_id, version, channel, plan: None })
-            }
-            Self::New { release, plan: Some(_) } => Some(Self::New { release, plan: None }),
-            _ => None,
-        }
-    }
-}
 
 /// What a device would get.
 #[derive(Debug, Clone)]
@@ -199,8 +140,7 @@ impl Outlook {
 
     fn decide(&self, shelf: &Shelf, live: &Live) -> Option<(Decision, Option<Arc<Published>>)> {
         let report = live.last_question()?;
-        let running = shelf.running_on(&report, live.platform_id);
-        let known = Known { live, learnt: live.learnt, running, settlement: None };
+        let known = Known::of_last(live, &report, shelf, &self.settings, self.now);
         let context = (&*self.settings, self.now);
         let view = View::new(&report, &Wanted::Newest, &known, shelf, context);
         let situation = view.situation(&self.settings.patience, self.now);

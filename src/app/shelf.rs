@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
+pub use super::on_offer::OnOffer;
 use super::pairing::Pairings;
 use super::rollouts::Gate;
 use super::stock::{Stock, settle};
-use crate::domain::chip::{Chip, Family};
+use crate::domain::chip::Family;
 use crate::domain::device_secret::Secrets;
 use crate::domain::digest::{Md5, Sha256};
 use crate::domain::group::Group;
@@ -16,8 +17,6 @@ use crate::domain::platform::Platform;
 use crate::domain::policy::{Channel, QuietHours};
 use crate::domain::release::{Part, Published, ReleaseState, file_name};
 use crate::domain::report::Report;
-use crate::domain::rollout::GateWait;
-use crate::domain::update::{Choice, Selection, choose};
 use crate::domain::version::FirmwareVersion;
 use crate::store::ImageDigest;
 
@@ -56,14 +55,6 @@ pub struct ShelfPlatform {
     pub secrets: Secrets,
 }
 
-/// Images from which a device gets the one for its chip.
-#[derive(Debug, Clone, Default)]
-pub struct OnOffer {
-    images: Vec<Arc<Published>>,
-    /// The chips of the ESP32 family that the applications are for.
-    chips: Vec<Chip>,
-}
-
 /// An image that a device runs.
 #[derive(Debug, Clone)]
 pub struct Recognised {
@@ -71,64 +62,6 @@ pub struct Recognised {
     pub release: Arc<Published>,
     /// The flash mode in which it runs, where that is known (ESP8266).
     pub flash_mode: Option<u8>,
-}
-
-impl OnOffer {
-    /// Of these images, newest first, those of each part and chip down to the first one that is
-    /// for everyone.
-    fn newest<'a>(
-        published: impl Iterator<Item = &'a Arc<Published>>,
-        gates: &HashMap<i64, Gate>,
-    ) -> Self {
-        let key = |release: &Published| (release.image.part, release.image.certain_chip());
-        let (mut on_offer, mut done) = (Self::default(), Vec::new());
-        for release in published {
-            if done.contains(&key(release)) {
-                continue;
-            }
-            on_offer.push(release);
-            if !gates.contains_key(&release.id) {
-                done.push(key(release));
-            }
-        }
-        on_offer
-    }
-
-    fn push(&mut self, release: &Arc<Published>) {
-        let image = &release.image;
-        self.images.push(Arc::clone(release));
-        let chip = image.certain_chip().filter(|_| image.part == Part::Application);
-        let esp32 = chip.filter(|chip| chip.family() == Family::Esp32);
-        if let Some(chip) = esp32.filter(|chip| !self.chips.contains(chip)) {
-            self.chips.push(chip);
-            self.chips.sort_unstable();
-        }
-    }
-
-    /// What there is for a device.
-    #[must_use]
-    pub fn choose(
-        &self,
-        part: Part,
-        family: Family,
-        chip: Option<Chip>,
-        gate: impl Fn(&Published) -> Result<(), GateWait>,
-    ) -> Selection<'_> {
-        choose(self.images.iter().map(AsRef::as_ref), &self.chips, part, family, chip, gate)
-    }
-
-    /// The images.
-    #[must_use]
-    pub fn images(&self) -> &[Arc<Published>] {
-        &self.images
-    }
-
-    /// The very image that a choice fell on, to be shared.
-    #[must_use]
-    pub fn shared(&self, choice: Choice<'_>) -> Option<&Arc<Published>> {
-        let Choice::One(chosen) = choice else { return None };
-        self.images.iter().find(|release| std::ptr::eq(release.as_ref(), chosen))
-    }
 }
 
 impl ShelfPlatform {
@@ -258,7 +191,7 @@ impl Shelf {
             let Some(name) = name else { continue };
             let on_offer = self.by_file.entry(name.clone()).or_default();
             // `sensor` 2.1.0 and `sensor_2` 1.0 have the same name: the first one keeps it.
-            if on_offer.images.first().is_none_or(|first| first.id == release.id) {
+            if on_offer.images().first().is_none_or(|first| first.id == release.id) {
                 on_offer.push(release);
             }
         }
@@ -327,7 +260,7 @@ impl Shelf {
         let name = name.to_ascii_lowercase();
         self.by_file.get(&name).or_else(|| {
             let platform = self.by_key.get(name.strip_suffix(".bin")?)?;
-            Some(&platform.newest).filter(|newest| !newest.images.is_empty())
+            Some(&platform.newest).filter(|newest| !newest.images().is_empty())
         })
     }
 
@@ -337,7 +270,7 @@ impl Shelf {
         let platform = self.platform(platform)?;
         let (id, key) = (platform.platform.id, platform.platform.name.key());
         let own = |on_offer: &&OnOffer| {
-            on_offer.images.first().is_some_and(|first| first.platform_id == id)
+            on_offer.images().first().is_some_and(|first| first.platform_id == id)
         };
         if let Some(found) = self.file(name).filter(own) {
             return Some(found.clone());
@@ -349,7 +282,7 @@ impl Shelf {
                 found.push(release);
             }
         }
-        Some(found).filter(|found| !found.images.is_empty())
+        Some(found).filter(|found| !found.images().is_empty())
     }
 
     /// The image that the device runs, where one of its digests is known.

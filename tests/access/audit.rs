@@ -4,12 +4,13 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use espalier::app::{Uploaded, Wishes};
+use espalier::app::{PlanWish, Uploaded, Wishes};
 use espalier::domain::access::Role;
 use espalier::domain::actor::{Actor, ActorKind};
 use espalier::domain::audit::Entry;
 use espalier::domain::event::Kind;
 use espalier::domain::platform::Admission;
+use espalier::domain::policy::Channel;
 use espalier::domain::release::Question;
 use espalier::domain::secret::Secret;
 use espalier::domain::totp::Key;
@@ -73,6 +74,32 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
         &["release_edited"],
     ),
     ("POST /releases/{id}/publish", "/releases/{withdrawn}/publish", Form(&[]), &["published"]),
+    // Nothing is changed by looking ahead.
+    ("POST /api/v1/releases/{id}/preview", "/api/v1/releases/{release}/preview", Json("{}"), &[]),
+    ("POST /api/v1/platforms/{name}/preview", "/api/v1/platforms/chase/preview", Json("{}"), &[]),
+    ("POST /groups", "/groups", Form(&[("name", "Garden")]), &["grouped"]),
+    ("POST /groups/{id}", "/groups/1", Form(&[("name", "Orchard")]), &["grouped"]),
+    ("POST /groups/{id}/delete", "/groups/1/delete", Form(&[]), &["grouped"]),
+    (
+        "POST /devices/several",
+        "/devices/several",
+        Form(&[("mac", "18fe34000001"), ("action", "beta")]),
+        &["device_edited"],
+    ),
+    (
+        "POST /devices/{mac}/updates",
+        "/devices/18fe34000001/updates",
+        Form(&[("channel", "stable"), ("pinned", ""), ("updates", "on"), ("groups", "")]),
+        &["device_edited"],
+    ),
+    (
+        "POST /rollouts/{id}",
+        "/rollouts/{rollout}",
+        Form(&[("action", "pause")]),
+        &["rollout_changed"],
+    ),
+    ("POST /releases/{id}/promote", "/releases/{beta}/promote", Form(&[]), &["release_edited"]),
+    ("POST /releases/{id}/back", "/releases/{release}/back", Form(&[]), &["withdrawn"]),
     (
         "POST /pairing",
         "/pairing",
@@ -106,6 +133,7 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
         Form(&[("platform", "chase")]),
         &["approved"],
     ),
+    ("POST /pairing/undo", "/pairing/undo", Form(&[("mac", "18fe34000003")]), &["device_edited"]),
     ("POST /devices/{mac}/ignore", "/devices/18fe34000004/ignore", Form(&[]), &["ignored"]),
     (
         "POST /devices/{mac}/rename",
@@ -239,8 +267,40 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
     (
         "PATCH /api/v1/platforms/{name}",
         "/api/v1/platforms/chase",
-        Json(r#"{"admission": "any"}"#),
+        Json(r#"{"admission": "any", "proof": "shared"}"#),
         &["platform_edited"],
+    ),
+    (
+        "POST /api/v1/platforms/{name}/secret",
+        "/api/v1/platforms/chase/secret",
+        Json("{}"),
+        &["secret_made"],
+    ),
+    ("POST /api/v1/groups", "/api/v1/groups", Json(r#"{"name": "Hall"}"#), &["grouped"]),
+    (
+        "PATCH /api/v1/groups/{name}",
+        "/api/v1/groups/Hall",
+        Json(r#"{"quiet_hours": "22:00-06:00"}"#),
+        &["grouped"],
+    ),
+    ("DELETE /api/v1/groups/{name}", "/api/v1/groups/Hall", Json(""), &["grouped"]),
+    (
+        "PATCH /api/v1/rollouts/{id}",
+        "/api/v1/rollouts/{rollout}",
+        Json(r#"{"action": "pause"}"#),
+        &["rollout_changed"],
+    ),
+    (
+        "PATCH /api/v1/releases/{id}",
+        "/api/v1/releases/{beta}",
+        Json(r#"{"channel": "stable"}"#),
+        &["release_edited"],
+    ),
+    (
+        "POST /api/v1/releases/{id}/back",
+        "/api/v1/releases/{release}/back",
+        Json("{}"),
+        &["withdrawn"],
     ),
     (
         "POST /api/v1/platforms/{name}/devices",
@@ -328,6 +388,9 @@ impl Scene {
         upload(&server, &Firmware::esp32().of("chase", "v1.1.0"), true).await;
         let withdrawn = upload(&server, &Firmware::esp8266().of("chase", "v1.2.0"), true).await;
         let draft = upload(&server, &Firmware::esp8266().of("chase", "v1.3.0"), false).await;
+        let beta = upload(&server, &Firmware::esp8266().of("chase", "v1.4.0"), true).await;
+        server.app.set_channel(beta, Channel::Beta, &a_test()).await.unwrap();
+        let rollout = roll_out(&server, &Firmware::esp8266().of("gate", "v1.0.0")).await;
         let json = format!(r#"{{"mac": "{ATTIC}", "name": "Attic"}}"#);
         server.ask(&token, "POST", "/api/v1/platforms/chase/devices", &json).await.is(201);
         let path = format!("/api/v1/releases/{withdrawn}");
@@ -344,6 +407,8 @@ impl Scene {
         let anna = server.signed_in("anna").await.at(DESK);
         let places = vec![
             ("{release}", release.to_string()),
+            ("{beta}", beta.to_string()),
+            ("{rollout}", rollout.to_string()),
             ("{image}", image.to_string()),
             ("{withdrawn}", withdrawn.to_string()),
             ("{draft}", draft.to_string()),
@@ -468,6 +533,18 @@ async fn upload(server: &Server, firmware: &Firmware, publish: bool) -> i64 {
     }
 }
 
+/// Publishes a firmware by a rollout that begins in a year; the number of that.
+async fn roll_out(server: &Server, firmware: &Firmware) -> i64 {
+    let mut receiving = server.app.receive("firmware.bin").await.unwrap();
+    receiving.write(&firmware.build()).await.unwrap();
+    let accepted = receiving.finish().await.unwrap();
+    let starts_at = Some(server.app.now() + 300 * 86_400);
+    let plan = PlanWish { stages: "50%".to_owned(), starts_at, ..PlanWish::default() };
+    let wishes = Wishes { publish: true, plan: Some(plan), ..Wishes::default() };
+    server.app.accept(accepted, &wishes, &a_test()).await.unwrap();
+    server.app.store().rollouts(true, None).await.unwrap()[0].id
+}
+
 /// An ESP8266 asks and takes what it is given; the status.
 async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
     let headers = [
@@ -551,7 +628,9 @@ fn every_route_that_changes_something_is_tried() {
         .map(|(method, path)| format!("{method} {path}"))
         .collect();
     let tried: BTreeSet<String> = CHANGES.iter().map(|change| change.0.to_owned()).collect();
-    let missing: Vec<_> = routes.difference(&tried).collect();
+    // An old secret needs a device that was seen with a newer one: `it::secrets` tells of these.
+    let told_elsewhere = |route: &&String| route.ends_with("/secret/old");
+    let missing: Vec<_> = routes.difference(&tried).filter(|own| !told_elsewhere(own)).collect();
     assert!(missing.is_empty(), "what is written down of these? {missing:?}");
     let gone: Vec<_> = tried.difference(&routes).collect();
     assert!(gone.is_empty(), "these are not there any more: {gone:?}");

@@ -113,7 +113,7 @@ async fn the_audit_log_says_who_changed_what() {
         entries.iter().map(|entry| entry["text"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let deleted = "somebody deleted chase v1.2.0.";
-    let published = "somebody published chase v1.2.0.";
+    let published = "somebody published chase v1.2.0 to stable.";
     let approved = "somebody approved 5c:cf:7f:1c:a1:a5 for chase as Greenhouse.";
     let created = "somebody created the platform chase.";
     let all = texts("").await;

@@ -25,17 +25,18 @@ pub struct RolloutStatus {
 
 impl App {
     /// Lets every rollout go on that can: stages pass, bad ones halt. A job calls it often; unless
-    /// it is `thorough`, the fleet is only looked at where something happened, and once a minute.
+    /// it is `thorough`, a large fleet is only looked at where something happened, and once a minute.
     ///
     /// # Errors
     /// Where the database fails; the next time makes up for it.
     pub async fn watch_rollouts(&self, thorough: bool) -> Result<(), Error> {
         let now = self.now();
+        let pause = if self.0.fleet.is_large() { 60 } else { 5 };
         let running: Vec<i64> = self
             .shelf()
             .gates()
             .filter(|gate| matches!(gate.rollout.state, State::Scheduled | State::Running))
-            .filter(|gate| gate.watch.is_due(now) || thorough)
+            .filter(|gate| gate.watch.is_due(now, pause) || thorough)
             .map(|gate| gate.rollout.release_id)
             .collect();
         for release_id in running {

@@ -130,10 +130,10 @@ impl Watch {
     }
 
     /// Whether the fleet is to be looked at: something happened since the last time, or that was
-    /// a minute ago.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+    /// `pause` seconds ago.
+    pub(super) fn is_due(&self, now: Timestamp, pause: i64) -> bool {
         let looked = self.looked_at.load(Ordering::Relaxed);
-        let due = self.stirred.swap(false, Ordering::Relaxed) || now - looked >= 60;
+        let due = self.stirred.swap(false, Ordering::Relaxed) || now - looked >= pause;
         if due {
             self.looked_at.store(now, Ordering::Relaxed);
         }

@@ -111,7 +111,10 @@ impl App {
         };
         let text = format!("{} {version} was published{to}.", platform.platform.name);
         let event = Event::new(now, Kind::Published, text).about(id).by(actor);
-        let deed = format!("published {} {version}", platform.platform.name);
+        let how = wishes.plan.as_ref().map(|plan| format!(", by a rollout ({})", plan.stages));
+        let how = how.unwrap_or_default();
+        let (name, to) = (&platform.platform.name, channel.word());
+        let deed = format!("published {name} {version} to {to}{how}");
         self.record(event.on(Some(platform.platform.name.as_str())).does(deed)).await?;
         self.0.store.release(id).await?.ok_or(Error::NotFound("release"))
     }
