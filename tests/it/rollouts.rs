@@ -384,8 +384,9 @@ async fn a_dry_run_says_what_every_device_then_gets() {
     };
     let preview = fleet.app.app.preview(platform, &supposed).await.unwrap();
     fleet.app.publish_by(draft, wish).await;
-    for (index, forecast) in preview.devices.iter().enumerate() {
-        assert_eq!(forecast.mac, mac(&fleet.macs[index]));
+    assert_eq!(preview.devices.len(), 12);
+    for forecast in &preview.devices {
+        let index = fleet.macs.iter().position(|own| mac(own) == forecast.mac).unwrap();
         assert_eq!(fleet.gets(index).await, forecast.code(), "device {index}");
     }
 }
@@ -414,4 +415,28 @@ async fn the_canary_must_be_seen_again_also_after_a_restart() {
     fleet.asks(0, NEW).await;
     fleet.app.watch().await;
     assert_eq!(fleet.stage(&released).await, (1, StageState::Soaking));
+}
+
+#[tokio::test]
+async fn a_canary_that_restarts_over_and_over_halts_it() {
+    let fleet = Fleet::of(3).await;
+    for _ in 0..5 {
+        fleet.app.clock.advance(HOUR);
+        fleet.asks(0, OLD).await;
+    }
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    fleet.updates(0).await;
+    for _ in 0..8 {
+        fleet.app.clock.advance(30);
+        fleet.asks(0, NEW).await;
+    }
+    fleet.app.watch().await;
+    assert_eq!(fleet.state(&released).await, State::Halted);
+    let fleet = fleet.restarted().await;
+    fleet.app.watch().await;
+    // A person looked at it: the same failure does not halt it again, also after a restart.
+    fleet.tells(&released, Command::Resume).await;
+    let fleet = fleet.restarted().await;
+    fleet.app.watch().await;
+    assert_eq!(fleet.state(&released).await, State::Running);
 }

@@ -52,6 +52,9 @@ impl App {
         for _ in 0..40 {
             let (shelf, now) = (self.shelf(), self.now());
             let Some(gate) = shelf.gate(release_id) else { return Ok(()) };
+            if gate.rollout.state == State::Running {
+                self.fail_restarting(gate, now);
+            }
             let progress = gate.progress();
             let halt = gate.rollout.must_halt(&progress);
             let step = if halt.is_some() {
@@ -99,6 +102,8 @@ impl App {
             let state = known.ok_or(Error::NotFound("rollout"))?.state;
             return Err(Refused { state, command }.into());
         };
+        // So that whoever resumes it has looked at those, too.
+        self.fail_restarting(gate, self.now());
         let mut rollout = gate.rollout.as_ref().clone();
         rollout.obey(command, &gate.progress(), self.now())?;
         self.keep_rollout(&rollout).await?;

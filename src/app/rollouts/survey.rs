@@ -18,6 +18,21 @@ use crate::domain::update::{Decision, NoUpdate};
 pub(in crate::app) const SILENCE: i64 = 86_400;
 
 impl App {
+    /// A canary that came back with the release and restarts over and over since has failed, too.
+    pub(super) fn fail_restarting(&self, gate: &Gate, now: Timestamp) {
+        let rollout = &gate.rollout;
+        let stage = rollout.current().and_then(|index| rollout.stages.get(index));
+        if stage.is_none_or(|stage| stage.size != Size::Canaries) {
+            return;
+        }
+        self.0.fleet.each(|_, live| {
+            let member = gate.watch.member(live.id).map(|(member, _)| member);
+            if member == Some(Member::Confirmed) && live.is_restarting(now) {
+                gate.watch.note(live.id, Member::Failed, now);
+            }
+        });
+    }
+
     /// Who of the stage that is open is still to come, and who sleeps.
     pub(super) fn survey(&self, gate: &Gate, shelf: &Shelf, now: Timestamp) -> Survey {
         let mut survey = Survey::default();
