@@ -27,7 +27,7 @@ CREATE TABLE device_groups (
 
 CREATE INDEX device_groups_group ON device_groups (group_id);
 
--- A rollout gives a release to few devices first. `forgiven` failures were looked at by a person;
+-- A rollout gives a release to few devices first. A person looked at failures up to `resumed_at`;
 -- `at_once` devices may have it without being confirmed; `gates` is 0 once the release was published
 -- anew without it. Times are Unix seconds, spans seconds.
 CREATE TABLE rollouts (
@@ -38,7 +38,7 @@ CREATE TABLE rollouts (
     reason      TEXT    NOT NULL DEFAULT '',
     ask         INTEGER NOT NULL DEFAULT 0,
     at_once     INTEGER NOT NULL,
-    forgiven    INTEGER NOT NULL DEFAULT 0,
+    resumed_at  INTEGER,
     gates       INTEGER NOT NULL DEFAULT 1,
     starts_at   INTEGER,
     created_at  INTEGER NOT NULL,

@@ -82,7 +82,7 @@ async fn policies_are_read(store: &Store) {
     assert!(recalled.recalled && recalled.channel == Channel::Beta);
     let gating = store.rollouts(true, None).await.unwrap();
     assert_eq!(gating.len(), 1);
-    assert_eq!((gating[0].state, gating[0].forgiven), (State::Halted, 1));
+    assert_eq!((gating[0].state, gating[0].resumed_at), (State::Halted, Some(1_700_000_350)));
     assert_eq!((gating[0].canaries.as_slice(), gating[0].current()), (&[1][..], Some(1)));
     assert_eq!(store.rollouts(false, Some(1)).await.unwrap().len(), 2);
     let attempts = store.rollout_attempts(2).await.unwrap();

@@ -304,6 +304,10 @@ impl App {
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
         self.0.store.delete_device(device.id).await?;
         self.0.fleet.remove(mac);
+        // Nobody waits for it any more.
+        for gate in self.shelf().gates() {
+            gate.watch.gone(device.id, self.now());
+        }
         let text = format!("{} was removed.", device.title());
         let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);
         let deed = format!("removed {}", device.title());

@@ -90,6 +90,9 @@ impl App {
             self.turn_away(Unasked { mac, address: poll.address, asked_for, at: now });
             return Ok(false);
         }
+        // Nobody closes the window while it lets a device in, and it is closed when it is.
+        let _changing = if door.is_open() { Some(self.0.changing.lock().await) } else { None };
+        let door = self.shelf().pairings().door(platform.map(|p| p.platform.id), self.now());
         let _recording = self.0.recording.lock().await;
         if self.0.fleet.with(mac, |_| ()).is_some() {
             return Ok(true);

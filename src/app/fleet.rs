@@ -157,6 +157,12 @@ impl Live {
         own && !self.policy.updates_off && self.policy.pinned.is_none()
     }
 
+    /// Whether it began to restart too often after this moment.
+    pub(super) fn restarted_since(&self, moment: Option<Timestamp>) -> bool {
+        let at = self.attempt.as_deref().and_then(|attempt| attempt.restarting_at);
+        at.is_some_and(|at| moment.is_none_or(|moment| at > moment))
+    }
+
     /// After how many seconds of silence it counts as asleep; `None`: its rhythm is not known.
     pub(super) fn silence(&self) -> Option<i64> {
         self.rhythm.overdue_after()

@@ -64,6 +64,8 @@ struct Line {
     last_seen: i64,
     code: &'static str,
     prospect: Prospect,
+    /// The release that it is offered.
+    release_id: Option<i64>,
 }
 
 /// What decisions are previewed by.
@@ -171,14 +173,13 @@ impl Outlook {
         (devices, lines)
     }
 
-    /// Lets the devices take their places in a rollout that begins, the liveliest first: where a
-    /// stage lets in whoever comes first, not all can be the first.
+    /// Lets the devices take their places in rollouts, the liveliest first: where a stage lets in
+    /// whoever comes first, not all can be the first.
     fn take_places(&self, fleet: &Fleet, lines: &mut [Line]) {
-        let gate = self.release_id.and_then(|id| self.shelf.gate(id));
-        let Some(gate) = gate.filter(|_| self.open.is_some()) else { return };
         lines.sort_unstable_by_key(|line| (std::cmp::Reverse(line.last_seen), line.mac));
         let coming = |line: &&mut Line| matches!(line.prospect, Prospect::Gets | Prospect::Asleep);
         for line in lines.iter_mut().filter(coming) {
+            let Some(gate) = line.release_id.and_then(|id| self.shelf.gate(id)) else { continue };
             let mac = line.mac;
             let again = fleet.with(mac, |live| {
                 let placed = gate.take_place(mac, live, self.now);
@@ -194,7 +195,8 @@ impl Outlook {
 impl Line {
     fn of(forecast: &Forecast) -> Self {
         let Forecast { mac, last_seen, prospect, .. } = *forecast;
-        Self { mac, last_seen, code: forecast.code(), prospect }
+        let release_id = forecast.release.as_ref().map(|release| release.id);
+        Self { mac, last_seen, code: forecast.code(), prospect, release_id }
     }
 }
 
@@ -214,12 +216,12 @@ impl App {
         supposed: &Supposed,
         detailed: usize,
     ) -> Result<Preview, Error> {
-        let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
         self.suppose(&mut stock, platform_id, supposed)?;
         let open = match supposed.without_plan() {
             None => None,
             Some(supposed) => {
-                let mut stock = Stock::load(&self.0.store, &self.0.rollouts).await?;
+                let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
                 self.suppose(&mut stock, platform_id, &supposed)?;
                 Some(Shelf::new(stock))
             }

@@ -29,6 +29,17 @@ pub(super) struct Stock {
 impl Stock {
     /// Reads it from the database.
     pub(super) async fn load(store: &Store, rollouts: &Rollouts) -> Result<Self, Error> {
+        let gates = rollouts.gates(store).await?;
+        Ok(Self { gates, ..Self::ungated(store).await? })
+    }
+
+    /// The same to be tried out: no rollout notices it.
+    pub(super) async fn picture(store: &Store, rollouts: &Rollouts) -> Result<Self, Error> {
+        let gates = rollouts.pictured(store).await?;
+        Ok(Self { gates, ..Self::ungated(store).await? })
+    }
+
+    async fn ungated(store: &Store) -> Result<Self, Error> {
         Ok(Self {
             platforms: store.platforms().await?,
             releases: store.releases(&ReleaseFilter::default()).await?,
@@ -36,7 +47,7 @@ impl Stock {
             groups: store.groups().await?,
             pairings: Pairings::load(store).await?,
             secrets: store.platform_secrets().await?,
-            gates: rollouts.gates(store).await?,
+            gates: HashMap::new(),
         })
     }
 }

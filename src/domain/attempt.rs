@@ -111,6 +111,7 @@ impl Settled {
 /// | delivered | the offered image, but another version | not taken: reports other |
 /// | delivered | the same as before | not taken |
 /// | delivered | anything else | overtaken |
+/// | aborted after its last byte | anything | as if delivered |
 /// | lost after its last byte | anything | as if delivered |
 /// | lost before its last byte | the same as before | aborted again |
 /// | lost before its last byte | anything else | overtaken |
@@ -130,11 +131,12 @@ pub fn settle(attempt: &LastAttempt, shown: &Shown<'_>) -> Option<Settled> {
         Offered | Delivered | Aborted | Lost if has_it && shown.changed => Some(Settled::Confirmed),
         Lost if !attempt.whole && !shown.changed => Some(Settled::Broken),
         Lost if !attempt.whole => Some(Settled::Overtaken),
-        Delivered | Lost if runs_image && !has_it => Some(Settled::ReportsOther),
-        Delivered | Lost if !shown.changed => Some(Settled::NotTaken),
-        Delivered | Lost => Some(Settled::Overtaken),
+        Aborted if !attempt.whole => None,
+        Delivered | Aborted | Lost if runs_image && !has_it => Some(Settled::ReportsOther),
+        Delivered | Aborted | Lost if !shown.changed => Some(Settled::NotTaken),
+        Delivered | Aborted | Lost => Some(Settled::Overtaken),
         Confirmed if !has_it && is_back(attempt, shown) => Some(Settled::RolledBack),
-        Offered | Aborted | Confirmed | NotTaken | Overtaken | RolledBack => None,
+        Offered | Confirmed | NotTaken | Overtaken | RolledBack => None,
     }
 }
 
@@ -215,7 +217,8 @@ mod tests {
             (Lost, "v1.0.1", OLD, false, Some(Settled::NotTaken)),
             (Lost, "v1.1.0", OTHER, true, Some(Settled::Overtaken)),
         ] {
-            let settled = settle(&attempt(state), &shown(version, md5, changed));
+            let attempt = LastAttempt { whole: state != Aborted, ..attempt(state) };
+            let settled = settle(&attempt, &shown(version, md5, changed));
             assert_eq!(settled, expected, "{state:?}, {version}, {md5}");
         }
     }

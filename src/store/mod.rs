@@ -46,6 +46,7 @@ pub use pairing::{Addresses, Paired};
 pub use platforms::PlatformSummary;
 pub use presence::{DayCount, PresenceFilter};
 pub use releases::{NewDraft, ReleaseFilter};
+pub use rollouts::RolloutAttempt;
 pub use secrets::SecretOwner;
 pub use sessions::{NewSession, Oldest, Session};
 pub use stats::{DeviceAttempt, DeviceAttemptFilter, FieldDay, TransferDay};

@@ -9,6 +9,19 @@ use crate::domain::Timestamp;
 use crate::domain::device::AttemptState;
 use crate::domain::rollout::{Rollout, Stage, StageState, State};
 
+/// One try to give a device the release of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolloutAttempt {
+    /// The device.
+    pub device_id: i64,
+    /// How it stands.
+    pub state: AttemptState,
+    /// Whether the device took the last byte.
+    pub whole: bool,
+    /// Since when it stands so.
+    pub since: Timestamp,
+}
+
 #[derive(FromRow)]
 struct RolloutRow {
     id: i64,
@@ -18,7 +31,7 @@ struct RolloutRow {
     reason: String,
     ask: bool,
     at_once: i64,
-    forgiven: i64,
+    resumed_at: Option<i64>,
     starts_at: Option<i64>,
     created_at: i64,
     created_by: String,
@@ -55,7 +68,7 @@ impl RolloutRow {
             reason: self.reason,
             ask: self.ask,
             at_once: count(self.at_once),
-            forgiven: count(self.forgiven),
+            resumed_at: self.resumed_at,
             starts_at: self.starts_at,
             stages,
             created_at: self.created_at,
@@ -96,7 +109,7 @@ impl Store {
         // One view of all tables.
         let mut transaction = self.read.begin().await?;
         let rows: Vec<RolloutRow> = sqlx::query_as(
-            "SELECT id, release_id, group_id, state, reason, ask, at_once, forgiven, starts_at,
+            "SELECT id, release_id, group_id, state, reason, ask, at_once, resumed_at, starts_at,
                     created_at, created_by, ended_at
                FROM rollouts
               WHERE ($1 = 0 OR gates = 1) AND (CAST($2 AS INTEGER) IS NULL OR release_id = $2)
@@ -149,7 +162,7 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         let id: i64 = sqlx::query_scalar(
-            "INSERT INTO rollouts (release_id, group_id, state, reason, ask, at_once, forgiven,
+            "INSERT INTO rollouts (release_id, group_id, state, reason, ask, at_once, resumed_at,
                                    starts_at, created_at, created_by, ended_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
              RETURNING id",
@@ -160,7 +173,7 @@ impl Store {
         .bind(&rollout.reason)
         .bind(rollout.ask)
         .bind(i64::from(rollout.at_once))
-        .bind(i64::from(rollout.forgiven))
+        .bind(rollout.resumed_at)
         .bind(rollout.starts_at)
         .bind(rollout.created_at)
         .bind(&rollout.created_by)
@@ -204,13 +217,13 @@ impl Store {
     pub async fn save_rollout(&self, rollout: &Rollout) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
         sqlx::query(
-            "UPDATE rollouts SET state = $2, reason = $3, forgiven = $4, ended_at = $5
+            "UPDATE rollouts SET state = $2, reason = $3, resumed_at = $4, ended_at = $5
               WHERE id = $1",
         )
         .bind(rollout.id)
         .bind(rollout.state.word())
         .bind(&rollout.reason)
-        .bind(i64::from(rollout.forgiven))
+        .bind(rollout.resumed_at)
         .bind(rollout.ended_at)
         .execute(&mut *transaction)
         .await?;
@@ -245,17 +258,16 @@ impl Store {
         Ok(())
     }
 
-    /// How the devices of a rollout stand, and since when: the states of their attempts, the
-    /// earliest first.
+    /// The attempts of the devices of a rollout, the earliest first.
     ///
     /// # Errors
     /// Where the database fails.
     pub async fn rollout_attempts(
         &self,
         rollout_id: i64,
-    ) -> Result<Vec<(i64, AttemptState, Timestamp)>, StoreError> {
-        let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-            "SELECT device_id, state, coalesce(settled_at, ended_at, offered_at)
+    ) -> Result<Vec<RolloutAttempt>, StoreError> {
+        let rows: Vec<(i64, String, bool, i64)> = sqlx::query_as(
+            "SELECT device_id, state, bytes >= size, coalesce(settled_at, ended_at, offered_at)
                FROM attempts
               WHERE rollout_id = $1
               ORDER BY id",
@@ -263,11 +275,11 @@ impl Store {
         .bind(rollout_id)
         .fetch_all(&self.read)
         .await?;
-        let state = |(device_id, word, since): (i64, String, i64)| {
+        let attempt = |(device_id, word, whole, since): (i64, String, bool, i64)| {
             let state = AttemptState::read(&word);
             let wrong = || StoreError::inconsistent("attempts", "state", word);
-            Ok((device_id, state.ok_or_else(wrong)?, since))
+            Ok(RolloutAttempt { device_id, state: state.ok_or_else(wrong)?, whole, since })
         };
-        rows.into_iter().map(state).collect()
+        rows.into_iter().map(attempt).collect()
     }
 }

@@ -229,8 +229,14 @@ async fn a_device_that_takes_all_and_resets_is_held_too() {
         client.reset();
         app.until_attempt(CHASE, AttemptState::Aborted).await;
         assert_eq!(app.attempts(CHASE).await.len(), attempts);
+        // It took them all, and comes back unchanged: that is not taken.
+        if attempts == 2 {
+            device.asks(&app, OLD).await.is_not_modified();
+            app.clock.advance(900);
+        }
     }
     device.asks(&app, OLD).await.is_not_modified();
+    assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::NotTaken);
     assert_eq!(app.counters(&released).await.downloads, 0, "none was completed");
     let app = app.restarted().await;
     device.asks(&app, OLD).await.is_not_modified();

@@ -440,3 +440,76 @@ async fn a_canary_that_restarts_over_and_over_halts_it() {
     fleet.app.watch().await;
     assert_eq!(fleet.state(&released).await, State::Running);
 }
+
+#[tokio::test]
+async fn devices_that_are_removed_prove_nothing_and_hold_no_place() {
+    let fleet = Fleet::of(6).await;
+    let released = fleet.rolls_out(PlanWish { at_once: Some(2), ..stages("2") }).await;
+    for index in [0, 1] {
+        assert_eq!(fleet.gets(index).await, "offer");
+        fleet.app.app.remove_device(mac(&fleet.macs[index]), &a_test()).await.unwrap();
+    }
+    fleet.app.watch().await;
+    assert_eq!(fleet.stage(&released).await, (1, StageState::Open), "nobody proved anything");
+    assert_eq!(fleet.app.rollout(&released).await.progress.exposed, 0);
+    assert_eq!(fleet.gets(2).await, "rollout_waiting", "the stage is full all the same");
+}
+
+#[tokio::test]
+async fn no_change_and_no_preview_opens_what_has_to_stop() {
+    let fleet = Fleet::of(4).await;
+    let released = fleet.rolls_out(PlanWish { max_failures: Some(1), ..stages("everyone") }).await;
+    assert_eq!(fleet.gets(0).await, "offer");
+    // As if the server had not got to writing it down.
+    let platform = fleet.app.app.shelf().platform("chase").unwrap().platform.id;
+    fleet.app.clock.advance(38);
+    fleet.asks(0, OLD).await;
+    for _ in 0..3 {
+        fleet.app.app.preview(platform, &Supposed::Nothing).await.unwrap();
+        fleet.app.app.create_group("G", "", &a_test()).await.ok();
+        assert_eq!(fleet.gets(1).await, "rollout_halted");
+    }
+    assert_eq!(fleet.app.rollout(&released).await.progress.members, 1);
+}
+
+#[tokio::test]
+async fn what_was_forgiven_forgives_nothing_else() {
+    let fleet = Fleet::of(4).await;
+    let released = fleet.rolls_out(PlanWish { max_failures: Some(1), ..stages("everyone") }).await;
+    fleet.fails(0).await;
+    assert_eq!(fleet.state(&released).await, State::Halted);
+    fleet.tells(&released, Command::Resume).await;
+    fleet.updates(0).await;
+    let fleet = fleet.restarted().await;
+    fleet.fails(1).await;
+    assert_eq!(fleet.state(&released).await, State::Halted);
+}
+
+#[tokio::test]
+async fn those_that_left_are_let_in_again_only_a_few_at_once() {
+    let fleet = Fleet::of(6).await;
+    fleet.rolls_out(PlanWish { at_once: Some(2), ..stages("everyone") }).await;
+    for index in 0..6 {
+        assert_eq!(fleet.gets(index).await, "offer");
+        // It runs something of its own.
+        fleet.asks(index, "v9.0.0").await;
+        fleet.app.until_attempt(&fleet.macs[index], AttemptState::Overtaken).await;
+    }
+    fleet.app.clock.advance(DAY);
+    let statuses = futures((0..6).map(|index| fleet.asks(index, OLD))).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 2, "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_dry_run_of_a_rollout_under_way_counts_its_places() {
+    let fleet = Fleet::of(8).await;
+    fleet.rolls_out(stages("3")).await;
+    let platform = fleet.app.app.shelf().platform("chase").unwrap().platform.id;
+    let preview = fleet.app.app.preview(platform, &Supposed::Nothing).await.unwrap();
+    assert_eq!(preview.counts["offer"], 3, "{:?}", preview.counts);
+    let mut offered = 0;
+    for index in 0..8 {
+        offered += usize::from(fleet.gets(index).await == "offer");
+    }
+    assert_eq!(offered, 3, "looking ahead took no place");
+}

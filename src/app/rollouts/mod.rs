@@ -40,23 +40,32 @@ pub(super) struct Gate {
 impl Rollouts {
     /// The gates of all releases that have one.
     pub(super) async fn gates(&self, store: &Store) -> Result<HashMap<i64, Gate>, Error> {
-        let mut gates = HashMap::new();
-        let mut kept = HashMap::new();
-        for rollout in store.rollouts(true, None).await? {
-            let known = self.watch(rollout.id);
-            let watch = match known {
-                Some(watch) => watch,
-                None => Arc::new(Watch::of(store.rollout_attempts(rollout.id).await?)),
-            };
-            kept.insert(rollout.id, Arc::clone(&watch));
-            // Once it is through, only a group still stands before the release.
-            if rollout.state != State::Finished || rollout.group.is_some() {
-                watch.may_go_on(!rollout.state.is_still());
-                let rollout = Arc::new(rollout);
-                gates.insert(rollout.release_id, Gate { rollout, watch });
-            }
-        }
+        let gates = self.all(store).await?;
+        let kept = gates.iter().map(|gate| (gate.rollout.id, Arc::clone(&gate.watch))).collect();
         *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+        Ok(standing(gates))
+    }
+
+    /// The same to be tried out: what passes them there changes nothing here.
+    pub(super) async fn pictured(&self, store: &Store) -> Result<HashMap<i64, Gate>, Error> {
+        let mut gates = self.all(store).await?;
+        for gate in &mut gates {
+            gate.watch = Arc::new(gate.watch.copy());
+        }
+        Ok(standing(gates))
+    }
+
+    async fn all(&self, store: &Store) -> Result<Vec<Gate>, Error> {
+        let mut gates = Vec::new();
+        for rollout in store.rollouts(true, None).await? {
+            let watch = if let Some(watch) = self.watch(rollout.id) {
+                watch
+            } else {
+                let attempts = store.rollout_attempts(rollout.id).await?;
+                Arc::new(Watch::of(&attempts, rollout.resumed_at))
+            };
+            gates.push(Gate { rollout: Arc::new(rollout), watch });
+        }
         Ok(gates)
     }
 
@@ -64,6 +73,14 @@ impl Rollouts {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.get(&rollout_id).cloned()
     }
+}
+
+/// Those that still keep something back: once a rollout is through, only its group does.
+fn standing(gates: Vec<Gate>) -> HashMap<i64, Gate> {
+    let stands =
+        |gate: &Gate| gate.rollout.state != State::Finished || gate.rollout.group.is_some();
+    let gates = gates.into_iter().filter(stands);
+    gates.map(|gate| (gate.rollout.release_id, gate)).collect()
 }
 
 impl Gate {
@@ -75,9 +92,6 @@ impl Gate {
     /// Whether a device gets the release now.
     pub(super) fn admits(&self, mac: MacAddr, live: &Live) -> Result<(), GateWait> {
         let (member, progress) = self.watch.look(live.id);
-        if self.rollout.state == State::Running && self.watch.is_stopped() {
-            return Err(GateWait::Halted);
-        }
         self.rollout.admits(&candidate(mac, live, member), &progress)
     }
 
@@ -89,15 +103,11 @@ impl Gate {
         })
     }
 
-    /// Takes what became of a device. Where the rollout has to stop after that, nobody else is let
-    /// in from this moment on; answers whether it has.
+    /// Takes what became of a device; answers whether the rollout has to stop after that. From then
+    /// on it lets nobody else in.
     pub(super) fn note(&self, device_id: i64, member: Member, now: Timestamp) -> bool {
         self.watch.note(device_id, member, now);
-        let halts = self.rollout.must_halt(&self.progress()).is_some();
-        if halts {
-            self.watch.stop();
-        }
-        halts
+        self.rollout.excess(&self.progress()).is_some()
     }
 
     /// What became of it so far.

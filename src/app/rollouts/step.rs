@@ -105,7 +105,10 @@ impl App {
         // So that whoever resumes it has looked at those, too.
         self.fail_restarting(gate, self.now());
         let mut rollout = gate.rollout.as_ref().clone();
-        rollout.obey(command, &gate.progress(), self.now())?;
+        rollout.obey(command, self.now())?;
+        if command == Command::Resume {
+            gate.watch.forgive(self.now());
+        }
         self.keep_rollout(&rollout).await?;
         let title = self.title_of(rollout.release_id).await?;
         let text = match command {
@@ -143,7 +146,8 @@ impl App {
         let mut all = self.0.store.rollouts(false, None).await?;
         all.retain(|rollout| rollout.id == id);
         let rollout = all.pop().ok_or(Error::NotFound("rollout"))?;
-        let watch = Watch::of(self.0.store.rollout_attempts(id).await?);
+        let attempts = self.0.store.rollout_attempts(id).await?;
+        let watch = Watch::of(&attempts, rollout.resumed_at);
         let progress = watch.progress();
         Ok(RolloutStatus { rollout, progress, survey: None, members: self.members(&watch) })
     }
@@ -173,7 +177,7 @@ impl App {
             return Ok(());
         };
         let mut rollout = gate.rollout.as_ref().clone();
-        rollout.obey(Command::End, &gate.progress(), self.now())?;
+        rollout.obey(Command::End, self.now())?;
         reason.clone_into(&mut rollout.reason);
         Ok(self.0.store.save_rollout(&rollout).await?)
     }

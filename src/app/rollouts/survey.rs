@@ -8,7 +8,6 @@ use super::super::poll::View;
 use super::super::shelf::Shelf;
 use super::{Gate, candidate};
 use crate::domain::Timestamp;
-use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, Survey};
@@ -25,9 +24,13 @@ impl App {
         if stage.is_none_or(|stage| stage.size != Size::Canaries) {
             return;
         }
+        let looked = rollout.resumed_at;
         self.0.fleet.each(|_, live| {
             let member = gate.watch.member(live.id).map(|(member, _)| member);
-            if member == Some(Member::Confirmed) && live.is_restarting(now) {
+            if member == Some(Member::Confirmed)
+                && live.is_restarting(now)
+                && live.restarted_since(looked)
+            {
                 gate.watch.note(live.id, Member::Failed, now);
             }
         });
@@ -44,14 +47,18 @@ impl App {
         };
         let (settings, progress) = (self.settings(), gate.progress());
         self.0.fleet.each(|mac, live| {
-            if !is_meant(live, release, gate, mac, &progress) {
+            if !is_for(live, release, gate) {
+                return;
+            }
+            survey.fleet += 1;
+            if !is_meant(live, gate, mac, &progress) {
                 return;
             }
             survey.meant += 1;
             let silent = now - live.last_seen > live.silence().unwrap_or(SILENCE);
             let busy = match gate.watch.member(live.id) {
                 Some((Member::Exposed, _)) => true,
-                Some((Member::Failed | Member::Left, _)) => return,
+                Some((Member::Failed | Member::Forgiven | Member::Left, _)) => return,
                 // Of a canary one wants to see that it lives on.
                 Some((Member::Confirmed, since)) => {
                     if stage.size != Size::Canaries || live.last_seen > since {
@@ -110,23 +117,18 @@ impl App {
     }
 }
 
-/// Whether the stage is for a device.
-fn is_meant(
-    live: &Live,
-    release: &Published,
-    gate: &Gate,
-    mac: MacAddr,
-    progress: &Progress,
-) -> bool {
-    let policy = live.policy;
-    let follows = policy.channel.follows(release.channel);
-    let own = live.platform_id == Some(release.platform_id) && live.approval == Approval::Approved;
-    if !own || !follows || policy.pinned.is_some() || policy.updates_off {
-        return false;
-    }
+/// Whether the rollout is for a device.
+fn is_for(live: &Live, release: &Published, gate: &Gate) -> bool {
+    let group = gate.rollout.group;
+    live.gets_updates_of(release.platform_id)
+        && live.policy.channel.follows(release.channel)
+        && group.is_none_or(|group| live.groups.contains(&group))
+}
+
+/// Whether the stage is for a device, for which the rollout is.
+fn is_meant(live: &Live, gate: &Gate, mac: MacAddr, progress: &Progress) -> bool {
     let candidate = candidate(mac, live, gate.watch.member(live.id).map(|(member, _)| member));
-    let grouped = gate.rollout.group.is_none_or(|group| candidate.groups.contains(&group));
-    grouped && (candidate.member.is_some() || gate.rollout.is_in_stage(&candidate, progress))
+    candidate.member.is_some() || gate.rollout.is_in_stage(&candidate, progress)
 }
 
 /// Whether a device has not asked since the stage was opened.

@@ -5,15 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Timestamp;
-use crate::domain::device::AttemptState;
 use crate::domain::rollout::{Member, Progress};
+use crate::store::RolloutAttempt;
 
 /// The devices that got the release of a rollout.
 #[derive(Debug, Default)]
 pub(in crate::app) struct Watch {
     members: Mutex<Members>,
-    /// It has to stop; that is not written yet.
-    stopped: AtomicBool,
     /// Something happened since the last survey.
     stirred: AtomicBool,
     /// When the fleet was looked at for it, last.
@@ -27,12 +25,20 @@ struct Members {
 }
 
 impl Watch {
-    /// From the attempts of its devices, the earliest first.
-    pub(super) fn of(attempts: Vec<(i64, AttemptState, Timestamp)>) -> Self {
+    /// From the attempts of its devices, the earliest first. Failures up to the moment at which a
+    /// person looked at them are forgiven.
+    pub(super) fn of(attempts: &[RolloutAttempt], resumed_at: Option<Timestamp>) -> Self {
         let watch = Self::default();
-        for (device_id, state, since) in attempts {
-            let member = Member::from(state);
-            let mut members = watch.members();
+        let mut members = watch.members();
+        for attempt in attempts {
+            let mut member = Member::from(attempt.state);
+            if member == Member::Broken && attempt.whole {
+                member = Member::Exposed;
+            }
+            if member == Member::Failed && resumed_at.is_some_and(|at| attempt.since <= at) {
+                member = Member::Forgiven;
+            }
+            let (device_id, since) = (attempt.device_id, attempt.since);
             let known = members.by_device.get(&device_id).map(|(was, _)| *was);
             if let Some(was) = known {
                 members.set(device_id, was, member, since);
@@ -41,6 +47,7 @@ impl Watch {
                 members.progress.count(member);
             }
         }
+        drop(members);
         watch.stirred.store(true, Ordering::Relaxed);
         watch
     }
@@ -75,7 +82,7 @@ impl Watch {
     ) -> bool {
         let mut members = self.members();
         let own = members.by_device.get(&device_id).map(|(member, _)| *member);
-        if self.is_stopped() || !may(own, &members.progress) {
+        if !may(own, &members.progress) {
             return false;
         }
         match own {
@@ -115,18 +122,29 @@ impl Watch {
         }
     }
 
-    /// Lets nobody else in, until it is known how it goes on.
-    pub(super) fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
+    /// A device was removed: nothing will be heard of it. A failure stays one.
+    pub(in crate::app) fn gone(&self, device_id: i64, now: Timestamp) {
+        let open = [Member::Exposed, Member::Broken];
+        if self.member(device_id).is_some_and(|(member, _)| open.contains(&member)) {
+            self.note(device_id, Member::Left, now);
+        }
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::SeqCst)
+    /// A person looked at the failures so far.
+    pub(super) fn forgive(&self, now: Timestamp) {
+        let mut members = self.members();
+        let failed = |(_, own): &(&i64, &(Member, Timestamp))| own.0 == Member::Failed;
+        let failed: Vec<i64> = members.by_device.iter().filter(failed).map(|(id, _)| *id).collect();
+        for device_id in failed {
+            members.set(device_id, Member::Failed, Member::Forgiven, now);
+        }
     }
 
-    /// How it goes on is known.
-    pub(super) fn may_go_on(&self, on: bool) {
-        self.stopped.store(!on, Ordering::SeqCst);
+    /// The same as it stands now.
+    pub(super) fn copy(&self) -> Self {
+        let members = self.members();
+        let members = Members { by_device: members.by_device.clone(), ..*members };
+        Self { members: Mutex::new(members), ..Self::default() }
     }
 
     /// Whether the fleet is to be looked at: something happened since the last time, or that was

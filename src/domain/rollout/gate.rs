@@ -111,8 +111,12 @@ impl Rollout {
             State::Finished => return Ok(()),
             State::Running => {}
         }
-        if candidate.member.is_some_and(|member| member != Member::Broken) {
+        // What flows already is counted.
+        if candidate.member == Some(Member::Exposed) {
             return Ok(());
+        }
+        if self.excess(progress).is_some() {
+            return Err(GateWait::Halted);
         }
         let again = candidate.member.is_some();
         if !again && !self.is_in_stage(candidate, progress) {

@@ -13,6 +13,8 @@ pub struct Survey {
     pub asleep: u32,
     /// All devices that belong to the stage.
     pub meant: u32,
+    /// All devices that the rollout is for.
+    pub fleet: u32,
 }
 
 /// What a rollout does by itself.
@@ -113,12 +115,6 @@ impl Rollout {
         self.stages.iter().position(|stage| stage.state.is_current())
     }
 
-    /// Failures that nobody has looked at.
-    #[must_use]
-    pub const fn failures(&self, progress: &Progress) -> u32 {
-        progress.failed.saturating_sub(self.forgiven)
-    }
-
     /// What it does now by itself; `None`: it waits.
     #[must_use]
     pub fn step(&self, progress: &Progress, survey: &Survey, now: Timestamp) -> Option<Step> {
@@ -131,14 +127,19 @@ impl Rollout {
         }
     }
 
+    /// How many failures there are that nobody has looked at, and how many are too many, where that
+    /// is reached.
+    #[must_use]
+    pub fn excess(&self, progress: &Progress) -> Option<(u32, u32)> {
+        let stage = self.stages.get(self.current()?).filter(|_| self.state == State::Running)?;
+        let allowed = stage.allowance(progress);
+        (progress.failed >= allowed).then_some((progress.failed, allowed))
+    }
+
     /// Whether it has to stop, as far as that can be told without looking at the fleet.
     #[must_use]
     pub fn must_halt(&self, progress: &Progress) -> Option<Step> {
-        let stage = self.stages.get(self.current()?).filter(|_| self.state == State::Running)?;
-        let (failures, allowed) = (self.failures(progress), stage.allowance(progress));
-        if failures < allowed {
-            return None;
-        }
+        let (failures, allowed) = self.excess(progress)?;
         let (took, confirmed) = (progress.members, progress.confirmed);
         let devices = if took == 1 { "device" } else { "devices" };
         Some(Step::Halt(format!(
@@ -164,9 +165,9 @@ impl Rollout {
             StageState::Open => {
                 let through = survey.busy == 0 && progress.confirmed > 0;
                 let late = since(stage.opened_at) >= stage.deadline;
-                // A tenth of three devices is nobody.
-                let sized = matches!(stage.size, Size::Count(_) | Size::Percent(_));
-                if sized && survey.meant == 0 {
+                // A tenth of three devices is nobody. Where somebody got it, that is another matter.
+                let share = matches!(stage.size, Size::Percent(_));
+                if share && survey.meant == 0 && survey.fleet > 0 && progress.members == 0 {
                     return Some(next());
                 }
                 if !through && !late {
@@ -214,18 +215,13 @@ impl Rollout {
     ///
     /// # Errors
     /// Where it makes no sense as it stands.
-    pub fn obey(
-        &mut self,
-        command: Command,
-        progress: &Progress,
-        now: Timestamp,
-    ) -> Result<(), Refused> {
+    pub fn obey(&mut self, command: Command, now: Timestamp) -> Result<(), Refused> {
         use Command::{Advance, End, Everyone, Pause, Resume};
         use State::{Halted, Paused, Running, Scheduled};
         match (self.state, command) {
             (Scheduled | Running, Pause) => self.state = Paused,
             (Paused | Halted, Resume) => {
-                self.forgiven = progress.failed;
+                self.resumed_at = Some(now);
                 self.reason.clear();
                 self.state = if self.current().is_some() { Running } else { Scheduled };
             }

@@ -211,8 +211,8 @@ pub struct Rollout {
     /// How many devices may have the release without being confirmed, at least: as many as are
     /// confirmed may have it at any time.
     pub at_once: u32,
-    /// Failures that a person has looked at.
-    pub forgiven: u32,
+    /// When a person last looked at its failures, and had it go on.
+    pub resumed_at: Option<Timestamp>,
     /// When it begins, where that was set.
     pub starts_at: Option<Timestamp>,
     /// Its stages; the last one is for everyone.
@@ -236,6 +236,8 @@ pub enum Member {
     Confirmed,
     /// It came back without it, rolled it back, or did not come back at all.
     Failed,
+    /// It failed, and a person looked at that.
+    Forgiven,
     /// It runs something else by now.
     Left,
 }
@@ -247,6 +249,7 @@ impl Member {
     pub const fn then(self, next: Self) -> Self {
         match (self, next) {
             (Self::Failed, Self::Exposed | Self::Broken | Self::Left) => Self::Failed,
+            (Self::Forgiven, Self::Exposed | Self::Broken | Self::Left) => Self::Forgiven,
             _ => next,
         }
     }
@@ -273,8 +276,10 @@ pub struct Progress {
     pub exposed: u32,
     /// Those that came back with it.
     pub confirmed: u32,
-    /// Those that failed.
+    /// Those that failed, and nobody has looked at it.
     pub failed: u32,
+    /// Those that failed, and a person looked at that.
+    pub forgiven: u32,
     /// Those whose transfer broke, and those that run something else by now.
     pub others: u32,
 }
@@ -303,7 +308,7 @@ impl Progress {
     /// Those that came back or are known not to: confirmed or failed.
     #[must_use]
     pub const fn settled(&self) -> u32 {
-        self.confirmed + self.failed
+        self.confirmed + self.failed + self.forgiven
     }
 
     fn of(&mut self, member: Member) -> &mut u32 {
@@ -311,6 +316,7 @@ impl Progress {
             Member::Exposed => &mut self.exposed,
             Member::Confirmed => &mut self.confirmed,
             Member::Failed => &mut self.failed,
+            Member::Forgiven => &mut self.forgiven,
             Member::Broken | Member::Left => &mut self.others,
         }
     }

@@ -168,7 +168,7 @@ impl Plan {
             reason: String::new(),
             ask: self.ask,
             at_once: self.at_once,
-            forgiven: 0,
+            resumed_at: None,
             starts_at: self.starts_at,
             stages: self.stages.iter().map(stage).collect(),
             created_at: now,

@@ -23,7 +23,7 @@ fn begun(stages: &str) -> Rollout {
 
 fn progress(members: u32, exposed: u32, confirmed: u32, failed: u32) -> Progress {
     let others = members - exposed - confirmed - failed;
-    Progress { members, exposed, confirmed, failed, others }
+    Progress { members, exposed, confirmed, failed, forgiven: 0, others }
 }
 
 fn device(device_id: i64, member: Option<Member>) -> Candidate<'static> {
@@ -71,8 +71,16 @@ fn who_gets_it_while_a_stage_is_open() {
     let canaries = begun("canaries");
     assert_eq!(canaries.admits(&device(7, None), &none), Ok(()));
     assert_eq!(canaries.admits(&device(8, None), &none), Err(wait));
-    // Who has it may try again, whatever the stage.
+    // Who has it may try again, whatever the stage, but not beyond the cap.
     assert_eq!(canaries.admits(&device(8, Some(Member::Failed)), &none), Ok(()));
+    let full = Err(GateWait::Full { exposed: 10 });
+    for member in [Member::Left, Member::Confirmed, Member::Forgiven, Member::Broken] {
+        assert_eq!(canaries.admits(&device(8, Some(member)), &progress(11, 10, 0, 0)), full);
+    }
+    let exposed = device(8, Some(Member::Exposed));
+    assert_eq!(canaries.admits(&exposed, &progress(11, 10, 0, 0)), Ok(()));
+    let failed = progress(1, 0, 0, 1);
+    assert_eq!(canaries.admits(&device(7, None), &failed), Err(GateWait::Halted), "at once");
     assert_eq!(canaries.admits(&device(8, Some(Member::Broken)), &none), Ok(()));
 
     let two = begun("2");
@@ -143,10 +151,10 @@ fn the_stop_rule_counts() {
         let mut rollout = begun(stages);
         rollout.stages[0].max_failures = max;
         let progress = progress(confirmed + failed, 0, confirmed, failed);
-        let step = rollout.step(&progress, &Survey { busy: 1, asleep: 0, meant: 9 }, NOW);
+        let step = rollout.step(&progress, &Survey { busy: 1, asleep: 0, meant: 9, fleet: 9 }, NOW);
         assert_eq!(matches!(step, Some(Step::Halt(_))), halts, "{stages} {confirmed} {failed}");
-        rollout.forgiven = failed;
-        assert_eq!(rollout.must_halt(&progress), None, "forgiven");
+        let forgiven = Progress { forgiven: failed, failed: 0, ..progress };
+        assert_eq!(rollout.must_halt(&forgiven), None, "forgiven");
     }
 }
 
@@ -154,15 +162,16 @@ fn the_stop_rule_counts() {
 fn every_step_that_it_takes_by_itself() {
     let through = progress(2, 0, 2, 0);
     let none = Progress::default();
-    let idle = Survey { busy: 0, asleep: 0, meant: 2 };
+    let idle = Survey { busy: 0, asleep: 0, meant: 2, fleet: 5 };
     let busy = Survey { busy: 1, ..idle };
-    let nobody = Survey::default();
+    let nobody = Survey { fleet: 5, ..Survey::default() };
+    let gone = progress(2, 2, 0, 0);
     let open = begun("canaries");
     let mut soaking = open.clone();
     soaking.take(&Step::Soak, NOW);
     let mut last = soaking.clone();
     last.take(&Step::Open, NOW);
-    let tenth = begun("10%");
+    let (tenth, two) = (begun("10%"), begun("2"));
     let scheduled =
         Rollout { starts_at: Some(NOW), ..planned("canaries").begin(1, "anna", NOW - 100) };
     let late = NOW + 7 * 86_400;
@@ -180,6 +189,9 @@ fn every_step_that_it_takes_by_itself() {
         ("a person wants to be asked", &asks(&soaking), &through, &idle, late, Some(Step::Ask)),
         ("no canary is left", &open, &none, &nobody, NOW + 60, None),
         ("a tenth of three is nobody", &tenth, &none, &nobody, NOW, Some(Step::Open)),
+        ("there is nobody at all", &tenth, &none, &Survey::default(), NOW, None),
+        ("those that got it were removed", &tenth, &gone, &nobody, NOW, None),
+        ("a count is never nobody", &two, &none, &nobody, NOW, None),
         ("everyone is through", &last, &through, &idle, NOW, Some(Step::Finish)),
         (
             "a person is not asked after the last",
@@ -208,7 +220,7 @@ fn what_a_person_may_tell_it() {
         if state == Scheduled {
             rollout = planned("canaries").begin(1, "anna", NOW);
         }
-        rollout.obey(command, &progress(1, 0, 0, 1), NOW + 5).ok().map(|()| rollout.state)
+        rollout.obey(command, NOW + 5).ok().map(|()| rollout.state)
     };
     for (state, [pause, resume, advance, everyone, end]) in [
         (Scheduled, [Some(Paused), None, Some(Running), Some(Running), Some(Ended)]),
@@ -225,11 +237,11 @@ fn what_a_person_may_tell_it() {
         }
     }
     let mut halted = Rollout { state: Halted, reason: "so".into(), ..begun("canaries") };
-    halted.obey(Resume, &progress(1, 0, 0, 1), NOW).unwrap();
-    assert_eq!((halted.forgiven, halted.reason.as_str()), (1, ""));
+    halted.obey(Resume, NOW).unwrap();
+    assert_eq!((halted.resumed_at, halted.reason.as_str()), (Some(NOW), ""));
     // A paused one that never began goes back to waiting for its time.
     let mut early = Rollout { state: Paused, ..planned("1%").begin(1, "anna", NOW) };
-    early.obey(Resume, &Progress::default(), NOW).unwrap();
+    early.obey(Resume, NOW).unwrap();
     assert_eq!(early.state, Scheduled);
 }
 
@@ -259,7 +271,11 @@ fn random_walks_reach_every_state_and_never_leave_the_rules() {
             match next(&mut seed) % 8 {
                 0 => {
                     let command = Command::ALL[usize::try_from(next(&mut seed) % 5).unwrap()];
-                    let _ = rollout.obey(command, &progress, now);
+                    if rollout.obey(command, now).is_ok() && command == Command::Resume {
+                        while progress.failed > 0 {
+                            progress.recount(Member::Failed, Member::Forgiven);
+                        }
+                    }
                 }
                 1 => progress.count(Member::Exposed),
                 2 if progress.exposed > 0 => progress.recount(Member::Exposed, Member::Confirmed),
@@ -268,9 +284,11 @@ fn random_walks_reach_every_state_and_never_leave_the_rules() {
                 }
                 _ => {
                     let busy = u32::try_from(next(&mut seed) % 2).unwrap();
-                    if let Some(step) =
-                        rollout.step(&progress, &Survey { busy, asleep: 0, meant: 3 }, now)
-                    {
+                    if let Some(step) = rollout.step(
+                        &progress,
+                        &Survey { busy, asleep: 0, meant: 3, fleet: 3 },
+                        now,
+                    ) {
                         rollout.take(&step, now);
                     }
                 }
@@ -313,7 +331,7 @@ fn holds(rollout: &Rollout, was: State) {
 
 #[test]
 fn a_failure_stays_one_until_the_device_comes_back_with_it() {
-    use Member::{Broken, Confirmed, Exposed, Failed, Left};
+    use Member::{Broken, Confirmed, Exposed, Failed, Forgiven, Left};
     for (was, next, then) in [
         (Exposed, Confirmed, Confirmed),
         (Exposed, Failed, Failed),
@@ -321,6 +339,9 @@ fn a_failure_stays_one_until_the_device_comes_back_with_it() {
         (Failed, Broken, Failed),
         (Failed, Left, Failed),
         (Failed, Confirmed, Confirmed),
+        (Forgiven, Exposed, Forgiven),
+        (Forgiven, Confirmed, Confirmed),
+        (Forgiven, Failed, Failed),
         (Confirmed, Failed, Failed),
         (Broken, Exposed, Exposed),
     ] {

@@ -196,7 +196,7 @@ const fn word(member: Member) -> &'static str {
         Member::Exposed => "on_the_way",
         Member::Broken => "broken",
         Member::Confirmed => "confirmed",
-        Member::Failed => "failed",
+        Member::Failed | Member::Forgiven => "failed",
         Member::Left => "left",
     }
 }
