@@ -246,7 +246,7 @@ impl Store {
     }
 
     /// How the devices of a rollout stand, and since when: the states of their attempts, the
-    /// earliest first.
+    /// earliest first. What was taken whole counts as delivered, however the connection ended.
     ///
     /// # Errors
     /// Where the database fails.
@@ -255,7 +255,9 @@ impl Store {
         rollout_id: i64,
     ) -> Result<Vec<(i64, AttemptState, Timestamp)>, StoreError> {
         let rows: Vec<(i64, String, i64)> = sqlx::query_as(
-            "SELECT device_id, state, coalesce(settled_at, ended_at, offered_at)
+            "SELECT device_id,
+                    CASE WHEN state = 'aborted' AND bytes >= size THEN 'delivered' ELSE state END,
+                    coalesce(settled_at, ended_at, offered_at)
                FROM attempts
               WHERE rollout_id = $1
               ORDER BY id",

@@ -22,6 +22,8 @@ use super::watch::{Agreement, Polled, Restarts, poll};
 
 /// All is quiet after so many seconds without a download: longer than devices that are awake pause.
 const QUIET: i64 = 8 * 3_600;
+/// How often rollouts are looked at, at least, in virtual seconds.
+const OBSERVE: i64 = 600;
 /// How often the server's jobs come round, in virtual seconds.
 const TICK: i64 = 60;
 
@@ -75,6 +77,7 @@ pub struct Driver {
     last_download: Timestamp,
     looked: Timestamp,
     ticked: Timestamp,
+    observed: Timestamp,
 }
 
 /// What a driver begins with.
@@ -115,6 +118,7 @@ impl Driver {
             last_download: now,
             looked: now,
             ticked: now,
+            observed: now,
         }
     }
 
@@ -160,7 +164,11 @@ impl Driver {
             if let Some(host) = &self.host {
                 host.tick().await?;
             }
-            self.course.observe(&self.api, &self.devices, self.now, false).await?;
+            // Rollouts are looked at after downloads, and now and then.
+            if self.last_download > self.observed || self.now >= self.observed + OBSERVE {
+                self.observed = self.now;
+                self.course.observe(&self.api, &self.devices, self.now, false).await?;
+            }
         }
         self.moves_to(at).await;
         Ok(())

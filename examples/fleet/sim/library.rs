@@ -84,7 +84,7 @@ impl Library {
     pub fn sent(&self, platform: usize, heard: &Heard) -> Option<usize> {
         let whole = heard.image.as_deref().and_then(|md5| self.find(md5));
         whole.or_else(|| {
-            let file = heard.file.as_deref()?;
+            let file = heard.file.as_deref()?.replace('_', ".");
             let named = |build: &Build| file.contains(build.version.trim_start_matches('v'));
             self.0.iter().position(|build| build.platform == platform && named(build))
         })
@@ -117,6 +117,10 @@ mod tests {
         assert_eq!(library.of(0, "v1.0.0"), Some(0));
         assert_eq!(library.0[1].program(1, FLASH_MODE).md5, sent);
         assert_ne!(library.0[1].program(1, 3).md5, sent);
+        let file = |name: &str| Some(format!("attachment; filename=\"{name}\""));
+        let broken = Heard { file: file("lamp_1_1_0.bin"), ..Heard::default() };
+        assert_eq!(library.sent(0, &broken), Some(1));
+        assert_eq!(library.sent(0, &Heard::default()), None);
     }
 
     #[test]

@@ -39,7 +39,7 @@ fn not_modified() -> Heard {
 /// The second release, taken whole.
 fn image(library: &Library) -> Heard {
     let image = Some(super::super::firmware::md5(&library.0[1].bytes));
-    let file = Some("attachment; filename=\"meter_v1.1.0.bin\"".to_owned());
+    let file = Some("attachment; filename=\"meter_1_1_0.bin\"".to_owned());
     Heard { status: Some(200), image, file, whole: true, bytes: 1, ..Heard::default() }
 }
 
