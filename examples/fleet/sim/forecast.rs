@@ -118,7 +118,6 @@ impl Forecast {
         for doubt in std::mem::take(&mut self.doubts) {
             let track = course.of(devices[doubt.index].platform);
             let overtaken = match track {
-                None => false,
                 Some(track) if doubt.promised == Some(track.build) => {
                     let decided = api.decision(&doubt.mac).await?;
                     let waits = decided.is_some_and(|own| own.decision.starts_with("rollout_"));
@@ -132,7 +131,7 @@ impl Forecast {
                         standing.is_some_and(|own| own.state == "running" && own.stage == Some(1));
                     waited && (!first || code != "rollout_waiting")
                 }
-                Some(_) => false,
+                None | Some(_) => false,
             };
             if overtaken {
                 self.overtaken += 1;
