@@ -239,7 +239,8 @@ impl Driver {
             _ => answers.await,
         };
         let done = polled.into_iter().filter_map(|one| self.hear(one)).collect();
-        self.forecast.resolve(&self.api, &self.course, &self.devices).await?;
+        let fleet = (&*self.devices, &self.library);
+        self.forecast.resolve(&self.api, &self.course, fleet).await?;
         if restart == Some(true) {
             self.course.observe(&self.api, &self.devices, self.now, true).await?;
         }

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Fault;
-use super::api::{Api, DryRun};
+use super::api::{Api, Decided, DryRun};
 use super::course::Course;
 use super::device::{Ask, Device, Heard};
 use super::library::Library;
@@ -113,19 +113,30 @@ impl Forecast {
         &mut self,
         api: &Api,
         course: &Course,
-        devices: &[Device],
+        (devices, library): (&[Device], &Library),
     ) -> Result<(), Fault> {
         for doubt in std::mem::take(&mut self.doubts) {
             let track = course.of(devices[doubt.index].platform);
+            let version = track.and_then(|track| library.get(track.build));
+            let version = version.map(|build| build.version.as_str());
             let overtaken = match track {
                 Some(track) if doubt.promised == Some(track.build) => {
                     let decided = api.decision(&doubt.mac).await?;
-                    let waits = decided.is_some_and(|own| own.decision.starts_with("rollout_"));
+                    // While it waits, an older release is for it.
+                    let older = |own: &Decided| {
+                        let release = own.release.as_ref();
+                        release.is_some_and(|release| Some(release.version.as_str()) != version)
+                    };
+                    let waits = decided
+                        .is_some_and(|own| own.decision.starts_with("rollout_") || older(&own));
                     waits || doubt.got.is_some()
                 }
                 Some(track) if doubt.got == Some(track.build) => {
                     let code = doubt.said.decision.as_str();
-                    let waited = code == "offer" || code.starts_with("rollout_");
+                    // What is said of a device that waits may be about the older release: that it
+                    // has that, or that it is stopped for it.
+                    let older = matches!(doubt.said.prospect.as_str(), "has_it" | "on_hold");
+                    let waited = older || code == "offer" || code.starts_with("rollout_");
                     let standing = api.standing(track.id).await?;
                     let first =
                         standing.is_some_and(|own| own.state == "running" && own.stage == Some(1));
