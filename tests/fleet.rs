@@ -38,3 +38,54 @@ async fn a_release_that_breaks_devices_is_downloaded_no_more_than_the_limit_allo
     let bad = report.releases.last().unwrap();
     assert!(bad.most_of_one <= 3 && bad.returned < bad.reached, "{}", report.table());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_release_with_canaries_reaches_only_them_and_halts_by_itself() {
+    let report = fleet(
+        "--devices 200 --platforms 1 --fastest 15 --image-kib 16 --breaks 30 --rollout canaries:5",
+    )
+    .await;
+    let rollout = &report.rollouts[0];
+    assert_eq!((rollout.state.as_str(), rollout.halts.len()), ("halted", 1), "{}", report.table());
+    let halt = &rollout.halts[0];
+    assert_eq!(halt.stage, "1 of 2 (canaries)");
+    assert!(halt.reached <= 5 && halt.failed == 1, "{}", report.table());
+    assert_eq!(rollout.reached, halt.reached, "nobody gets it after that");
+    assert!(report.forecasts_agreed > 150, "{}", report.table());
+}
+
+// The devices of this seed's first stage survive the release.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_release_that_the_first_devices_survive_halts_in_the_next_stage() {
+    for (line, stage) in [
+        ("--seed 8 --rollout canaries:2", "2 of 2 (everyone)"),
+        ("--seed 1 --before 24 --rollout stages:1%,10%,50%", "2 of 4 (10%)"),
+    ] {
+        let report = fleet(&format!(
+            "--devices 300 --platforms 1 --fastest 15 --image-kib 16 --breaks 30 --connections 1 \
+             {line}"
+        ))
+        .await;
+        let rollout = &report.rollouts[0];
+        assert_eq!(rollout.state, "halted", "{}", report.table());
+        let halt = &rollout.halts[0];
+        assert_eq!(halt.stage, stage, "{}", report.table());
+        assert!(halt.reached <= halt.bound && halt.bound < 60, "{}", report.table());
+        assert_eq!(rollout.reached, halt.reached, "nobody gets it after that");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_release_by_stages_reaches_everybody_whatever_restarts_there_are() {
+    let report = fleet(
+        "--devices 100 --platforms 1 --fastest 60 --image-kib 16 --rollout stages:10%,50% \
+         --mix sleeper:8,weak:6,power-cut:6,parallel:2,wrong-chip:3,stranger:1 \
+         --restart-every 100..400",
+    )
+    .await;
+    assert!(report.restarts >= 10 && report.restarts_amidst > 0, "{}", report.table());
+    let rollout = &report.rollouts[0];
+    assert_eq!((rollout.state.as_str(), rollout.words), ("finished", 0), "{}", report.table());
+    assert!(rollout.confirmed > 85, "{}", report.table());
+    assert!(report.forecasts_agreed > 80, "{}", report.table());
+}

@@ -224,6 +224,19 @@ mod tests {
     }
 
     #[test]
+    fn who_resets_after_the_last_byte_took_it_all_the_same() {
+        let reset = LastAttempt { whole: true, ..attempt(AttemptState::Aborted) };
+        for (version, md5, changed, expected) in [
+            ("v1.0.2", NEW, true, Settled::Confirmed),
+            ("v1.0.1", NEW, true, Settled::ReportsOther),
+            ("v1.0.1", OLD, false, Settled::NotTaken),
+            ("v1.1.0", OTHER, true, Settled::Overtaken),
+        ] {
+            assert_eq!(settle(&reset, &shown(version, md5, changed)), Some(expected), "{version}");
+        }
+    }
+
+    #[test]
     fn what_never_got_the_last_byte_cannot_have_been_taken() {
         let lost = LastAttempt { whole: false, ..attempt(AttemptState::Lost) };
         for (version, md5, changed, expected) in [

@@ -7,7 +7,7 @@ use espalier::domain::policy::Channel;
 use espalier::domain::release::ReleaseState;
 use espalier::domain::rollout::{Command, Member, StageState, State};
 
-use crate::support::{FakeDevice, Released, TestApp, a_test, mac};
+use crate::support::{Client, FakeDevice, Released, TestApp, a_test, mac};
 
 const OLD: &str = "v1.0.1";
 const NEW: &str = "v1.0.2";
@@ -157,6 +157,23 @@ async fn a_canary_that_does_not_take_it_halts_it_at_once() {
     assert_eq!(fleet.gets(1).await, "rollout_waiting");
     fleet.updates(0).await;
     assert_eq!(fleet.app.rollout(&released).await.progress.confirmed, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_whole_is_on_the_way_also_after_a_restart() {
+    let fleet = Fleet::of(3).await;
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    let device = FakeDevice::esp8266(&fleet.macs[0]);
+    let request = device.request("GET", &format!("/update?dev=chase&ver={OLD}"));
+    let mut client = Client::connect(fleet.app.address).await;
+    client.send(&request).await;
+    assert_eq!(client.framed(false).await.status, 200);
+    client.reset();
+    fleet.app.until_attempt(&fleet.macs[0], AttemptState::Aborted).await;
+    let before = fleet.app.rollout(&released).await.progress;
+    assert_eq!((before.exposed, before.others), (1, 0), "it may be running it");
+    let fleet = fleet.restarted().await;
+    assert_eq!(fleet.app.rollout(&released).await.progress, before);
 }
 
 #[tokio::test]

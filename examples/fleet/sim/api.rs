@@ -103,6 +103,91 @@ pub struct Named {
     pub version: String,
 }
 
+/// A rollout as the server sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Standing {
+    /// Its number.
+    pub id: i64,
+    /// Where it stands.
+    pub state: String,
+    /// Why it was halted.
+    pub reason: String,
+    /// How many may have the release unconfirmed, at least.
+    pub at_once: u32,
+    /// The stage of the moment, from 1.
+    pub stage: Option<usize>,
+    /// Its stages.
+    pub stages: Vec<StageSeen>,
+    /// What became of its devices.
+    pub counts: Counts,
+    /// The latest of them.
+    pub devices: Vec<MemberSeen>,
+    /// How many more there are.
+    pub more_devices: usize,
+}
+
+/// A stage.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct StageSeen {
+    /// Whom it lets in.
+    pub size: String,
+    /// Where it stands.
+    pub state: String,
+}
+
+/// Devices of a rollout, by how they stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub struct Counts {
+    /// All that it was offered to.
+    pub offered: u32,
+    /// Those that have it and are not confirmed.
+    pub on_the_way: u32,
+    /// Those that came back with it.
+    pub confirmed: u32,
+    /// Those that failed.
+    pub failed: u32,
+    /// Those whose transfer broke, or that run something else.
+    pub others: u32,
+}
+
+/// A device of a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct MemberSeen {
+    /// Its address.
+    pub mac: String,
+    /// How it stands.
+    pub state: String,
+}
+
+/// What the dry run says of the devices of a platform.
+#[derive(Debug, Clone, Deserialize)]
+pub struct DryRun {
+    /// By what they have to expect.
+    pub prospects: Vec<ProspectSeen>,
+}
+
+/// Devices that have the same to expect.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ProspectSeen {
+    /// What.
+    pub prospect: String,
+    /// How many there are.
+    pub count: u64,
+    /// Some of them.
+    pub devices: Vec<ForeseenSeen>,
+}
+
+/// What a device has to expect.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ForeseenSeen {
+    /// Its address.
+    pub mac: String,
+    /// The code of the decision.
+    pub decision: String,
+    /// The release that it would be offered.
+    pub release_id: Option<i64>,
+}
+
 #[derive(Debug, Deserialize)]
 struct List {
     items: Vec<Seen>,
@@ -221,6 +306,31 @@ impl Api {
             }
         }
         Ok(all)
+    }
+
+    /// How a rollout stands; its devices in the order of their addresses.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub async fn standing(&self, rollout: i64) -> Result<Option<Standing>, Fault> {
+        let standing = self.get::<Standing>(&format!("/api/v1/rollouts/{rollout}")).await?;
+        Ok(standing.map(|mut standing| {
+            standing.devices.sort_unstable();
+            standing
+        }))
+    }
+
+    /// What the devices would get if a draft were published like this.
+    ///
+    /// # Errors
+    /// As [`Self::put`].
+    pub async fn dry_run(&self, release: i64, wish: &Value) -> Result<DryRun, Fault> {
+        let path = format!("/api/v1/releases/{release}/preview");
+        let told = self.put("POST", &path, wish).await?;
+        serde_json::from_value(told.clone()).map_err(|_| {
+            let (method, status, text) = ("POST".to_owned(), 200, told.to_string());
+            Fault::Api { method, path, status, text }
+        })
     }
 
     /// Uploads an image as a draft; its number.

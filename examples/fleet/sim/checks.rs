@@ -10,12 +10,14 @@ use super::device::Device;
 use super::driver::Driver;
 use super::library::Library;
 use super::options::Options;
-use super::report::{Promise, Report, Row, Run, Spread, Take};
-use super::scenario::rollout::Rollout;
+use super::report::{Promise, Report, RolloutRow, Row, Run, Spread, Take};
 use super::watch::Findings;
 
 /// Transfers of a release that may break in a day before it rests.
 const BROKEN_A_DAY: usize = 10;
+
+/// A release that breaks so many of a hundred devices is a bad one on any platform of this size.
+const BAD: (u32, u32) = (30, 50);
 
 /// What the server knows, by address.
 type Known<'a> = HashMap<MacAddr, &'a Seen>;
@@ -33,6 +35,9 @@ pub fn report(driver: &Driver, seen: &[Seen], options: &Options, run: &Run) -> R
         let text = "a restart forgets nothing";
         promises.push(Promise::of(text, &restarts.lost));
     }
+    let text = "the dry run says what devices get at their next check-in";
+    promises.push(Promise::of(text, &driver.forecast.disagreed));
+    promises.extend(of_rollouts(driver, options));
     let sum = |of: fn(&Device) -> u64| driver.devices.iter().map(of).sum();
     Report {
         devices: driver.devices.len(),
@@ -46,6 +51,11 @@ pub fn report(driver: &Driver, seen: &[Seen], options: &Options, run: &Run) -> R
         restarts_amidst: restarts.map_or(0, |restarts| restarts.amidst),
         compared: agreement.compared,
         compared_at_the_end: run.compared,
+        foreseen: driver.forecast.prospects.clone(),
+        forecasts_agreed: driver.forecast.agreed,
+        forecasts_overtaken: driver.forecast.overtaken,
+        forecasts_changed: driver.forecast.changed,
+        rollouts: driver.course.tracks.iter().map(RolloutRow::of).collect(),
         rows: rows(driver, &known, run),
         releases: takes(driver, run),
         promises,
@@ -69,11 +79,63 @@ fn promises(driver: &Driver, known: &Known<'_>, options: &Options) -> Vec<Promis
         .into_iter()
         .map(|(text, check)| gather(text, driver, |device| check(&context, device)))
         .collect();
-    if options.rollout == Rollout::AllAtOnce && options.breaks == 0 {
+    // One that is still under way is a promise of its own.
+    let is_through = driver.course.tracks.iter().all(|track| track.state() == "finished");
+    if is_through && options.breaks == 0 {
         let text = "a good release reaches every device that asks and can take it";
         promises.push(gather(text, driver, |device| context.missing(device)));
     }
     promises
+}
+
+/// What must hold of rollouts.
+fn of_rollouts(driver: &Driver, options: &Options) -> Vec<Promise> {
+    let course = &driver.course;
+    if course.tracks.is_empty() {
+        return Vec::new();
+    }
+    let mut promises = vec![
+        Promise::of("no rollout has more devices unconfirmed than it may", &course.crowded),
+        Promise::of("no rollout reaches more devices than its rule allows", &course.beyond),
+        Promise::of("a rollout halts at the failures that it halts at", &course.heedless),
+        Promise::of("a halted rollout stays halted", &course.woken),
+        Promise::of("a restart forgets nothing of a rollout", &course.forgotten),
+        Promise::of("a rollout counts the devices that got its release", &course.miscounted),
+        gather("no device is counted as failed that runs the release", driver, |device| {
+            wronged(driver, device)
+        }),
+    ];
+    let mut lasting = Findings::default();
+    let is_bad = options.breaks >= BAD.0;
+    for track in course.tracks.iter().filter(|track| !is_bad || track.devices >= BAD.1) {
+        let due = if is_bad { "halted" } else { "finished" };
+        if track.state() != due && (is_bad || options.breaks == 0) {
+            lasting.add(|| format!("rollout {} is {}", track.id, track.state()));
+        }
+    }
+    let text = match options.breaks {
+        0 => "the rollout of a good release comes to its end",
+        _ => "the rollout of a bad release halts by itself",
+    };
+    if is_bad || options.breaks == 0 {
+        promises.push(Promise::of(text, &lasting));
+    }
+    promises
+}
+
+/// A device that runs the release, has said so, and is counted as failed.
+fn wronged(driver: &Driver, device: &Device) -> Option<String> {
+    let track = driver.course.of(device.platform)?;
+    let returned = device.log.offer(track.build)?.ran.is_some();
+    let runs = device.runs() == Some(track.build) && !device.is_gone();
+    let honest = device.behaviour.is_honest() && device.behaviour != Behaviour::Stuck;
+    if !(returned && runs && honest) {
+        return None;
+    }
+    let standing = track.standing.as_ref()?;
+    let same = |mac: &str| mac.parse::<MacAddr>().is_ok_and(|mac| mac == device.mac);
+    let member = standing.devices.iter().find(|member| same(&member.mac))?;
+    (member.state == "failed").then(|| member.state.clone())
 }
 
 type Check = fn(&Context<'_>, &Device) -> Option<String>;

@@ -54,6 +54,8 @@ pub struct Heard {
     pub status: Option<u16>,
     /// MD5 of the image, unpacked; `None` where it did not come whole, or was damaged.
     pub image: Option<String>,
+    /// The file that it says it is.
+    pub file: Option<String>,
     /// Whether it was compressed.
     pub packed: bool,
     /// Bytes of the image that came.
@@ -231,13 +233,8 @@ impl Device {
             let odd = odd.or_else(|| (!expected).then(|| format!("it was answered {status}")));
             self.log.odd = self.log.odd.take().or(odd);
             if status == 200 {
-                let sent = one.image.as_deref().and_then(|md5| library.find(md5));
-                // What breaks is the newest: nothing else is ever offered.
-                let newest = library
-                    .0
-                    .iter()
-                    .rposition(|build| build.platform == self.platform && build.published);
-                let offers = self.log.offer_mut(sent.or(newest).unwrap_or(0));
+                let sent = library.sent(self.platform, one);
+                let offers = self.log.offer_mut(sent.unwrap_or(self.platform));
                 if one.whole {
                     offers.whole += 1;
                 } else {

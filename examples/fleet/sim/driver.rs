@@ -12,7 +12,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::Fault;
 use super::api::Api;
+use super::course::Course;
 use super::device::{Ask, Device, Reading};
+use super::forecast::Forecast;
 use super::host::Host;
 use super::library::Library;
 use super::random::Random;
@@ -20,6 +22,10 @@ use super::watch::{Agreement, Polled, Restarts, poll};
 
 /// All is quiet after so many seconds without a download: longer than devices that are awake pause.
 const QUIET: i64 = 8 * 3_600;
+/// How often rollouts are looked at, at least, in virtual seconds.
+const OBSERVE: i64 = 600;
+/// How often the server's jobs come round, in virtual seconds.
+const TICK: i64 = 60;
 
 /// What time it is for devices and server.
 #[derive(Debug)]
@@ -54,6 +60,10 @@ pub struct Driver {
     pub restarts: Option<Restarts>,
     /// Whether the server does what it says.
     pub agreement: Agreement,
+    /// What the dry run said.
+    pub forecast: Forecast,
+    /// How the rollouts go.
+    pub course: Course,
     /// Check-ins at the same time, at most.
     pub connections: usize,
     /// Of a hundred check-ins, before so many the server is asked.
@@ -66,6 +76,8 @@ pub struct Driver {
     queue: BinaryHeap<Reverse<(Timestamp, usize)>>,
     last_download: Timestamp,
     looked: Timestamp,
+    ticked: Timestamp,
+    observed: Timestamp,
 }
 
 /// What a driver begins with.
@@ -95,6 +107,8 @@ impl Driver {
             names: Vec::new(),
             restarts: None,
             agreement: Agreement::default(),
+            forecast: Forecast::default(),
+            course: Course::default(),
             connections: connections.max(1),
             check,
             random,
@@ -103,6 +117,8 @@ impl Driver {
             queue: BinaryHeap::new(),
             last_download: now,
             looked: now,
+            ticked: now,
+            observed: now,
         }
     }
 
@@ -126,7 +142,7 @@ impl Driver {
         self.last_download = self.now;
         while let Some(Reverse((at, _))) = self.queue.peek().copied().filter(|next| next.0.0 <= end)
         {
-            self.moves_to(at).await;
+            self.passes_to(at).await?;
             let mut due = Vec::new();
             while let Some(Reverse((_, device))) = self.queue.peek().filter(|next| next.0.0 == at) {
                 due.push(*device);
@@ -137,11 +153,34 @@ impl Driver {
                 return Ok(());
             }
         }
-        self.moves_to(end).await;
+        self.passes_to(end).await
+    }
+
+    /// Lets time pass, in which the server's jobs come round.
+    async fn passes_to(&mut self, at: Timestamp) -> Result<(), Fault> {
+        while self.ticked + TICK <= at {
+            self.ticked += TICK;
+            self.moves_to(self.ticked.max(self.now)).await;
+            if let Some(host) = &self.host {
+                host.tick().await?;
+            }
+            // Rollouts are looked at after downloads, and now and then.
+            if self.last_download > self.observed || self.now >= self.observed + OBSERVE {
+                self.observed = self.now;
+                self.course.observe(&self.api, &self.devices, self.now, false).await?;
+            }
+        }
+        self.moves_to(at).await;
         Ok(())
     }
 
     fn is_quiet(&mut self) -> bool {
+        if !self.course.is_over(self.now) {
+            return false;
+        }
+        if self.course.is_halted() {
+            return true;
+        }
         if self.now < self.last_download + QUIET || self.now < self.looked + 600 {
             return false;
         }
@@ -174,16 +213,23 @@ impl Driver {
         if restart == Some(false)
             && let (Some(restarts), Some(host)) = (&mut self.restarts, &mut self.host)
         {
-            restarts.quietly(host, &self.api, &self.devices).await?;
+            restarts.quietly(host, &self.api, &self.devices, &mut self.course).await?;
         }
-        let asks: Vec<(usize, Ask, bool)> = due.iter().map(|index| self.ask(*index)).collect();
-        let asks = asks.into_iter().map(|(index, ask, check)| {
-            let check = (check || check_all) && ask.again && restart != Some(true);
-            (index, ask, check)
+        let asks: Vec<Asking> = due.iter().map(|index| self.ask(*index)).collect();
+        let asks = asks.into_iter().map(|asking| {
+            let check = (asking.check || check_all) && asking.ask.again && restart != Some(true);
+            Asking { check, ..asking }
         });
-        let (asks, connections) = (asks.collect(), self.connections);
-        let (api, macs) = (self.api.clone(), self.macs(due));
-        let answers = poll_all(api, asks, macs, connections);
+        // In a rollout others change what a device gets: who is asked about asks alone.
+        let gated = !self.course.tracks.is_empty();
+        let (alone, asks) = asks.partition(|asking| asking.check && gated);
+        let (api, connections) = (self.api.clone(), self.connections);
+        let answers = async {
+            let mut polled = poll_all(&api, alone, 1).await;
+            polled.extend(poll_all(&api, asks, connections).await);
+            polled.sort_unstable_by_key(|one| one.index);
+            polled
+        };
         let polled = match (&mut self.restarts, &mut self.host) {
             (Some(restarts), Some(host)) if restart == Some(true) => {
                 let (polled, restarted) = tokio::join!(answers, restarts.amidst(host));
@@ -192,19 +238,21 @@ impl Driver {
             }
             _ => answers.await,
         };
-        Ok(polled.into_iter().filter_map(|one| self.hear(one)).collect())
+        let done = polled.into_iter().filter_map(|one| self.hear(one)).collect();
+        let fleet = (&*self.devices, &self.library);
+        self.forecast.resolve(&self.api, &self.course, fleet).await?;
+        if restart == Some(true) {
+            self.course.observe(&self.api, &self.devices, self.now, true).await?;
+        }
+        Ok(done)
     }
 
-    fn ask(&mut self, index: usize) -> (usize, Ask, bool) {
+    fn ask(&mut self, index: usize) -> Asking {
         let device = &mut self.devices[index];
         let name = self.names.get(device.platform).map(String::as_str).unwrap_or_default();
         let ask = device.asks(name);
         let check = ask.again && ask.reading != Reading::Twice && self.random.chance(self.check);
-        (index, ask, check)
-    }
-
-    fn macs(&self, due: &[usize]) -> Vec<String> {
-        due.iter().map(|index| self.devices[*index].mac.hex()).collect()
+        Asking { index, mac: device.mac.hex(), ask, check }
     }
 
     /// A device hears its answer, and is put on the calendar again; it, where the server did what
@@ -217,6 +265,8 @@ impl Driver {
         }
         let device = &mut self.devices[index];
         let next = device.hears(self.now, &ask.request, &heard, &self.library);
+        let device = &self.devices[index];
+        self.forecast.judge((index, device), &ask, &heard, &self.library);
         let checked = self.agreement.judge(device, expected.as_ref(), &heard, &self.library);
         if let Some(seconds) = next {
             self.queue.push(Reverse((self.now + seconds.max(1), index)));
@@ -244,16 +294,20 @@ impl Driver {
     }
 }
 
-/// Sends check-ins, so many at a time; their answers in the order of the devices.
-async fn poll_all(
-    api: Api,
-    asks: Vec<(usize, Ask, bool)>,
-    macs: Vec<String>,
-    connections: usize,
-) -> Vec<Polled> {
+/// A check-in that is about to be sent.
+struct Asking {
+    index: usize,
+    mac: String,
+    ask: Ask,
+    /// Whether the server is asked before.
+    check: bool,
+}
+
+/// Sends check-ins, so many at a time.
+async fn poll_all(api: &Api, asks: Vec<Asking>, connections: usize) -> Vec<Polled> {
     let mut polled = Vec::with_capacity(asks.len());
     let mut tasks = JoinSet::new();
-    for ((index, ask, check), mac) in asks.into_iter().zip(macs) {
+    for Asking { index, mac, ask, check } in asks {
         if tasks.len() >= connections {
             polled.extend(tasks.join_next().await.and_then(Result::ok));
         }
@@ -262,6 +316,5 @@ async fn poll_all(
     while let Some(one) = tasks.join_next().await {
         polled.extend(one.ok());
     }
-    polled.sort_unstable_by_key(|one| one.index);
     polled
 }

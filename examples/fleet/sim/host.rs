@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::Parser;
+use espalier::app::App;
 use espalier::clock::FakeClock;
 use espalier::config::{CommandLine, Serve};
 use espalier::server::Server;
@@ -19,7 +20,14 @@ pub struct Host {
     options: Serve,
     clock: Arc<FakeClock>,
     address: Address,
-    running: Option<(CancellationToken, JoinHandle<()>)>,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    app: App,
+    stop: CancellationToken,
+    ended: JoinHandle<()>,
 }
 
 impl Host {
@@ -50,17 +58,29 @@ impl Host {
         if let Some(address) = server.addresses().first() {
             self.address.set(*address);
         }
-        let stop = CancellationToken::new();
-        let running = tokio::spawn(server.run(stop.clone()));
-        self.running = Some((stop, running));
+        let (app, stop) = (server.app().clone(), CancellationToken::new());
+        let ended = tokio::spawn(server.run(stop.clone()));
+        self.running = Some(Running { app, stop, ended });
         Ok(())
+    }
+
+    /// Does what its jobs do as time passes: they come round in real time, in which a virtual
+    /// minute is a moment.
+    ///
+    /// # Errors
+    /// Where a job fails.
+    pub async fn tick(&self) -> Result<(), Fault> {
+        let Some(Running { app, .. }) = &self.running else { return Ok(()) };
+        app.look_for_lost().await;
+        app.watch_rollouts(false).await.map_err(|error| Fault::Job(error.to_string()))
     }
 
     /// Stops it in order, as a service manager does.
     pub async fn stop(&mut self) {
-        if let Some((stop, running)) = self.running.take() {
+        if let Some(Running { app, stop, ended }) = self.running.take() {
+            drop(app);
             stop.cancel();
-            let _ = running.await;
+            let _ = ended.await;
         }
     }
 

@@ -2,6 +2,7 @@
 
 use espalier::domain::chip::Chip;
 
+use super::device::Heard;
 use super::firmware::{self, FLASH_MODE};
 
 /// An image that was built for the fleet.
@@ -17,8 +18,8 @@ pub struct Build {
     pub bytes: Vec<u8>,
     /// Of a hundred devices, so many do not survive it.
     pub breaks: u32,
-    /// Whether it may be offered by now.
-    pub published: bool,
+    /// Its number at the server; 0 before it is uploaded.
+    pub release: i64,
     /// MD5 of the image as it stands in the flash memory, by flash mode.
     md5: [String; 4],
     /// The digest at the end of an ESP32 image, in upper case.
@@ -35,8 +36,8 @@ impl Build {
             firmware::md5(&patched)
         });
         let sha256 = firmware::hex(&bytes[bytes.len() - 32..]).to_uppercase();
-        let (version, breaks, published) = (version.to_owned(), 0, false);
-        Self { platform, version, chip, bytes, breaks, published, md5, sha256 }
+        let (version, breaks, release) = (version.to_owned(), 0, 0);
+        Self { platform, version, chip, bytes, breaks, release, md5, sha256 }
     }
 
     /// What a device is that runs it, in this flash mode.
@@ -79,6 +80,16 @@ impl Library {
         self.0.iter().position(|build| build.md5[usize::from(FLASH_MODE)] == md5)
     }
 
+    /// The build that an answer brings, also where it breaks: its file has the version in its name.
+    pub fn sent(&self, platform: usize, heard: &Heard) -> Option<usize> {
+        let whole = heard.image.as_deref().and_then(|md5| self.find(md5));
+        whole.or_else(|| {
+            let file = heard.file.as_deref()?.replace('_', ".");
+            let named = |build: &Build| file.contains(build.version.trim_start_matches('v'));
+            self.0.iter().position(|build| build.platform == platform && named(build))
+        })
+    }
+
     /// The build of this number.
     pub fn get(&self, number: usize) -> Option<&Build> {
         self.0.get(number)
@@ -106,6 +117,10 @@ mod tests {
         assert_eq!(library.of(0, "v1.0.0"), Some(0));
         assert_eq!(library.0[1].program(1, FLASH_MODE).md5, sent);
         assert_ne!(library.0[1].program(1, 3).md5, sent);
+        let file = |name: &str| Some(format!("attachment; filename=\"{name}\""));
+        let broken = Heard { file: file("lamp_1_1_0.bin"), ..Heard::default() };
+        assert_eq!(library.sent(0, &broken), Some(1));
+        assert_eq!(library.sent(0, &Heard::default()), None);
     }
 
     #[test]

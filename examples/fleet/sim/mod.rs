@@ -8,6 +8,7 @@
 //! request · wire                a check-in as bytes, and over a socket
 //! api · host                    the public API; the server in this process, on a virtual clock
 //! driver · watch                the events in order of virtual time; questions in between
+//! forecast · course             what the dry run said; how the rollouts went
 //! scenario · checks · report    what happens, what must hold, and what is told of it
 //! ```
 //!
@@ -17,10 +18,12 @@
 mod api;
 mod behaviour;
 mod checks;
+mod course;
 mod device;
 mod driver;
 mod fate;
 mod firmware;
+mod forecast;
 mod host;
 mod library;
 mod logbook;
@@ -62,6 +65,9 @@ pub enum Fault {
         /// The body.
         text: String,
     },
+    /// A job of the server in this process failed.
+    #[error("a job of the server failed: {0}")]
+    Job(String),
     /// The options do not fit together.
     #[error("{0}")]
     Options(&'static str),

@@ -19,9 +19,10 @@ pub struct Options {
     /// The same seed makes the same fleet and the same days
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Virtual hours after the second release (or 90m, 7d), unless all is quiet before
-    #[arg(long, default_value = "48")]
-    pub hours: Span,
+    /// Virtual hours after the second release (or 90m, 7d), unless all is quiet before; 48, or 30
+    /// days with a rollout
+    #[arg(long)]
+    pub hours: Option<Span>,
     /// Virtual hours before the second release (or 90m, 7d)
     #[arg(long, default_value = "12")]
     pub before: Span,
@@ -43,7 +44,7 @@ pub struct Options {
     /// How large the images are
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(16..=1_000))]
     pub image_kib: u16,
-    /// How the second release goes out: all, canaries:5, or stages:1%,10%,50%
+    /// How the second release goes out on each platform: all, canaries:5, or stages:1%,10%,50%
     #[arg(long, default_value = "all")]
     pub rollout: Rollout,
     /// Stop the server and start it again after so many virtual minutes, like 20..60
@@ -70,6 +71,14 @@ pub struct Options {
     /// Report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+impl Options {
+    /// Seconds after the second release at most.
+    pub fn horizon(&self) -> i64 {
+        let usual = if self.rollout == Rollout::AllAtOnce { 48 * 3_600 } else { 30 * 86_400 };
+        self.hours.map_or(usual, |hours| hours.0)
+    }
 }
 
 /// A virtual time, in seconds.
@@ -119,7 +128,8 @@ mod tests {
     #[test]
     fn without_a_word_there_is_a_fleet() {
         let options = Options::try_parse_from(["fleet"]).unwrap();
-        assert_eq!((options.devices, options.rollout), (1_000, Rollout::AllAtOnce));
+        assert_eq!((options.devices, options.horizon()), (1_000, 172_800));
+        assert_eq!(options.rollout, Rollout::AllAtOnce);
     }
 
     #[test]

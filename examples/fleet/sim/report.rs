@@ -7,6 +7,7 @@ use std::time::Duration;
 use espalier::domain::Timestamp;
 use serde::Serialize;
 
+use super::course::{Halt, Track};
 use super::logbook::Offers;
 use super::watch::Findings;
 
@@ -50,12 +51,63 @@ pub struct Report {
     pub compared: u64,
     /// Devices of which it was asked so at the end.
     pub compared_at_the_end: usize,
+    /// What devices had to expect by the dry run.
+    pub foreseen: BTreeMap<String, u64>,
+    /// Devices whose first check-in after the publication was answered as the dry run said.
+    pub forecasts_agreed: u64,
+    /// Those for which other devices had changed it.
+    pub forecasts_overtaken: u64,
+    /// Those that said something else than before.
+    pub forecasts_changed: u64,
+    /// How the rollouts went.
+    pub rollouts: Vec<RolloutRow>,
     /// Where the devices ended.
     pub rows: Vec<Row>,
     /// What became of the releases.
     pub releases: Vec<Take>,
     /// What must hold.
     pub promises: Vec<Promise>,
+}
+
+/// How a rollout went.
+#[derive(Debug, Serialize)]
+pub struct RolloutRow {
+    /// Devices of the platform.
+    pub devices: u32,
+    /// Where it stands.
+    pub state: String,
+    /// Devices that it was offered to.
+    pub reached: u32,
+    /// Those that came back with it.
+    pub confirmed: u32,
+    /// Those that failed.
+    pub failed: u32,
+    /// Those that have it unconfirmed.
+    pub on_the_way: u32,
+    /// The most of these at any time.
+    pub most_on_the_way: u32,
+    /// How often a person had to say something.
+    pub words: u32,
+    /// When it was halted.
+    pub halts: Vec<Halt>,
+}
+
+impl RolloutRow {
+    /// That of a rollout.
+    pub fn of(track: &Track) -> Self {
+        let counts = track.standing.as_ref().map(|standing| standing.counts);
+        Self {
+            devices: track.devices,
+            state: track.state().to_owned(),
+            reached: counts.map_or(0, |counts| counts.offered),
+            confirmed: counts.map_or(0, |counts| counts.confirmed),
+            failed: counts.map_or(0, |counts| counts.failed),
+            on_the_way: counts.map_or(0, |counts| counts.on_the_way),
+            most_on_the_way: track.most_on_the_way,
+            words: track.words,
+            halts: track.halts.clone(),
+        }
+    }
 }
 
 /// Where the devices of one behaviour ended.
@@ -172,6 +224,7 @@ impl Report {
         self.figures(&mut text);
         self.states(&mut text);
         self.takes(&mut text);
+        self.courses(&mut text);
         for promise in &self.promises {
             let word = if promise.broken == 0 { "holds " } else { "BROKEN" };
             let _ = write!(text, "\n{word}  {}", promise.text);
@@ -207,6 +260,51 @@ impl Report {
             self.compared,
             self.compared_at_the_end,
         );
+    }
+
+    /// How the rollouts went.
+    fn courses(&self, text: &mut String) {
+        let foreseen: Vec<String> =
+            self.foreseen.iter().map(|(prospect, count)| format!("{prospect} {count}")).collect();
+        let _ = writeln!(
+            text,
+            "\ndry run: {}\n  {} devices got what it said; {} were overtaken by others, {} said \
+             something else",
+            foreseen.join(", "),
+            self.forecasts_agreed,
+            self.forecasts_overtaken,
+            self.forecasts_changed,
+        );
+        for row in &self.rollouts {
+            let _ = writeln!(
+                text,
+                "\nrollout to {} devices: {}; {} reached, {} confirmed, {} failed, {} on the way \
+                 (at most {}); {} words of a person",
+                row.devices,
+                row.state,
+                row.reached,
+                row.confirmed,
+                row.failed,
+                row.on_the_way,
+                row.most_on_the_way,
+                row.words,
+            );
+            for halt in &row.halts {
+                let _ = writeln!(
+                    text,
+                    "  halted after {} in stage {}: {} reached (the rule allows {}), {} confirmed, \
+                     {} failed, {} on the way, {} others",
+                    span(halt.after),
+                    halt.stage,
+                    halt.reached,
+                    halt.bound,
+                    halt.confirmed,
+                    halt.failed,
+                    halt.on_the_way,
+                    halt.others,
+                );
+            }
+        }
     }
 
     /// Behaviours and end states, with the latest release.

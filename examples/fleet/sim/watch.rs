@@ -7,6 +7,7 @@ use espalier::domain::Timestamp;
 use super::Fault;
 use super::api::{Api, Decided, Seen};
 use super::behaviour::Behaviour;
+use super::course::Course;
 use super::device::{Ask, Device, Heard};
 use super::host::Host;
 use super::library::Library;
@@ -81,7 +82,8 @@ impl Agreement {
         let (Some(expected), [heard]) = (expected, heard) else { return false };
         let Some(status) = heard.status else { return false };
         self.compared += 1;
-        let build = heard.image.as_deref().and_then(|md5| library.get(library.find(md5)?));
+        let build = library.sent(device.platform, heard).and_then(|build| library.get(build));
+        let build = build.filter(|_| status == 200);
         let promised = expected.release.as_ref().map(|release| release.version.as_str());
         let same = build.is_none_or(|build| Some(build.version.as_str()) == promised);
         if status != expected.status || !same {
@@ -151,6 +153,7 @@ impl Restarts {
         host: &mut Host,
         api: &Api,
         devices: &[Device],
+        course: &mut Course,
     ) -> Result<(), Fault> {
         let all = u64::try_from(devices.len()).unwrap_or(u64::MAX);
         let some: Vec<usize> = (0..LOOKED_AT.min(all))
@@ -160,7 +163,9 @@ impl Restarts {
         for index in &some {
             before.push(kept(api, &devices[*index]).await?);
         }
+        let standings = course.standings(api).await?;
         host.restart().await?;
+        course.remembers(&standings, api).await?;
         for (index, before) in some.into_iter().zip(before) {
             let device = &devices[index];
             let after = kept(api, device).await?;

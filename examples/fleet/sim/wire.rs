@@ -26,6 +26,7 @@ struct Head {
     status: u16,
     length: Option<u64>,
     md5: Option<String>,
+    file: Option<String>,
     chunked: bool,
 }
 
@@ -92,6 +93,7 @@ fn parse(text: &str) -> Option<Head> {
         match name.to_ascii_lowercase().as_str() {
             "content-length" => head.length = value.parse().ok(),
             "x-md5" => head.md5 = Some(value.to_owned()),
+            "content-disposition" => head.file = Some(value.to_owned()),
             "transfer-encoding" => head.chunked = true,
             _ => {}
         }
@@ -104,7 +106,8 @@ async fn listen(asked: io::Result<(Head, Line)>, reading: Reading) -> Heard {
     let Ok((head, mut line)) = asked else {
         return Heard::default();
     };
-    let mut heard = Heard { status: Some(head.status), ..Heard::default() };
+    let file = head.file.clone();
+    let mut heard = Heard { status: Some(head.status), file, ..Heard::default() };
     if head.status != 200 {
         let body = patient(line.all(u64::MAX)).await.unwrap_or_default();
         let bodiless = head.status == 304;

@@ -11,7 +11,7 @@ const NOW: Timestamp = 1_767_225_600;
 fn library(breaks: u32) -> Library {
     let builds = ["v1.0.0", "v1.1.0"].map(|version| {
         let mut build = Build::new(0, "meter", version, Chip::Esp32, 32);
-        (build.published, build.breaks) = (true, if version == "v1.1.0" { breaks } else { 0 });
+        build.breaks = if version == "v1.1.0" { breaks } else { 0 };
         build
     });
     Library(builds.into())
@@ -39,7 +39,8 @@ fn not_modified() -> Heard {
 /// The second release, taken whole.
 fn image(library: &Library) -> Heard {
     let image = Some(super::super::firmware::md5(&library.0[1].bytes));
-    Heard { status: Some(200), image, whole: true, bytes: 1, ..Heard::default() }
+    let file = Some("attachment; filename=\"meter_1_1_0.bin\"".to_owned());
+    Heard { status: Some(200), image, file, whole: true, bytes: 1, ..Heard::default() }
 }
 
 fn text(device: &mut Device) -> String {

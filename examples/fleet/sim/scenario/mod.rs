@@ -15,6 +15,7 @@ use super::Fault;
 use super::api::{Address, Api};
 use super::behaviour::Behaviour;
 use super::checks;
+use super::course::Track;
 use super::device::{Breed, Device};
 use super::driver::{Driver, Setting, Time};
 use super::host::Host;
@@ -23,7 +24,7 @@ use super::options::Options;
 use super::random::Random;
 use super::report::{Report, Run};
 use super::watch::Restarts;
-use rollout::Rollout;
+use rollout::{Rollout, publish};
 
 /// When virtual time begins: the first of January 2026.
 const BEGIN: Timestamp = 1_767_225_600;
@@ -59,8 +60,11 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
     for device in &mut driver.devices {
         device.log.answered_before = device.log.answered;
     }
-    release(&mut driver, 1, options.breaks, &options.rollout).await?;
-    let end = published + options.hours.0;
+    driver.course.begins(published);
+    driver.course.is_bad = options.breaks > 0;
+    driver.course.restarts = options.restart_every.is_some();
+    release(&mut driver, 1, options).await?;
+    let end = published + options.horizon();
     while driver.now() < end {
         let before = driver.now();
         let next = end.min(before + 12 * 3_600);
@@ -71,7 +75,10 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
         }
     }
     let compared = driver.compare_all().await?;
+    let standings = driver.course.standings(&driver.api).await?;
     flush(&mut driver).await?;
+    driver.course.remembers(&standings, &driver.api).await?;
+    driver.course.observe(&driver.api, &driver.devices, driver.now(), true).await?;
     let seen = driver.api.devices().await?;
     let run = Run { first, published, ended: driver.now(), compared, wall: began.elapsed() };
     let report = checks::report(&driver, &seen, options, &run);
@@ -135,7 +142,8 @@ async fn prepare(driver: &mut Driver, options: &Options) -> Result<(), Fault> {
             driver.library.0.push(Build::new(platform, name, version, *chip, kib));
         }
     }
-    release(driver, 0, 0, &Rollout::AllAtOnce).await?;
+    let first = Options { breaks: 0, rollout: Rollout::AllAtOnce, ..options.clone() };
+    release(driver, 0, &first).await?;
     let mut random = Random::of(options.seed, u64::MAX - 2);
     let fastest = 60 * i64::from(options.fastest);
     let breed = Breed { seed: options.seed, mix: options.mix.clone(), fastest };
@@ -165,25 +173,59 @@ async fn prepare(driver: &mut Driver, options: &Options) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Uploads and publishes a version on every platform.
-async fn release(
-    driver: &mut Driver,
-    version: usize,
-    breaks: u32,
-    rollout: &Rollout,
-) -> Result<(), Fault> {
+/// Uploads a version for every platform, asks what would come of it, and publishes it.
+async fn release(driver: &mut Driver, version: usize, options: &Options) -> Result<(), Fault> {
     let version = VERSIONS[version];
-    for build in driver.library.0.iter_mut().filter(|build| build.version == version) {
-        let name = driver.names.get(build.platform).map(String::as_str).unwrap_or_default();
+    let builds = driver.library.0.iter().enumerate();
+    let builds: Vec<usize> =
+        builds.filter(|(_, build)| build.version == version).map(|(number, _)| number).collect();
+    for number in builds {
+        let build = &mut driver.library.0[number];
+        build.breaks = options.breaks;
+        let (platform, chip) = (build.platform, build.chip);
+        let name = driver.names.get(platform).map(String::as_str).unwrap_or_default();
         let id = driver.api.upload(name, version, &build.bytes).await?;
-        rollout.publish(&driver.api, id).await?;
-        build.breaks = breaks;
-        build.published = true;
-        if build.chip == Chip::Esp8266 {
+        build.release = id;
+        let (canaries, devices) = canaries(driver, platform, options);
+        let wish = options.rollout.wish(&canaries);
+        if !driver.devices.is_empty() {
+            let mut supposed = json!({"platform": name, "version": version, "limit": 500});
+            if let Some(wish) = &wish {
+                supposed["rollout"] = wish.clone();
+            }
+            let dry_run = driver.api.dry_run(id, &supposed).await?;
+            driver.forecast.remember(dry_run, &driver.devices);
+        }
+        if let Some(rollout) = publish(&driver.api, id, wish.as_ref()).await? {
+            let canaries = u32::try_from(canaries.len()).unwrap_or(u32::MAX);
+            driver.course.tracks.push(Track::new(rollout, platform, number, canaries, devices));
+        }
+        if chip == Chip::Esp8266 {
             driver.api.packed(id).await?;
         }
     }
     Ok(())
+}
+
+/// The canaries of a platform, drawn from the approved devices that have asked by now; and how
+/// many approved devices there are.
+fn canaries(driver: &Driver, platform: usize, options: &Options) -> (Vec<String>, u32) {
+    let own =
+        |device: &&Device| device.platform == platform && device.behaviour != Behaviour::Stranger;
+    let approved: Vec<&Device> = driver.devices.iter().filter(own).collect();
+    let mut live: Vec<&Device> =
+        approved.iter().copied().filter(|device| device.log.last.is_some()).collect();
+    let thing = u64::MAX - 3 - u64::try_from(platform).unwrap_or(0);
+    let mut random = Random::of(options.seed, thing);
+    let mut drawn = Vec::new();
+    for _ in 0..options.rollout.canaries() {
+        let count = u64::try_from(live.len()).unwrap_or(0);
+        if count > 0 {
+            let index = usize::try_from(random.below(count)).unwrap_or(0);
+            drawn.push(live.swap_remove(index).mac.to_string());
+        }
+    }
+    (drawn, u32::try_from(approved.len()).unwrap_or(u32::MAX))
 }
 
 /// What is written behind the answers is written when the server stops; elsewhere after a second.
