@@ -189,9 +189,10 @@ impl App {
             made => made?,
         };
         let group = Group { id, name, quiet, created_at };
+        let hours = quiet.map(|quiet| format!(" with quiet hours {quiet}")).unwrap_or_default();
         let told = (
-            format!("The group {} was made.", group.name),
-            format!("made the group {}", group.name),
+            format!("The group {} was made{hours}.", group.name),
+            format!("made the group {}{hours}", group.name),
         );
         self.keep_group(&group, told, actor).await?;
         Ok(group)

@@ -160,6 +160,12 @@ impl Shelf {
         self.gates.values()
     }
 
+    /// How many rollouts wait for a person's decision.
+    #[must_use]
+    pub fn undecided_rollouts(&self) -> u64 {
+        self.gates().filter(|gate| gate.rollout.needs_you()).count() as u64
+    }
+
     /// All groups, by name.
     #[must_use]
     pub fn groups(&self) -> &[Group] {

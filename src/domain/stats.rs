@@ -28,6 +28,8 @@ pub enum Standing {
     Confirmed,
     /// It is being sent, or waits for its next check-in.
     OnTheWay,
+    /// It came back without it, or went back to its old image; it may be tried again.
+    NotTaken,
     /// Nothing happens until a person decides.
     NeedsYou,
     /// It went another way: a person held it back, it runs something else, or nothing can tell.
@@ -36,7 +38,8 @@ pub enum Standing {
 
 impl Standing {
     /// All of them, in the order they are shown.
-    pub const ALL: [Self; 4] = [Self::Confirmed, Self::OnTheWay, Self::NeedsYou, Self::Aside];
+    pub const ALL: [Self; 5] =
+        [Self::Confirmed, Self::OnTheWay, Self::NotTaken, Self::NeedsYou, Self::Aside];
 
     /// How a device stands whose latest attempt is in this state, and held like this.
     #[must_use]
@@ -52,7 +55,8 @@ impl Standing {
             }
             // Files prove nothing.
             (Delivered, None) if matches!(part, Part::FileSystem) => Self::Aside,
-            (Offered | Delivered | Aborted | NotTaken | RolledBack, None) => Self::OnTheWay,
+            (NotTaken | RolledBack, None) => Self::NotTaken,
+            (Offered | Delivered | Aborted, None) => Self::OnTheWay,
         }
     }
 
@@ -62,6 +66,7 @@ impl Standing {
         match self {
             Self::Confirmed => "confirmed",
             Self::OnTheWay => "on_the_way",
+            Self::NotTaken => "not_taken",
             Self::NeedsYou => "needs_you",
             Self::Aside => "aside",
         }
@@ -81,6 +86,8 @@ pub struct Progress {
     pub confirmed: u64,
     /// Devices on their way.
     pub on_the_way: u64,
+    /// Devices that came back without it.
+    pub not_taken: u64,
     /// Devices that wait for a person.
     pub needs_you: u64,
     /// Devices that went another way.
@@ -93,6 +100,7 @@ impl Progress {
         match standing {
             Standing::Confirmed => self.confirmed += devices,
             Standing::OnTheWay => self.on_the_way += devices,
+            Standing::NotTaken => self.not_taken += devices,
             Standing::NeedsYou => self.needs_you += devices,
             Standing::Aside => self.aside += devices,
         }
@@ -104,6 +112,7 @@ impl Progress {
         match standing {
             Standing::Confirmed => self.confirmed,
             Standing::OnTheWay => self.on_the_way,
+            Standing::NotTaken => self.not_taken,
             Standing::NeedsYou => self.needs_you,
             Standing::Aside => self.aside,
         }
@@ -112,7 +121,7 @@ impl Progress {
     /// All devices that were offered it.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.confirmed + self.on_the_way + self.needs_you + self.aside
+        self.confirmed + self.on_the_way + self.not_taken + self.needs_you + self.aside
     }
 }
 
@@ -266,7 +275,9 @@ pub fn fold(counts: impl IntoIterator<Item = (String, u64)>, keep: usize) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
-    use AttemptState::{Aborted, Confirmed, Delivered, NotTaken, Offered, Overtaken, RolledBack};
+    use AttemptState::{
+        Aborted, Confirmed, Delivered, Lost, NotTaken, Offered, Overtaken, RolledBack,
+    };
 
     #[test]
     fn a_day_begins_at_midnight_of_the_servers_zone() {
@@ -290,8 +301,9 @@ mod tests {
             (Offered, None, Standing::OnTheWay),
             (Delivered, None, Standing::OnTheWay),
             (Aborted, None, Standing::OnTheWay),
-            (NotTaken, None, Standing::OnTheWay),
-            (RolledBack, None, Standing::OnTheWay),
+            (NotTaken, None, Standing::NotTaken),
+            (RolledBack, None, Standing::NotTaken),
+            (Lost, None, Standing::NeedsYou),
             (NotTaken, Some(Hold::NotTaken), Standing::NeedsYou),
             (NotTaken, Some(Hold::ReportsOther), Standing::NeedsYou),
             (RolledBack, Some(Hold::RolledBack), Standing::NeedsYou),
@@ -333,12 +345,14 @@ mod tests {
             (Overtaken, None, 3),
             (Aborted, None, 4),
             (NotTaken, Some(Hold::NotTaken), 6),
+            (NotTaken, None, 8),
             (RolledBack, Some(Hold::RolledBack), 7),
         ];
         let stats = ReleaseStats::new(&counts, &[], Part::Application);
-        assert_eq!(stats.success, Success { confirmed: 5, settled: 22 });
-        let progress = Progress { confirmed: 5, on_the_way: 7, needs_you: 13, aside: 3 };
-        assert_eq!((stats.progress, stats.progress.total()), (progress, 28));
+        assert_eq!(stats.success, Success { confirmed: 5, settled: 30 });
+        let progress =
+            Progress { confirmed: 5, on_the_way: 7, not_taken: 8, needs_you: 13, aside: 3 };
+        assert_eq!((stats.progress, stats.progress.total()), (progress, 36));
         assert_eq!((stats.to_confirm, stats.speed), (None, None));
     }
 

@@ -294,6 +294,7 @@ impl Store {
                       WHEN a.state = 'overtaken' OR t.hold = 'by_hand' THEN 'aside'
                       WHEN t.hold IS NOT NULL OR a.state = 'lost' THEN 'needs_you'
                       WHEN a.state = 'delivered' AND a.part = 'file_system' THEN 'aside'
+                      WHEN a.state IN ('not_taken', 'rolled_back') THEN 'not_taken'
                       ELSE 'on_the_way' END)
                 AND NOT EXISTS (SELECT 1 FROM attempts b
                                  WHERE b.release_id = a.release_id AND b.part = a.part

@@ -83,9 +83,10 @@ impl GateWait {
                 "It waits for {version}: {exposed} other devices have to come back with it first."
             ),
             Self::Paused => format!("The rollout of {version} is paused."),
-            Self::Halted => {
-                format!("The rollout of {version} was halted, because it failed on other devices.")
-            }
+            Self::Halted => format!(
+                "The rollout of {version} was halted: it failed on one device or more. A person \
+                 decides."
+            ),
             Self::Ended => format!("The rollout of {version} was ended."),
         }
     }

@@ -115,6 +115,19 @@ impl Rollout {
         self.stages.iter().position(|stage| stage.state.is_current())
     }
 
+    /// Whether it waits for a person's word before the next stage.
+    #[must_use]
+    pub fn is_asking(&self) -> bool {
+        let stage = self.current().and_then(|index| self.stages.get(index));
+        self.state == State::Running && stage.is_some_and(|stage| stage.state == StageState::Asking)
+    }
+
+    /// Whether nothing more comes of it until a person decides.
+    #[must_use]
+    pub fn needs_you(&self) -> bool {
+        self.state == State::Halted || self.is_asking()
+    }
+
     /// What it does now by itself; `None`: it waits.
     #[must_use]
     pub fn step(&self, progress: &Progress, survey: &Survey, now: Timestamp) -> Option<Step> {

@@ -103,7 +103,8 @@ fn wanted(
     }
 }
 
-/// The newer release that the device would have, if the rollout of that let it.
+/// The newer release that the device would have, if the rollout of that let it. Where that is all
+/// there is, a device that has it already is up to date.
 pub(super) fn waits_for(
     none: &NoUpdate,
     situation: &Situation<'_>,
@@ -118,7 +119,17 @@ pub(super) fn waits_for(
         .running
         .is_some_and(|running| running.release.image.sha256 == release.image.sha256);
     if runs_it || wanted(situation, release, runs).is_none() {
-        return None;
+        // Nothing else is published: it has what there is.
+        return matches!(none, NothingPublished).then(|| {
+            trace.note("newer", false, || {
+                if runs_it {
+                    "It runs exactly this image.".into()
+                } else {
+                    format!("{} is not newer than {runs}.", release.version)
+                }
+            });
+            UpToDate
+        });
     }
     if situation.device.is_some_and(|device| device.policy.updates_off) {
         trace.note("updates_on", false, || NoUpdate::UpdatesOff.text());

@@ -62,7 +62,13 @@ fn chosen<'a>(
             return Err(NoUpdate::PinnedToNothing);
         }
         Choice::Nothing => {
-            trace.note("published", false, || "Nothing is published for its platform.".into());
+            trace.note("published", false, || match situation.waiting {
+                Some(waiting) => format!(
+                    "{} is published, but its rollout does not let every device have it.",
+                    waiting.release.version
+                ),
+                None => "Nothing is published for its platform.".into(),
+            });
             return Err(NoUpdate::NothingPublished);
         }
     };

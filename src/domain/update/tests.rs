@@ -743,6 +743,20 @@ fn a_rollout_keeps_the_newest_back_and_the_one_before_is_given() {
         // The only release there is.
         expect(code, |case| case.gates.push((2, wait)));
     }
+    // It has what there is, though the rollout of that would not give it now.
+    for wait in [GateWait::OtherGroup, stage, GateWait::Halted, GateWait::Ended] {
+        for version in ["v1.0.2", "v1.0.3"] {
+            let decision = expect("up_to_date", |case| {
+                case.gates.push((2, wait));
+                case.report.version = Some(version.into());
+            });
+            assert_eq!(decision.text(), "It is up to date.");
+        }
+        expect("up_to_date", |case| {
+            case.gates.push((2, wait));
+            case.running = Some(case.on_offer[0].clone());
+        });
+    }
     // Its files are kept back with it.
     expect("rollout_halted", |case| {
         case.gates.push((2, GateWait::Halted));

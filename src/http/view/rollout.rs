@@ -26,7 +26,7 @@ pub struct Standing<'a> {
 #[must_use]
 pub fn badge(rollout: &Rollout) -> Badge {
     let (tone, icon, word) = match rollout.state {
-        State::Running if is_asking(rollout) => ("warn", "info", "asks you"),
+        State::Running if rollout.is_asking() => ("warn", "info", "asks you"),
         State::Scheduled => ("wait", "clock", "scheduled"),
         State::Running => ("wait", "steps", "running"),
         State::Paused => ("warn", "clock", "paused"),
@@ -49,13 +49,6 @@ pub const fn member(member: &Member) -> Badge {
         Member::Left => ("", "arrow", "runs something else"),
     };
     Badge { tone, icon, word }
-}
-
-/// Whether it waits for a person's word.
-#[must_use]
-pub fn is_asking(rollout: &Rollout) -> bool {
-    let stage = rollout.current().and_then(|index| rollout.stages.get(index));
-    rollout.state == State::Running && stage.is_some_and(|stage| stage.state == StageState::Asking)
 }
 
 /// Whether it is at its last stage.

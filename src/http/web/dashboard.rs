@@ -65,9 +65,14 @@ struct Dashboard {
 }
 
 impl Dashboard {
+    /// How many things need a person: those that are listed, and rollouts that stopped or ask.
+    fn needs(&self) -> u64 {
+        let rollouts = self.rollouts.iter().filter(|rollout| rollout.asks).count() as u64;
+        self.attention.iter().map(|item| item.count).sum::<u64>() + rollouts
+    }
+
     fn attention_sentence(&self) -> String {
-        let n = self.attention.iter().map(|item| item.count).sum();
-        filters::count(&n, "thing needs you.", "things need you.")
+        filters::count(&self.needs(), "thing needs you.", "things need you.")
     }
 }
 

@@ -13,6 +13,7 @@ use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
 use super::presence::Asks;
+use super::rollout_cards::clock;
 use super::runs::RunsView;
 use super::sending::SendingView;
 use super::updates::UpdatesForm;
@@ -65,7 +66,7 @@ struct Verdict {
 }
 
 impl Verdict {
-    fn new(explanation: Option<&Explanation>) -> Self {
+    fn new(explanation: Option<&Explanation>, page: &Page) -> Self {
         let Some(explanation) = explanation else {
             let badge = Badge { tone: "", icon: "clock", word: "" };
             let text = "It has not asked yet.".to_owned();
@@ -77,7 +78,14 @@ impl Verdict {
         });
         Self {
             badge: words::verdict(&explanation.decision),
-            text: explanation.decision.text(),
+            text: match explanation.decision {
+                Decision::NoUpdate(NoUpdate::QuietHours { until, .. }) => {
+                    let then = release.as_ref().map_or("an update", |(_, title)| title);
+                    let until = clock(until, page);
+                    format!("It is within quiet hours until {until}; then it gets {then}.")
+                }
+                _ => explanation.decision.text(),
+            },
             code: explanation.decision.code(),
             release: release.filter(|_| matches!(explanation.decision, Decision::Offer(_))),
         }
@@ -206,7 +214,7 @@ pub(super) async fn show(
         chips: ChipForm::new(&device, explanation.as_ref()),
         updates: UpdatesForm::new(&app, &device),
         others: others.cloned().collect(),
-        verdict: Verdict::new(explanation.as_ref()),
+        verdict: Verdict::new(explanation.as_ref(), &page),
         hold: HoldNotice::of(explanation.as_ref()),
         reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: attempts.into_iter().map(|attempt| Try::new(attempt, &shelf)).collect(),

@@ -186,6 +186,8 @@ pub struct Page {
     pub zone: TimeZone,
     /// How many devices wait for a word.
     pub pending: u64,
+    /// How many rollouts wait for a person's decision.
+    pub undecided: u64,
     /// Who looks at the page.
     pub principal: Principal,
     /// What its forms carry.
@@ -205,7 +207,19 @@ impl Page {
         let identity = Identity::of(&parts.extensions);
         let csrf = identity.csrf.unwrap_or_else(|| Secret::new(""));
         let principal = identity.principal;
-        Self { theme, flash, path, host, secure, now, zone, pending: 0, principal, csrf }
+        Self {
+            theme,
+            flash,
+            path,
+            host,
+            secure,
+            now,
+            zone,
+            pending: 0,
+            undecided: 0,
+            principal,
+            csrf,
+        }
     }
 
     /// Whether the visitor is somebody, so that the page has its menu.
@@ -295,7 +309,7 @@ impl FromRequestParts<App> for Page {
         let counts = app.store().count_devices().await?;
         let pending = counts.iter().find(|(approval, _)| *approval == Approval::Pending);
         let pending = pending.map_or(0, |(_, count)| *count);
-        Ok(Self { pending, ..page })
+        Ok(Self { pending, undecided: app.shelf().undecided_rollouts(), ..page })
     }
 }
 

@@ -147,6 +147,8 @@ struct Show {
     platform: Platform,
     devices: Vec<Gets>,
     more_devices: bool,
+    /// Devices that asked for it and wait in the inbox.
+    pending: u64,
     releases: Vec<Release>,
     newest_id: Option<i64>,
     beta_id: Option<i64>,
@@ -261,6 +263,7 @@ pub(super) async fn show(
     let show = Show {
         devices: devices.into_iter().map(|device| Gets::new(&app, device, &page)).collect(),
         more_devices,
+        pending: pending(&app, id).await?,
         releases: releases_of(&app, id).await?,
         stack: stack_of(&counts, id, newest.as_ref().map(|newest| &newest.version)),
         unreached: unreached.map(|own| own.version.to_string()).unwrap_or_default(),
@@ -277,6 +280,13 @@ pub(super) async fn show(
         page,
     };
     Ok(View(show).into_response())
+}
+
+/// How many devices asked for a platform and wait for a person's word.
+async fn pending(app: &App, platform_id: i64) -> Result<u64, PageError> {
+    let summaries = app.store().platform_summaries().await?;
+    let own = summaries.iter().find(|summary| summary.platform.id == platform_id);
+    Ok(own.map_or(0, |own| own.pending))
 }
 
 /// Its releases, highest version first, drafts before them.

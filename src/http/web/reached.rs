@@ -29,6 +29,8 @@ pub(super) struct Wish {
 /// A part of the bar that says how devices stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Portion {
+    /// How these devices stand.
+    pub(super) standing: Standing,
     /// Its colour.
     pub(super) tone: &'static str,
     /// Its left edge, of 1000.
@@ -90,6 +92,7 @@ pub(super) fn portions(progress: &Progress, path: &str, shown: Option<Standing>)
         let mut href = QueryString::new(path);
         href.add("stand", standing.word());
         Portion {
+            standing,
             tone: tone(standing),
             x,
             width,
@@ -100,6 +103,13 @@ pub(super) fn portions(progress: &Progress, path: &str, shown: Option<Standing>)
     };
     let there = Standing::ALL.into_iter().filter(|standing| progress.of(*standing) > 0);
     there.map(portion).collect()
+}
+
+impl Portion {
+    /// Whether these devices have not got it, and nobody is asked about them.
+    pub(super) fn is_without(&self) -> bool {
+        matches!(self.standing, Standing::OnTheWay | Standing::NotTaken)
+    }
 }
 
 /// The widths of the portions that are there, of 1000: one of a thousand devices is seen too.
@@ -120,7 +130,7 @@ const fn tone(standing: Standing) -> &'static str {
     match standing {
         Standing::Confirmed => "good",
         Standing::OnTheWay => "wait",
-        Standing::NeedsYou => "bad",
+        Standing::NotTaken | Standing::NeedsYou => "bad",
         Standing::Aside => "note",
     }
 }
@@ -129,6 +139,7 @@ const fn word(standing: Standing, devices: u64) -> &'static str {
     match (standing, devices) {
         (Standing::Confirmed, _) => "confirmed",
         (Standing::OnTheWay, _) => "on the way",
+        (Standing::NotTaken, _) => "not taken",
         (Standing::NeedsYou, 1) => "needs you",
         (Standing::NeedsYou, _) => "need you",
         (Standing::Aside, _) => "went another way",
@@ -244,13 +255,16 @@ mod tests {
 
     #[test]
     fn the_bar_is_filled_by_those_that_are_there() {
-        let progress = Progress { confirmed: 38, on_the_way: 0, needs_you: 1, aside: 1 };
+        let progress = Progress { confirmed: 38, needs_you: 1, aside: 1, ..Progress::default() };
         let bar = portions(&progress, "/releases/7", Some(Standing::NeedsYou));
         let texts: Vec<_> = bar.iter().map(|part| part.text.as_str()).collect();
         assert_eq!(texts, ["38 confirmed", "1 needs you", "1 went another way"]);
         assert_eq!(bar.iter().map(|part| part.width).sum::<u64>(), 1000);
         assert_eq!(bar[1].href, "/releases/7?stand=needs%5Fyou#devices");
         assert!(bar[1].current && !bar[0].current);
+        let failed = Progress { not_taken: 1, ..Progress::default() };
+        let bar = portions(&failed, "/releases/7", None);
+        assert_eq!((bar[0].text.as_str(), bar[0].tone), ("1 not taken", "bad"));
         assert!(portions(&Progress::default(), "/", None).is_empty());
         let one = Progress { confirmed: 99_999, needs_you: 1, ..Progress::default() };
         let widths: Vec<_> = portions(&one, "/", None).iter().map(|part| part.width).collect();

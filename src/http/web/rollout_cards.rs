@@ -105,7 +105,7 @@ pub(super) async fn card(
         title: release.as_ref().map(Release::title).unwrap_or_default(),
         badge: view::badge(&rollout),
         sentence: standing.sentence(|at| clock(at, page)),
-        asks: halted || view::is_asking(&rollout),
+        asks: rollout.needs_you(),
         active: rollout.state.is_active(),
         halted,
         confirmed: status.progress.confirmed,
