@@ -21,6 +21,8 @@ pub struct RolloutStatus {
     /// The devices that got the release by it, with how they stand and since when; the latest
     /// first.
     pub members: Vec<(MacAddr, Member, Timestamp)>,
+    /// The canaries of the stage that is open that came back with it and did not ask since.
+    pub unseen: Vec<MacAddr>,
 }
 
 impl App {
@@ -138,14 +140,17 @@ impl App {
             let survey = open.then(|| self.survey(gate, &shelf, self.now()));
             let members = self.members(&gate.watch);
             let rollout = gate.rollout.as_ref().clone();
-            return Ok(RolloutStatus { rollout, progress: gate.progress(), survey, members });
+            let unseen = if open { self.unseen(gate) } else { Vec::new() };
+            let progress = gate.progress();
+            return Ok(RolloutStatus { rollout, progress, survey, members, unseen });
         }
         let mut all = self.0.store.rollouts(false, None).await?;
         all.retain(|rollout| rollout.id == id);
         let rollout = all.pop().ok_or(Error::NotFound("rollout"))?;
         let watch = Watch::of(self.0.store.rollout_attempts(id).await?);
         let progress = watch.progress();
-        Ok(RolloutStatus { rollout, progress, survey: None, members: self.members(&watch) })
+        let (members, unseen) = (self.members(&watch), Vec::new());
+        Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })
     }
 
     /// The devices of a rollout, the latest first.
