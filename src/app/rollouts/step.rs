@@ -153,6 +153,14 @@ impl App {
         Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })
     }
 
+    /// Whether a release is published, and nobody new gets it, as its rollout was ended.
+    #[must_use]
+    pub fn has_ended_rollout(&self, release_id: i64) -> bool {
+        let shelf = self.shelf();
+        let ended = |gate: &Gate| gate.rollout.state == State::Ended;
+        shelf.release(release_id).is_some() && shelf.gate(release_id).is_some_and(ended)
+    }
+
     /// The devices of a rollout, the latest first.
     fn members(&self, watch: &Watch) -> Vec<(MacAddr, Member, Timestamp)> {
         let (all, mut members) = (watch.all(), Vec::new());
