@@ -1,5 +1,7 @@
 //! How rollouts go on: by themselves, and by a person's word.
 
+use std::sync::Arc;
+
 use super::super::{App, Error};
 use super::{Gate, Watch};
 use crate::domain::Timestamp;
@@ -151,6 +153,12 @@ impl App {
         let progress = watch.progress();
         let (members, unseen) = (self.members(&watch), Vec::new());
         Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })
+    }
+
+    /// The rollout that stands before a release, if one does.
+    #[must_use]
+    pub fn rollout_before(&self, release_id: i64) -> Option<Arc<Rollout>> {
+        self.shelf().gate(release_id).map(|gate| Arc::clone(&gate.rollout))
     }
 
     /// Whether a release is published, and nobody new gets it, as its rollout was ended.

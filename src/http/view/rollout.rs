@@ -50,6 +50,20 @@ pub const fn member(member: &Member) -> Badge {
     Badge { tone, icon, word }
 }
 
+/// Who gets the release that it stands before; empty: whoever asks.
+#[must_use]
+pub fn limit(rollout: &Rollout) -> &'static str {
+    match rollout.state {
+        State::Running if is_last(rollout) => "",
+        State::Running => "for those in its rollout so far",
+        State::Scheduled => "its rollout has not begun: nobody gets it yet",
+        State::Paused => "its rollout is paused: nobody new gets it",
+        State::Halted => "its rollout was halted: nobody new gets it",
+        State::Ended => "its rollout was ended: nobody new gets it",
+        State::Finished => "",
+    }
+}
+
 /// Whether it waits for a person's word.
 #[must_use]
 pub fn is_asking(rollout: &Rollout) -> bool {
