@@ -216,16 +216,16 @@ impl App {
         supposed: &Supposed,
         detailed: usize,
     ) -> Result<Preview, Error> {
-        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-        self.suppose(&mut stock, platform_id, supposed)?;
         let open = match supposed.without_plan() {
             None => None,
             Some(supposed) => {
                 let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-                self.suppose(&mut stock, platform_id, &supposed)?;
+                self.suppose(&mut stock, platform_id, &supposed, None)?;
                 Some(Shelf::new(stock))
             }
         };
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+        self.suppose(&mut stock, platform_id, supposed, open.as_ref())?;
         let outlook = Outlook {
             shelf: Shelf::new(stock),
             open,
@@ -250,19 +250,33 @@ impl App {
         Ok(preview)
     }
 
-    /// Puts a release on the shelf of what would be, with the gate of its plan.
+    /// The shelf as it would be with a release published all at once.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(super) async fn shelf_with(&self, release: Release) -> Result<Shelf, Error> {
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+        stock.gates.remove(&release.id);
+        self.suppose_published(&mut stock, release, None, None)?;
+        Ok(Shelf::new(stock))
+    }
+
+    /// Puts a release on the shelf of what would be, with the gate of its plan; `open` is the same
+    /// shelf without that gate.
     fn suppose_published(
         &self,
         stock: &mut Stock,
         mut release: Release,
         plan: Option<&PlanWish>,
+        open: Option<&Shelf>,
     ) -> Result<(), Error> {
         let (id, now) = (release.id, self.now());
         release.state = ReleaseState::Published;
         release.recalled = false;
         if let Some(wish) = plan {
             let family = Some(release.image.chip.family());
-            let plan = self.plan(wish, (release.platform_id.unwrap_or_default(), family))?;
+            let of = (release.platform_id.unwrap_or_default(), family);
+            let plan = self.plan(wish, of, open.map(|open| (open, id)))?;
             let mut rollout = plan.begin(id, "", now);
             if plan.starts_at.is_none_or(|start| start <= now) {
                 rollout.take(&Step::Start, now);
@@ -280,6 +294,7 @@ impl App {
         stock: &mut Stock,
         platform_id: i64,
         supposed: &Supposed,
+        open: Option<&Shelf>,
     ) -> Result<(), Error> {
         match supposed {
             Supposed::Nothing => {}
@@ -289,7 +304,7 @@ impl App {
                 release.version = version.clone().or(release.version);
                 release.channel = *channel;
                 stock.gates.remove(release_id);
-                self.suppose_published(stock, release, plan.as_ref())?;
+                self.suppose_published(stock, release, plan.as_ref(), open)?;
             }
             Supposed::New { release, plan } => {
                 let same = |own: &&Release| own.id == release.id;
@@ -297,7 +312,7 @@ impl App {
                 if joins.is_none_or(|own| own.state != ReleaseState::Published) {
                     stock.gates.remove(&release.id);
                 }
-                self.suppose_published(stock, release.as_ref().clone(), plan.as_ref())?;
+                self.suppose_published(stock, release.as_ref().clone(), plan.as_ref(), open)?;
             }
             Supposed::Withdrawn(id) => {
                 find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;
@@ -311,7 +326,7 @@ impl App {
             }
             Supposed::All(several) => {
                 for one in several {
-                    self.suppose(stock, platform_id, one)?;
+                    self.suppose(stock, platform_id, one, open)?;
                 }
             }
             Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {

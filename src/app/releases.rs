@@ -95,7 +95,8 @@ impl App {
         wishes: &Wishes,
         actor: &Actor,
     ) -> Result<(), Error> {
-        if release.state == ReleaseState::Published {
+        // One whose rollout was ended is published to nobody new: it can be published again.
+        if release.state == ReleaseState::Published && !self.has_ended_rollout(release.id) {
             return Ok(());
         }
         let (Some(platform_id), Some(version)) = (release.platform_id, &release.version) else {
@@ -103,8 +104,9 @@ impl App {
         };
         let _changing = self.0.changing.lock().await;
         let (id, now) = (release.id, self.now());
-        self.begin_rollout(id, platform_id, wishes.plan.as_ref(), actor).await?;
         let channel = wishes.channel.unwrap_or(release.channel);
+        let as_published = Release { channel, ..release.clone() };
+        self.begin_rollout(as_published, wishes.plan.as_ref(), actor).await?;
         self.0
             .store
             .publish_release(id, platform_id, version, &release.notes, channel, now)

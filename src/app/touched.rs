@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::preview::{Forecast, Supposed};
 use super::{App, Error};
 use crate::domain::mac::MacAddr;
+use crate::domain::release::{Part, Release};
 use crate::domain::update::Decision;
 use crate::domain::version::FirmwareVersion;
 
@@ -108,6 +109,23 @@ impl App {
             }
         }
         Ok(touched)
+    }
+}
+
+impl App {
+    /// Whether a lower release is published that the same devices follow: what those that took this
+    /// one get where it is recalled.
+    #[must_use]
+    pub fn has_before(&self, release: &Release) -> bool {
+        let shelf = self.shelf();
+        let platform = release.platform_id.and_then(|id| shelf.platform_by_id(id));
+        let (Some(platform), Some(version)) = (platform, &release.version) else {
+            return false;
+        };
+        platform.published.iter().any(|own| {
+            let lower = own.version < *version && own.image.part == Part::Application;
+            lower && own.id != release.id && release.channel.follows(own.channel)
+        })
     }
 }
 

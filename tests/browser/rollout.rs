@@ -71,7 +71,7 @@ fn a_canary_tries_it_first_and_the_others_follow() {
     browser.fills("Watch each stage for, in minutes", "0");
     browser.clicks_on("button[value=publish]");
     browser.arrives_at("of the rollout", |path| path == "/rollouts/1");
-    browser.sees("It waits for Greenhouse to ask, then the other 6.");
+    browser.sees("It waits for Greenhouse to ask, then the other 5.");
     let other = Device::new(OTHERS[0], server.address());
     assert_eq!(other.polls("vine", "v1.0.0").status, 304);
     update(&server, CANARY, "vine", "v1.1.0", || {

@@ -215,6 +215,9 @@ async fn the_preview_button_draws_the_form_again_with_the_forecast() {
         format!("/releases/{draft}/preview?fragment=preview&platform=chase&version=v1.1.0&how=all");
     let part = get(&app, &path).await.text();
     assert!(part.contains("<b>3</b><span>will get it</span>"), "{part}");
+    assert!(part.contains("Now 3 of 10 devices get it."), "{part}");
+    let nobody = get(&app, &path.replace("how=all", "how=canaries&canary=5ccf7f000005")).await;
+    assert!(nobody.text().contains("Nobody gets it now: see why below."), "{}", nobody.text());
     assert!(!part.contains("<html"), "only the part");
     let rule = get(&app, "/platforms/chase/preview?rule=different").await.text();
     assert!(rule.contains("What devices of chase would get"), "{rule}");
@@ -248,9 +251,50 @@ async fn publishing_with_canaries_leads_to_the_page_of_the_rollout() {
     assert_eq!(ended.header("location"), Some("/rollouts/1"));
     let rollout = app.app.rollout_status(1).await.unwrap().rollout;
     assert_eq!(rollout.state, State::Ended);
+    let release = get(&app, &format!("/releases/{draft}")).await.text();
+    assert!(release.contains("its rollout was ended: nobody new gets it"), "{release}");
+    assert!(release.contains(&format!("/releases/{draft}/publish")), "{release}");
+    let platform = get(&app, "/platforms/chase").await.text();
+    assert!(platform.contains("its rollout was ended: nobody new gets it"), "{platform}");
     // What makes no sense any more is said, and does no harm.
     assert_eq!(post(&app, "/rollouts/1", "action=pause").await.status, 303);
     assert_eq!(post(&app, "/rollouts/9", "action=pause").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_release_whose_rollout_was_ended_is_published_again() {
+    let (app, draft) = mixed().await;
+    let body = "action=publish&platform=chase&version=v1.1.0&how=canaries&canary=5ccf7f000002";
+    post(&app, &format!("/releases/{draft}"), body).await;
+    let release = get(&app, &format!("/releases/{draft}")).await.text();
+    assert!(release.contains("the newest: for those in its rollout so far"), "{release}");
+    post(&app, "/rollouts/1", "action=end").await;
+    assert!(get(&app, "/rollouts/1").await.text().contains("not reached"));
+    let path = format!("/releases/{draft}/publish");
+    let again = get(&app, &format!("{path}?how=all")).await.text();
+    for words in ["Its rollout was ended", "Now 3 of 10 devices get it."] {
+        assert!(again.contains(words), "no {words}: {again}");
+    }
+    let device = FakeDevice::esp8266(FIRST);
+    device.polls(&app, "chase", "v1.0.0").await.is_not_modified();
+    assert_eq!(post(&app, &path, "how=all").await.status, 303);
+    assert_eq!(device.polls(&app, "chase", "v1.0.0").await.status, 200);
+}
+
+#[tokio::test]
+async fn one_goes_back_only_where_there_is_a_release_before() {
+    let app = TestApp::start().await;
+    let released = app.platform("chase").without_gzip().released("v1.0.0").approving(FIRST).await;
+    let only = get(&app, &format!("/releases/{}/withdraw?recall=yes", released[0].id())).await;
+    let text = only.text();
+    assert!(text.contains("There is no release before v1.0.0 to give"), "{text}");
+    assert!(!text.contains("value=\"yes\""), "{text}");
+    let second = app.roll_out("chase", "v1.1.0", plan("", &[])).await;
+    let path = format!("/releases/{}/withdraw", second.id());
+    assert!(get(&app, &path).await.text().contains("value=\"no\" checked"));
+    let recalls = get(&app, &format!("{path}?recall=yes")).await.text();
+    assert!(recalls.contains("value=\"yes\" checked"), "{recalls}");
+    assert!(!recalls.contains("value=\"no\" checked"), "{recalls}");
 }
 
 #[tokio::test]

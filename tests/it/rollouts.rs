@@ -114,6 +114,7 @@ async fn canaries_come_first_are_watched_and_then_everyone_gets_it() {
     fleet.app.watch().await;
     // It is confirmed, but one wants to see that it lives on.
     assert_eq!(fleet.stage(&released).await, (1, StageState::Open));
+    assert_eq!(fleet.app.rollout(&released).await.unseen, [mac(&fleet.macs[2])]);
     fleet.app.clock.advance(10 * MINUTE);
     fleet.asks(2, NEW).await;
     fleet.app.watch().await;
@@ -203,6 +204,34 @@ async fn without_a_name_the_canary_is_the_device_that_asked_last() {
         assert_eq!(fleet.gets(index).await, "rollout_waiting");
     }
     assert_eq!(fleet.gets(2).await, "offer");
+}
+
+#[tokio::test]
+async fn a_device_that_cannot_get_it_is_no_canary_of_itself() {
+    let fleet = Fleet::of(4).await;
+    let asks = |index: usize| FakeDevice::esp8266(&fleet.macs[index]);
+    fleet.app.clock.advance(MINUTE);
+    fleet.asks(2, OLD).await;
+    fleet.app.clock.advance(MINUTE);
+    asks(0).asks(&fleet.app, "/update?dev=unheard&ver=v1.0.1").await;
+    asks(1).with_free_space(100).polls(&fleet.app, "chase", OLD).await;
+    let released = fleet.rolls_out(stages("canaries")).await;
+    let canaries = fleet.app.rollout(&released).await.rollout.canaries;
+    let chosen = fleet.app.app.addresses(&canaries).into_values().collect::<Vec<_>>();
+    assert_eq!(chosen, [mac(&fleet.macs[2])]);
+    assert_eq!(fleet.gets(2).await, "offer");
+
+    // Where none can get it, it is the one that asked last.
+    let small = Fleet::of(2).await;
+    for index in [0, 1] {
+        small.app.clock.advance(MINUTE);
+        let device = FakeDevice::esp8266(&small.macs[index]).with_free_space(100);
+        device.polls(&small.app, "chase", OLD).await;
+    }
+    let released = small.rolls_out(stages("canaries")).await;
+    let canaries = small.app.rollout(&released).await.rollout.canaries;
+    let chosen = small.app.app.addresses(&canaries).into_values().collect::<Vec<_>>();
+    assert_eq!(chosen, [mac(&small.macs[1])]);
 }
 
 #[tokio::test]

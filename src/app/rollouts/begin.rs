@@ -1,12 +1,15 @@
 //! How a rollout begins.
 
+use super::super::fleet::Live;
+use super::super::poll::View;
 use super::super::shelf::{Shelf, ShelfPlatform};
 use super::super::{App, Error, Wishes};
 use crate::domain::actor::Actor;
 use crate::domain::chip::Family;
 use crate::domain::policy::Channel;
-use crate::domain::release::Part;
+use crate::domain::release::{Part, Release};
 use crate::domain::rollout::{Plan, Size, StagePlan, Step};
+use crate::domain::update::Decision;
 use crate::domain::version::FirmwareVersion;
 
 /// A rollout as a person wishes for it.
@@ -15,7 +18,7 @@ pub struct PlanWish {
     /// Its stages, like `canaries, 10%, everyone`.
     pub stages: String,
     /// The addresses of its canaries; empty where a stage of canaries is wished for: the device of
-    /// the platform that asked last.
+    /// the platform that asked last, of those that would get the release.
     pub canaries: Vec<String>,
     /// The only group that gets it, by name.
     pub group: Option<String>,
@@ -34,7 +37,8 @@ pub struct PlanWish {
 }
 
 impl App {
-    /// The plan that a wish comes to for a platform, for an image for this family of chips.
+    /// The plan that a wish comes to for a platform, for an image for this family of chips; `open`
+    /// is the shelf with the release of this number published all at once, where that is known.
     ///
     /// # Errors
     /// [`Error::Plan`], [`Error::NotFound`] where a canary or group is not known.
@@ -42,6 +46,7 @@ impl App {
         &self,
         wish: &PlanWish,
         (platform_id, family): (i64, Option<Family>),
+        open: Option<(&Shelf, i64)>,
     ) -> Result<Plan, Error> {
         let shelf = self.shelf();
         let mut stages = Plan::read_stages(&wish.stages)?;
@@ -60,7 +65,7 @@ impl App {
         };
         let wants = plan.stages.iter().any(|stage| stage.size == Size::Canaries);
         if wants && plan.canaries.is_empty() {
-            plan.canaries.extend(self.liveliest(platform_id, plan.group, family));
+            plan.canaries.extend(self.liveliest(platform_id, plan.group, family, open));
         }
         plan.check()?;
         Ok(plan)
@@ -74,27 +79,28 @@ impl App {
     ) -> Result<(), Error> {
         if let Some(plan) = &wishes.plan {
             // A platform that does not exist yet has no devices, and no number.
-            self.plan(plan, (platform_id.unwrap_or_default(), None))?;
+            self.plan(plan, (platform_id.unwrap_or_default(), None), None)?;
         }
         Ok(())
     }
 
     /// Puts the gate of a rollout before a release that is about to be published, or takes away an
-    /// old one. Whoever calls it holds `changing` and makes a new shelf.
+    /// old one; `release` is what it is about to be. Whoever calls it holds `changing` and makes a
+    /// new shelf.
     pub(in crate::app) async fn begin_rollout(
         &self,
-        release_id: i64,
-        platform_id: i64,
+        release: Release,
         wish: Option<&PlanWish>,
         actor: &Actor,
     ) -> Result<(), Error> {
+        let release_id = release.id;
         let Some(wish) = wish else {
             return Ok(self.0.store.ungate(release_id).await?);
         };
         let now = self.now();
-        let release = self.0.store.release(release_id).await?;
-        let family = release.map(|release| release.image.chip.family());
-        let plan = self.plan(wish, (platform_id, family))?;
+        let of = (release.platform_id.unwrap_or_default(), Some(release.image.chip.family()));
+        let open = self.shelf_with(release).await?;
+        let plan = self.plan(wish, of, Some((&open, release_id)))?;
         let mut rollout = plan.begin(release_id, &actor.to_string(), now);
         if plan.starts_at.is_none_or(|start| start <= now) {
             rollout.take(&Step::Start, now);
@@ -132,25 +138,46 @@ impl App {
         Ok(canaries)
     }
 
-    /// The approved device of a platform that asked last: the one whose outcome is known soonest.
-    /// One of another family of chips could never take it.
+    /// The approved device of a platform that asked last, of those that would get the release: the
+    /// one whose outcome is known soonest. Where none would get it now, the one that asked last; one
+    /// of another family of chips could never take it.
     fn liveliest(
         &self,
         platform_id: i64,
         group: Option<i64>,
         family: Option<Family>,
+        open: Option<(&Shelf, i64)>,
     ) -> Option<i64> {
-        let mut found: Option<(i64, i64)> = None;
+        let (settings, now) = (self.settings(), self.now());
+        let would_get = |live: &Live| {
+            let Some((shelf, release_id)) = open else { return false };
+            let decided = View::offer_of_last(live, shelf, &settings, now);
+            decided.is_some_and(|(decision, release)| {
+                let own = release.is_some_and(|release| release.id == release_id);
+                own && matches!(decision, Decision::Offer(_))
+            })
+        };
+        // Whether it would get it, when it asked, and its number.
+        let mut found: Option<(bool, i64, i64)> = None;
         self.0.fleet.each(|_, live| {
             let own = live.gets_updates_of(platform_id);
             let grouped = group.is_none_or(|group| live.groups.contains(&group));
             let report = live.report.as_deref();
             let fits = family.is_none_or(|one| report.is_none_or(|said| said.family == one));
-            if own && grouped && fits && found.is_none_or(|(seen, _)| live.last_seen > seen) {
-                found = Some((live.last_seen, live.id));
+            if !(own && grouped && fits && live.last_seen > 0) {
+                return;
+            }
+            let later = found.is_none_or(|(_, seen, _)| live.last_seen > seen);
+            let settled = found.is_some_and(|(gets, ..)| gets);
+            // The decision is only asked for where it matters: fleets are large.
+            if later || !settled {
+                let gets = would_get(live);
+                if gets > settled || (gets == settled && later) {
+                    found = Some((gets, live.last_seen, live.id));
+                }
             }
         });
-        found.filter(|(seen, _)| *seen > 0).map(|(_, id)| id)
+        found.map(|(_, _, id)| id)
     }
 }
 

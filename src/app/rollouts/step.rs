@@ -1,5 +1,7 @@
 //! How rollouts go on: by themselves, and by a person's word.
 
+use std::sync::Arc;
+
 use super::super::{App, Error};
 use super::{Gate, Watch};
 use crate::domain::Timestamp;
@@ -21,6 +23,8 @@ pub struct RolloutStatus {
     /// The devices that got the release by it, with how they stand and since when; the latest
     /// first.
     pub members: Vec<(MacAddr, Member, Timestamp)>,
+    /// The canaries of the stage that is open that came back with it and did not ask since.
+    pub unseen: Vec<MacAddr>,
 }
 
 impl App {
@@ -141,7 +145,9 @@ impl App {
             let survey = open.then(|| self.survey(gate, &shelf, self.now()));
             let members = self.members(&gate.watch);
             let rollout = gate.rollout.as_ref().clone();
-            return Ok(RolloutStatus { rollout, progress: gate.progress(), survey, members });
+            let unseen = if open { self.unseen(gate) } else { Vec::new() };
+            let progress = gate.progress();
+            return Ok(RolloutStatus { rollout, progress, survey, members, unseen });
         }
         let mut all = self.0.store.rollouts(false, None).await?;
         all.retain(|rollout| rollout.id == id);
@@ -149,7 +155,22 @@ impl App {
         let attempts = self.0.store.rollout_attempts(id).await?;
         let watch = Watch::of(&attempts, rollout.resumed_at);
         let progress = watch.progress();
-        Ok(RolloutStatus { rollout, progress, survey: None, members: self.members(&watch) })
+        let (members, unseen) = (self.members(&watch), Vec::new());
+        Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })
+    }
+
+    /// The rollout that stands before a release, if one does.
+    #[must_use]
+    pub fn rollout_before(&self, release_id: i64) -> Option<Arc<Rollout>> {
+        self.shelf().gate(release_id).map(|gate| Arc::clone(&gate.rollout))
+    }
+
+    /// Whether a release is published, and nobody new gets it, as its rollout was ended.
+    #[must_use]
+    pub fn has_ended_rollout(&self, release_id: i64) -> bool {
+        let shelf = self.shelf();
+        let ended = |gate: &Gate| gate.rollout.state == State::Ended;
+        shelf.release(release_id).is_some() && shelf.gate(release_id).is_some_and(ended)
     }
 
     /// The devices of a rollout, the latest first.

@@ -10,7 +10,7 @@ use super::{Gate, candidate};
 use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
-use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, Survey};
+use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, StageState, Survey};
 use crate::domain::update::{Decision, NoUpdate};
 
 /// How long a device may be silent before it counts as asleep, where its rhythm is not known.
@@ -34,6 +34,26 @@ impl App {
                 gate.watch.note(live.id, Member::Failed, now);
             }
         });
+    }
+
+    /// The canaries of the stage that is open that came back with the release and did not ask since:
+    /// of them one wants to see that they live on.
+    pub(super) fn unseen(&self, gate: &Gate) -> Vec<MacAddr> {
+        let rollout = &gate.rollout;
+        let stage = rollout.current().and_then(|index| rollout.stages.get(index));
+        let open = |stage: &Stage| stage.size == Size::Canaries && stage.state == StageState::Open;
+        let mut unseen = Vec::new();
+        if stage.is_some_and(open) {
+            self.0.fleet.each(|mac, live| {
+                if let Some((Member::Confirmed, since)) = gate.watch.member(live.id)
+                    && live.last_seen <= since
+                {
+                    unseen.push(mac);
+                }
+            });
+            unseen.sort_unstable();
+        }
+        unseen
     }
 
     /// Who of the stage that is open is still to come, and who sleeps.

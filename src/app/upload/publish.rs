@@ -93,8 +93,10 @@ impl App {
             return self.join(release, existing, &notes, card, actor).await;
         }
         // First the gate, so that no stop in between publishes it to everyone.
-        self.begin_rollout(id, key.0, wishes.plan.as_ref(), actor).await?;
         let channel = wishes.channel.unwrap_or(release.channel);
+        let (platform_id, known) = (Some(key.0), Some(version.clone()));
+        let as_published = Release { platform_id, version: known, channel, ..release.clone() };
+        self.begin_rollout(as_published, wishes.plan.as_ref(), actor).await?;
         let published =
             self.0.store.publish_release(id, key.0, version, &notes, channel, now).await;
         if let Err(StoreError::Conflict) = published {

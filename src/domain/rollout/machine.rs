@@ -154,9 +154,13 @@ impl Rollout {
     pub fn must_halt(&self, progress: &Progress) -> Option<Step> {
         let (failures, allowed) = self.excess(progress)?;
         let (took, confirmed) = (progress.members, progress.confirmed);
-        let devices = if took == 1 { "device" } else { "devices" };
+        if took == 1 {
+            let only = "The only device that it was offered to did not come back with it, or \
+                        rolled it back.";
+            return Some(Step::Halt(only.to_owned()));
+        }
         Some(Step::Halt(format!(
-            "Of {took} {devices} that it was offered to, {failures} did not come back with it or \
+            "Of {took} devices that it was offered to, {failures} did not come back with it or \
              rolled it back ({confirmed} came back with it). The stage halts at {allowed}."
         )))
     }

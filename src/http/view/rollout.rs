@@ -51,6 +51,20 @@ pub const fn member(member: &Member) -> Badge {
     Badge { tone, icon, word }
 }
 
+/// Who gets the release that it stands before; empty: whoever asks.
+#[must_use]
+pub fn limit(rollout: &Rollout) -> &'static str {
+    match rollout.state {
+        State::Running if is_last(rollout) => "",
+        State::Running => "for those in its rollout so far",
+        State::Scheduled => "its rollout has not begun: nobody gets it yet",
+        State::Paused => "its rollout is paused: nobody new gets it",
+        State::Halted => "its rollout was halted: nobody new gets it",
+        State::Ended => "its rollout was ended: nobody new gets it",
+        State::Finished => "",
+    }
+}
+
 /// Whether it is at its last stage.
 fn is_last(rollout: &Rollout) -> bool {
     rollout.current().is_some_and(|index| index + 1 == rollout.stages.len())
@@ -130,7 +144,13 @@ impl Standing<'_> {
     /// Who comes after a stage.
     fn then(&self, index: usize) -> String {
         let rollout = self.rollout;
-        let rest = self.meant.saturating_sub(self.progress.members);
+        // Those that come first are not among the others, though nobody has asked so far.
+        let first = match rollout.stages.get(index).map(|stage| stage.size) {
+            Some(Size::Canaries) => u32::try_from(rollout.canaries.len()).unwrap_or(u32::MAX),
+            Some(Size::Count(count)) => count,
+            _ => 0,
+        };
+        let rest = self.meant.saturating_sub(self.progress.members.max(first));
         match rollout.stages.get(index + 1) {
             None => "it is through".to_owned(),
             Some(next) if next.size != Size::Everyone => {
@@ -139,6 +159,35 @@ impl Standing<'_> {
             Some(_) if rest == 1 => "the last one".to_owned(),
             Some(_) if rest == 0 => "it is through".to_owned(),
             Some(_) => format!("the other {rest}"),
+        }
+    }
+
+    /// What canaries that came back with it, the names, are waited for; empty where it is nothing.
+    #[must_use]
+    pub fn again(&self) -> String {
+        let names = match self.names {
+            [] => return String::new(),
+            [one] => one.clone(),
+            [one, two] => format!("{one} and {two}"),
+            [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
+        };
+        let index = self.rollout.current().unwrap_or_default();
+        let soak = self.rollout.stages.get(index).map_or(0, |stage| stage.soak);
+        let then = match count(&u64::try_from(soak / 60).unwrap_or_default(), "min", "min") {
+            _ if soak <= 0 => "then it goes on".to_owned(),
+            minutes if self.names.len() == 1 => format!("then it is watched for {minutes}"),
+            minutes => format!("then they are watched for {minutes}"),
+        };
+        if self.names.len() == 1 {
+            format!(
+                "{names} came back with it; it must ask once more, {then}. If it asks only at \
+                 start, restart it or press Go on now."
+            )
+        } else {
+            format!(
+                "{names} came back with it; they must ask once more, {then}. If they ask only at \
+                 start, restart them or press Go on now."
+            )
         }
     }
 
@@ -151,7 +200,11 @@ impl Standing<'_> {
         let failures = self.progress.failed;
         let at = count(&allowed, "failure", "failures");
         let far = if failures == 0 { "none".to_owned() } else { failures.to_string() };
-        format!("It halts by itself at {at}; {far} so far.")
+        let since = match self.progress.forgiven {
+            0 => "so far".to_owned(),
+            before => format!("since it was resumed ({before} before)"),
+        };
+        format!("It halts by itself at {at}; {far} {since}.")
     }
 }
 
@@ -229,7 +282,7 @@ mod tests {
         let mut rollout = begun("canaries");
         let greenhouse = &["Greenhouse"];
         let said = told(&rollout, [0, 0, 0], greenhouse);
-        assert_eq!(said, "It waits for Greenhouse to ask, then the other 6.");
+        assert_eq!(said, "It waits for Greenhouse to ask, then the other 5.");
         let said = told(&rollout, [1, 1, 0], greenhouse);
         assert_eq!(
             said,
@@ -273,6 +326,36 @@ mod tests {
             };
             assert_eq!(standing.stop_rule(), format!("It halts by itself at 2 failures; {words}."));
         }
+        for (failed, far) in [(0, "none"), (1, "1")] {
+            let progress = Progress { members: 5, failed, forgiven: 2, ..Progress::default() };
+            let standing = Standing {
+                rollout: &rollout,
+                progress: &progress,
+                survey: None,
+                meant: 6,
+                names: &[],
+            };
+            let words = format!("{far} since it was resumed (2 before).");
+            assert!(standing.stop_rule().ends_with(&words), "{}", standing.stop_rule());
+        }
+    }
+
+    #[test]
+    fn a_canary_that_came_back_must_ask_once_more() {
+        let rollout = begun("canaries");
+        let progress = Progress::default();
+        let again = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            let (rollout, progress) = (&rollout, &progress);
+            Standing { rollout, progress, survey: None, meant: 6, names: &names }.again()
+        };
+        assert_eq!(again(&[]), "");
+        let one =
+            "kitchen came back with it; it must ask once more, then it is watched for 30 min.";
+        assert!(again(&["kitchen"]).starts_with(one), "{}", again(&["kitchen"]));
+        assert!(
+            again(&["a", "b"]).starts_with("a and b came back with it; they must ask once more")
+        );
     }
 
     #[test]

@@ -22,6 +22,7 @@ use crate::domain::release::{Image, Published, Release, ReleaseState};
 use crate::domain::update::Decision;
 use crate::domain::version::FirmwareVersion;
 use crate::http::view::charts::{Bars, Stack, per_hour, stack};
+use crate::http::view::rollout::limit;
 use crate::http::view::{filters, words};
 use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter, VersionCount};
 
@@ -152,6 +153,8 @@ struct Show {
     releases: Vec<Release>,
     newest_id: Option<i64>,
     beta_id: Option<i64>,
+    /// Who alone gets those two, because of their rollouts; empty: whoever asks.
+    limits: [&'static str; 2],
     /// What all its devices are pinned to; empty: nothing.
     pinned: String,
     /// What reaches nobody because of that; empty: nothing.
@@ -175,8 +178,10 @@ impl Show {
         let id = Some(release.id);
         match self.platform.pinned {
             Some(_) if self.platform.pinned == id => "all devices get this",
-            None if self.newest_id == id => "offered now",
-            None if self.beta_id == id => "offered to beta devices",
+            None if self.newest_id == id && self.limits[0].is_empty() => "offered now",
+            None if self.newest_id == id => self.limits[0],
+            None if self.beta_id == id && self.limits[1].is_empty() => "offered to beta devices",
+            None if self.beta_id == id => self.limits[1],
             Some(_) | None => "",
         }
     }
@@ -184,6 +189,12 @@ impl Show {
     fn is_beta(release: &Release) -> bool {
         release.channel == Channel::Beta
     }
+}
+
+/// Who alone gets a release, because of its rollout; empty: whoever asks.
+fn limit_of(app: &App, release_id: Option<i64>) -> &'static str {
+    let rollout = release_id.and_then(|id| app.rollout_before(id));
+    rollout.map_or("", |rollout| limit(&rollout))
 }
 
 /// What the images of a release are for: "ESP8266, ESP32-C3, file system".
@@ -269,6 +280,7 @@ pub(super) async fn show(
         unreached: unreached.map(|own| own.version.to_string()).unwrap_or_default(),
         pinned: pin_of(&shelf, &platform),
         zone: app.settings().time_zone.name().to_owned(),
+        limits: [&newest, &beta].map(|own| limit_of(&app, own.as_ref().map(|own| own.id))),
         newest_id: newest.map(|newest| newest.id),
         beta_id: beta.map(|beta| beta.id),
         checkins: checkins(&app, Some(id), &page).await?,

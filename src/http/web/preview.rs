@@ -35,6 +35,8 @@ pub(super) struct PreviewView {
     pub(super) platform: String,
     pub(super) total: u64,
     pub(super) groups: Vec<Group>,
+    /// How many get the release now that it is about; `None`: it is about none.
+    pub(super) gets: Option<u64>,
 }
 
 /// The devices that have the same to expect.
@@ -72,6 +74,22 @@ impl PreviewView {
         Self { note: note.into(), ..Self::default() }
     }
 
+    /// Whether it is about a release that no device gets now.
+    pub(super) fn is_for_nobody(&self) -> bool {
+        self.gets == Some(0)
+    }
+
+    /// How many devices get the release now, in a sentence; empty where it is about none.
+    pub(super) fn headline(&self) -> String {
+        let total = filters::count(&self.total, "device", "devices");
+        match self.gets {
+            None => String::new(),
+            Some(0) => "Nobody gets it now: see why below.".to_owned(),
+            Some(1) => format!("Now 1 of {total} gets it."),
+            Some(gets) => format!("Now {} of {total} get it.", filters::thousands(&gets)),
+        }
+    }
+
     /// The sentence that is read out when it changes.
     pub(super) fn summary(&self) -> String {
         let first = self.groups.first();
@@ -102,7 +120,7 @@ impl PreviewView {
             Some(Group { tone, icon, label: prospect.label(), count, devices, more })
         });
         let (groups, total) = (groups.collect(), preview.total());
-        Ok(Self { note: String::new(), platform: preview.platform, total, groups })
+        Ok(Self { platform: preview.platform, total, groups, ..Self::default() })
     }
 
     /// What would come of a change; what is wrong with the wish becomes a note.
@@ -112,7 +130,12 @@ impl PreviewView {
         supposed: &Supposed,
     ) -> Result<Self, PageError> {
         match app.preview(platform_id, supposed).await {
-            Ok(preview) => Self::of(app, preview).await,
+            Ok(preview) => {
+                let about = matches!(supposed, Supposed::New { .. } | Supposed::Published { .. });
+                let gets = preview.prospects.get(&Prospect::Gets).copied().unwrap_or_default();
+                let shown = Self::of(app, preview).await?;
+                Ok(Self { gets: about.then_some(gets), ..shown })
+            }
             Err(error) if error.is_internal() => Err(error.into()),
             Err(error) => Ok(Self::silent(sentence(&error.to_string()))),
         }
@@ -155,6 +178,12 @@ impl PreviewView {
         plan: Option<PlanWish>,
     ) -> Result<Self, PageError> {
         let channel = channel.unwrap_or(release.channel);
+        if let (ReleaseState::Published, Some(platform_id)) = (release.state, release.platform_id) {
+            // Its rollout was ended, and does not count any more.
+            let (release_id, version) = (release.id, release.version.clone());
+            let supposed = Supposed::Published { release_id, version, channel, plan };
+            return Self::supposing(app, platform_id, &supposed).await;
+        }
         Self::supposing_new(app, Release { channel, ..release.clone() }, plan).await
     }
 

@@ -1,4 +1,4 @@
-//! A release that was withdrawn is published again: to whom, and how.
+//! A release that was withdrawn, or whose rollout was ended, is published again: to whom, and how.
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
@@ -24,6 +24,10 @@ struct Again {
 }
 
 impl Again {
+    fn is_withdrawn(&self) -> bool {
+        self.release.state == ReleaseState::Withdrawn
+    }
+
     async fn of(
         app: &App,
         page: Page,
@@ -51,7 +55,7 @@ pub(super) async fn form(
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let release = find(&app, id).await?;
-    if release.state != ReleaseState::Withdrawn {
+    if release.state != ReleaseState::Withdrawn && !app.has_ended_rollout(id) {
         let to = format!("/releases/{id}");
         return Ok(Flash::warn(format!("{} is not withdrawn.", release.title())).go(&to));
     }

@@ -21,6 +21,7 @@ use crate::domain::event::Event;
 use crate::domain::policy::Channel;
 use crate::domain::release::{Published, Release, ReleaseState};
 use crate::domain::version::FirmwareVersion;
+use crate::http::view::rollout::limit;
 use crate::http::view::{filters, words};
 use crate::store::EventFilter;
 
@@ -34,6 +35,10 @@ struct Show {
     /// Another release that devices get.
     newest: Option<(i64, String)>,
     is_newest: bool,
+    /// Who alone gets it, because of its rollout; empty: whoever asks.
+    limit: &'static str,
+    /// Whether its rollout was ended, so that it can be published again.
+    has_ended: bool,
     /// Whether it is for beta devices only.
     is_beta: bool,
     /// Whether higher releases are published, from which one can go back to it.
@@ -131,6 +136,8 @@ pub(super) async fn show(
             .filter(|_| !is_newest)
             .map(|newest| (newest.id, format!("{platform} {}", newest.version))),
         is_newest,
+        limit: app.rollout_before(id).map_or("", |rollout| limit(&rollout)),
+        has_ended: app.has_ended_rollout(id),
         is_beta: release.channel == Channel::Beta,
         has_higher: published && !app.above(&release).is_empty(),
         pinned_to: pinned_to(&app, &release).unwrap_or_default(),

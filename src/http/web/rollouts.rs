@@ -10,10 +10,11 @@ use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, View};
 use super::preview::title;
 use super::rollout_cards::{Card, card, clock, names_of, standing};
+use super::touched::nothing_before;
 use crate::app::{App, Error, RolloutStatus};
 use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
-use crate::domain::rollout::{Command, Member, Size, Stage, StageState};
+use crate::domain::rollout::{Command, Member, Size, Stage, StageState, State as Standing};
 use crate::http::view::filters;
 use crate::http::view::rollout::{self as view, commands, label};
 
@@ -69,6 +70,10 @@ struct Show {
     stages: Vec<StageRow>,
     counts: Vec<(u64, &'static str)>,
     stop_rule: String,
+    /// That there is no release to go back to; empty: there is one.
+    nothing_before: String,
+    /// Which canaries have to ask once more; empty: none.
+    again: String,
     group: Option<String>,
     members: Vec<MemberRow>,
     more: u64,
@@ -108,11 +113,14 @@ impl Show {
 }
 
 impl StageRow {
-    fn new(stage: &Stage, page: &Page, still: bool, canaries: &str) -> Self {
+    fn new(stage: &Stage, page: &Page, state: Standing, canaries: &str) -> Self {
         let at = |at: Option<Timestamp>| at.map(|at| clock(at, page)).unwrap_or_default();
         let (tone, icon, text) = match stage.state {
+            StageState::Waiting if state == Standing::Ended => ("", "x", "not reached".to_owned()),
             StageState::Waiting => ("", "clock", "waits".to_owned()),
-            _ if still && stage.state.is_current() => ("warn", "stop", "stands still".to_owned()),
+            _ if state.is_still() && stage.state.is_current() => {
+                ("warn", "stop", "stands still".to_owned())
+            }
             StageState::Open => ("wait", "steps", format!("open since {}", at(stage.opened_at))),
             StageState::Soaking => {
                 let until = stage.soaking_at.map(|since| since + stage.soak);
@@ -156,8 +164,8 @@ impl Show {
         let card = card(app, &page, status).await?;
         let release = app.store().release(card.release_id).await?;
         let names = names_of(app, status).await?;
-        let RolloutStatus { rollout, progress, survey, members } = status;
-        let still = rollout.state.is_still();
+        let RolloutStatus { rollout, progress, survey, members, unseen } = status;
+        let again: Vec<String> = unseen.iter().map(|mac| title(&names, *mac)).collect();
         let mut members: Vec<&(MacAddr, Member, Timestamp)> = members.iter().collect();
         members.sort_by_key(|(mac, member, since)| (rank(*member), -since, *mac));
         let more = members.len().saturating_sub(MEMBERS) as u64;
@@ -186,13 +194,18 @@ impl Show {
         canaries.sort_unstable();
         let canaries: Vec<String> = canaries.iter().map(|mac| title(&names, *mac)).collect();
         let canaries = canaries.join(", ");
-        let stage = |stage: &Stage| StageRow::new(stage, &page, still, &canaries);
+        let stage = |stage: &Stage| StageRow::new(stage, &page, rollout.state, &canaries);
         let button = |command: &Command| Button {
             word: command.word(),
             label: label(*command, rollout.state),
             asks: matches!(command, Command::Everyone | Command::End),
         };
         Ok(Self {
+            nothing_before: match &release {
+                Some(release) if !app.has_before(release) => nothing_before(release),
+                _ => String::new(),
+            },
+            again: standing(status, card.meant, &again).again(),
             platform: release.and_then(|release| release.platform).unwrap_or_default(),
             stages: rollout.stages.iter().map(stage).collect(),
             stop_rule: standing(status, card.meant, &[]).stop_rule(),
@@ -254,7 +267,7 @@ pub(super) async fn confirm(
             vec![
                 "Nobody else gets the release by it, for good.".to_owned(),
                 format!("{} of {} devices have it and keep it.", card.confirmed, card.meant),
-                "To give it to others later, withdraw the release and publish it again.".to_owned(),
+                "To give it to others later, publish the release again.".to_owned(),
             ],
         ),
         _ => (

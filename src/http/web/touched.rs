@@ -2,7 +2,7 @@
 //! touches.
 
 use askama::Template;
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
@@ -44,6 +44,8 @@ pub(super) struct Choice {
     lines: Vec<Line>,
     others: u64,
     lower: bool,
+    /// Whether it is chosen already.
+    chosen: bool,
 }
 
 /// Devices to which the same happens, in words.
@@ -57,7 +59,8 @@ struct Line {
 impl Choice {
     pub(super) fn new(value: &'static str, label: &'static str, touched: &Touched) -> Self {
         let lines = touched.groups.iter().map(Line::new).collect();
-        Self { value, label, lines, others: touched.others, lower: touched.goes_backwards() }
+        let (others, lower) = (touched.others, touched.goes_backwards());
+        Self { value, label, lines, others, lower, chosen: false }
     }
 }
 
@@ -177,23 +180,46 @@ pub(super) async fn back(
     Ok(Flash::good(text).go(&format!("/releases/{id}")))
 }
 
+/// What is chosen already on the page that asks.
+#[derive(Debug, Deserialize)]
+pub(super) struct Preset {
+    recall: Option<String>,
+}
+
+/// That a release cannot be gone back from, as there is none before it.
+pub(super) fn nothing_before(release: &Release) -> String {
+    let version = release.version.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("There is no release before {version} to give: upload or publish it first.")
+}
+
 /// `GET /releases/{id}/withdraw`
 pub(super) async fn confirm_withdraw(
     State(app): State<App>,
     page: Page,
     Path(id): Path<i64>,
+    Query(preset): Query<Preset>,
 ) -> Result<Response, PageError> {
     let (release, platform_id) = published(&app, id).await?;
     let withdrawn = app.touched(platform_id, &Supposed::Withdrawn(id)).await?;
-    let recalled = app.touched(platform_id, &Supposed::Recalled(vec![id])).await?;
-    let recall = "Withdraw it, and give those who took it the release before";
+    let mut keeps = Choice::new("no", "Withdraw it; devices that run it keep it", &withdrawn);
+    let mut lead =
+        "It is kept, and nobody is offered it any more. You can publish it again.".to_owned();
+    let choices = if app.has_before(&release) {
+        let recalled = app.touched(platform_id, &Supposed::Recalled(vec![id])).await?;
+        let recall = "Withdraw it, and give those who took it the release before";
+        let mut recalls = Choice::new("yes", recall, &recalled);
+        recalls.chosen = preset.recall.as_deref() == Some("yes");
+        keeps.chosen = !recalls.chosen;
+        vec![keeps, recalls]
+    } else {
+        keeps.chosen = true;
+        lead = format!("{lead} {}", nothing_before(&release));
+        vec![keeps]
+    };
     let asks = Asks {
         title: format!("Withdraw {}?", release.title()),
-        lead: "It is kept, and nobody is offered it any more. You can publish it again.".to_owned(),
-        choices: vec![
-            Choice::new("no", "Withdraw it; devices that run it keep it", &withdrawn),
-            Choice::new("yes", recall, &recalled),
-        ],
+        lead,
+        choices,
         action: format!("/releases/{id}/withdraw"),
         hidden: Vec::new(),
         button: "Withdraw",

@@ -240,12 +240,6 @@ impl WishForm {
         let fine = ["soak", "failures", "group", "starts"];
         self.typed.has_more() || fine.iter().any(|field| !self.error(field).is_empty())
     }
-
-    /// The device that tries it where none is ticked.
-    pub(super) fn last(&self) -> Option<String> {
-        let first = self.devices.first().filter(|choice| choice.device.last_seen.is_some());
-        first.map(|choice| choice.device.title())
-    }
 }
 
 fn most_recent(platform_id: i64) -> DeviceFilter {
