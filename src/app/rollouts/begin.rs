@@ -172,7 +172,7 @@ impl App {
             // The decision is only asked for where it matters: fleets are large.
             if later || !settled {
                 let gets = would_get(live);
-                if gets > settled || (gets == settled && later) {
+                if (gets && !settled) || (gets == settled && later) {
                     found = Some((gets, live.last_seen, live.id));
                 }
             }

@@ -57,7 +57,7 @@ impl App {
             let (shelf, now) = (self.shelf(), self.now());
             let Some(gate) = shelf.gate(release_id) else { return Ok(()) };
             if gate.rollout.state == State::Running {
-                self.fail_restarting(gate, now);
+                self.fail_fallen(gate, now);
             }
             let progress = gate.progress();
             let halt = gate.rollout.must_halt(&progress);
@@ -107,7 +107,7 @@ impl App {
             return Err(Refused { state, command }.into());
         };
         // So that whoever resumes it has looked at those, too.
-        self.fail_restarting(gate, self.now());
+        self.fail_fallen(gate, self.now());
         let mut rollout = gate.rollout.as_ref().clone();
         rollout.obey(command, self.now())?;
         if command == Command::Resume {

@@ -17,8 +17,9 @@ use crate::domain::update::{Decision, NoUpdate};
 pub(in crate::app) const SILENCE: i64 = 86_400;
 
 impl App {
-    /// A canary that came back with the release and restarts over and over since has failed, too.
-    pub(super) fn fail_restarting(&self, gate: &Gate, now: Timestamp) {
+    /// A canary that came back with the release has failed all the same where it restarts over and
+    /// over since, or fell silent before it asked a second time.
+    pub(super) fn fail_fallen(&self, gate: &Gate, now: Timestamp) {
         let rollout = &gate.rollout;
         let stage = rollout.current().and_then(|index| rollout.stages.get(index));
         if stage.is_none_or(|stage| stage.size != Size::Canaries) {
@@ -26,11 +27,10 @@ impl App {
         }
         let looked = rollout.resumed_at;
         self.0.fleet.each(|_, live| {
-            let member = gate.watch.member(live.id).map(|(member, _)| member);
-            if member == Some(Member::Confirmed)
-                && live.is_restarting(now)
-                && live.restarted_since(looked)
-            {
+            let Some((Member::Confirmed, since)) = gate.watch.member(live.id) else { return };
+            let restarts = live.is_restarting(now) && live.restarted_since(looked);
+            let silent = live.silence().is_some_and(|usual| now - live.last_seen > usual);
+            if restarts || (silent && live.last_seen <= since) {
                 gate.watch.note(live.id, Member::Failed, now);
             }
         });
@@ -84,7 +84,7 @@ impl App {
                     if stage.size != Size::Canaries || live.last_seen > since {
                         return;
                     }
-                    !silent
+                    true
                 }
                 Some((Member::Broken, _)) => !silent,
                 None => {

@@ -190,8 +190,10 @@ impl Rollout {
                 if !through && !late {
                     return None;
                 }
-                // Nobody has proven it yet: that is for a person to judge.
-                if progress.confirmed == 0 && !is_last {
+                // Nobody has proven it yet, or no canary was seen twice: a person judges that.
+                let unproven =
+                    progress.confirmed == 0 || (stage.size == Size::Canaries && survey.busy > 0);
+                if unproven && !is_last {
                     return Some(Step::Ask);
                 }
                 Some(if stage.soak > 0 { Step::Soak } else { next() })

@@ -171,7 +171,7 @@ fn every_step_that_it_takes_by_itself() {
     soaking.take(&Step::Soak, NOW);
     let mut last = soaking.clone();
     last.take(&Step::Open, NOW);
-    let (tenth, two) = (begun("10%"), begun("2"));
+    let (tenth, two, half) = (begun("10%"), begun("2"), begun("50%"));
     let scheduled =
         Rollout { starts_at: Some(NOW), ..planned("canaries").begin(1, "anna", NOW - 100) };
     let late = NOW + 7 * 86_400;
@@ -182,7 +182,8 @@ fn every_step_that_it_takes_by_itself() {
         ("devices are expected", &open, &through, &busy, NOW + 60, None),
         ("nobody came yet", &open, &none, &idle, NOW + 60, None),
         ("all canaries are through", &open, &through, &idle, NOW + 60, Some(Step::Soak)),
-        ("sleepers do not hold it up", &open, &through, &busy, late, Some(Step::Soak)),
+        ("a canary was not seen twice", &open, &through, &busy, late, Some(Step::Ask)),
+        ("sleepers do not hold it up", &half, &through, &busy, late, Some(Step::Soak)),
         ("nobody proved it in a week", &open, &none, &busy, late, Some(Step::Ask)),
         ("it is watched", &soaking, &through, &idle, NOW + 1_799, None),
         ("it was watched", &soaking, &through, &idle, NOW + 1_800, Some(Step::Open)),

@@ -29,6 +29,7 @@ const EVENTS_SHOWN: u32 = 15;
 
 #[derive(Debug, Template)]
 #[template(path = "releases/show.html", blocks = ["live"])]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of the template")]
 struct Show {
     page: Page,
     release: Release,
