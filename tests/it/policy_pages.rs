@@ -2,7 +2,9 @@
 
 use espalier::domain::policy::{Channel, Rule};
 
-use crate::support::{Answer, CHASE, FakeDevice, MARSHALL, Released, TestApp, a_test, exchange};
+use crate::support::{
+    Answer, CHASE, FakeDevice, MARSHALL, Released, SKYE, TestApp, a_test, exchange,
+};
 
 const ATTIC: &str = "/devices/18fe34000001";
 
@@ -109,6 +111,12 @@ async fn groups_are_made_renamed_kept_quiet_and_deleted() {
     let page = get(&app, "/groups").await;
     assert!(page.contains("22:00-06:00") && page.contains("/devices?group=Roof"), "{page}");
     sends(&app, "/devices/several", "mac=18fe34000001&action=join&group=Roof").await;
+    // It is 22:13 in UTC.
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.0.0").await.is_not_modified();
+    let page = get(&app, ATTIC).await;
+    assert!(page.contains("quiet hours until 06:00; then it gets chase v1.2.0"), "{page}");
+    let audit = get(&app, "/audit").await;
+    assert!(audit.contains("made the group Roof with quiet hours 22:00-06:00"), "{audit}");
     sends(&app, &format!("/groups/{id}"), "name=Top&quiet=").await;
     let told = sends(&app, &format!("/groups/{id}"), "name=Top&quiet=now").await;
     assert!(told.contains("write it like"), "{told}");
@@ -159,6 +167,13 @@ async fn going_back_withdrawing_and_promoting_say_whom_they_touch() {
 async fn a_platforms_rules_are_saved_after_saying_whom_they_touch() {
     let (app, released) = stocked().await;
     FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await;
+    FakeDevice::esp8266(SKYE).polls(&app, "chase", "v1.2.0").await;
+    app.app.flush().await.unwrap();
+    let page = get(&app, "/platforms/chase").await;
+    for words in ["it is newer only", "approved devices only", "1 device asks for chase and waits"]
+    {
+        assert!(page.contains(words), "no {words}: {page}");
+    }
     let body = format!(
         "name=chase&description=&admission=approved&gzip=off&floor=&rule=different&pinned={}&\
          quiet=23:00-05:00",

@@ -7,7 +7,7 @@ use espalier::domain::policy::Channel;
 use espalier::domain::release::ReleaseState;
 use espalier::domain::rollout::{Command, Member, StageState, State};
 
-use crate::support::{Client, FakeDevice, Released, TestApp, a_test, mac};
+use crate::support::{Client, FakeDevice, Released, TestApp, a_test, exchange, mac};
 
 const OLD: &str = "v1.0.1";
 const NEW: &str = "v1.0.2";
@@ -101,6 +101,29 @@ fn stages(text: &str) -> PlanWish {
 
 fn canary(fleet: &Fleet, index: usize) -> PlanWish {
     PlanWish { canaries: vec![fleet.macs[index].clone()], ..stages("canaries") }
+}
+
+#[tokio::test]
+async fn a_rollout_that_failed_needs_you_and_its_device_is_not_on_its_way() {
+    let fleet = Fleet::of(1).await;
+    let page = async |path: &str| {
+        let request = format!("GET {path} HTTP/1.0\r\nAccept: text/html\r\n\r\n");
+        exchange(fleet.app.address, request.as_bytes()).await.text()
+    };
+    assert!(page("/").await.contains("Nothing needs you right now."));
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    fleet.fails(0).await;
+    assert_eq!(fleet.state(&released).await, State::Halted);
+    fleet.app.app.flush().await.unwrap();
+    let dashboard = page("/").await;
+    for words in ["1 thing needs you.", "Rollouts <span class=\"count\">1", "1 not taken"] {
+        assert!(dashboard.contains(words), "no {words}: {dashboard}");
+    }
+    assert!(!dashboard.contains("on the way"), "{dashboard}");
+    let device = page(&format!("/devices/{}", mac(&fleet.macs[0]).hex())).await;
+    assert!(device.contains("was halted: it failed on one device or more"), "{device}");
+    assert_eq!(device.matches("this decides").count(), 1, "{device}");
+    assert!(!device.contains("error decoder"), "a 304 is no error: {device}");
 }
 
 #[tokio::test]
