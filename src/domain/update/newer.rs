@@ -110,9 +110,13 @@ pub(super) fn waits_for(
     situation: &Situation<'_>,
     trace: &mut impl Trace,
 ) -> Option<NoUpdate> {
-    use NoUpdate::{Identical, NothingPublished, UpToDate};
-    let waiting =
-        situation.waiting.filter(|_| matches!(none, Identical | NothingPublished | UpToDate))?;
+    use NoUpdate::{Identical, IdenticalButReports, NothingPublished, OnHold, UpToDate};
+    let waiting = situation.waiting.filter(|_| {
+        matches!(
+            none,
+            Identical | IdenticalButReports { .. } | NothingPublished | OnHold { .. } | UpToDate
+        )
+    })?;
     let release = waiting.release;
     let runs = situation.reported.or_else(|| running_version(situation, release))?;
     let runs_it = situation

@@ -757,6 +757,17 @@ fn a_rollout_keeps_the_newest_back_and_the_one_before_is_given() {
             case.running = Some(case.on_offer[0].clone());
         });
     }
+    // What came of the release before says nothing about the one that it waits for.
+    expect("rollout_waiting", |case| {
+        rolling(case);
+        let mut tally = Tally::new(2, Part::Application);
+        tally.hold(Hold::ByHand);
+        case.tally = Some(tally);
+    });
+    expect("rollout_waiting", |case| {
+        rolling(case);
+        case.running = Some(case.on_offer[1].clone());
+    });
     // Its files are kept back with it.
     expect("rollout_halted", |case| {
         case.gates.push((2, GateWait::Halted));
