@@ -193,18 +193,27 @@ impl TryFrom<DeviceRow> for Device {
     }
 }
 
+/// Everything that is kept of a device, of those that the rest of the query picks.
+macro_rules! select_devices {
+    ($which:literal) => {
+        concat!(
+            "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
+                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
+                    d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
+                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
+                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
+                    d.channel, d.pinned, d.updates_off, d.seen_secret, d.shown
+               FROM devices d
+               LEFT JOIN platforms p ON p.id = d.platform_id
+               LEFT JOIN presence s ON s.device_id = d.id ",
+            $which
+        )
+    };
+}
+
 /// Devices as a [`DeviceFilter`] wants them.
-const LISTED: &str = "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-            d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
-            d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
-            d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-            d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
-            d.channel, d.pinned, d.updates_off,
-            d.seen_secret, d.shown
-       FROM devices d
-       LEFT JOIN platforms p ON p.id = d.platform_id
-       LEFT JOIN presence s ON s.device_id = d.id
-      WHERE (CAST($1 AS TEXT) IS NULL
+const LISTED: &str = select_devices!(
+    "WHERE (CAST($1 AS TEXT) IS NULL
              OR d.mac LIKE $2 ESCAPE '!' OR lower(d.name) LIKE $1 ESCAPE '!'
              OR lower(coalesce(d.version, '')) LIKE $1 ESCAPE '!'
              OR lower(coalesce(p.name, d.asked_for, '')) LIKE $1 ESCAPE '!'
@@ -232,7 +241,8 @@ const LISTED: &str = "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.n
                     WHEN $7 = 'mac' THEN d.mac ELSE '' END,
                CASE WHEN $7 = 'seen' THEN -coalesce(s.last_seen, 0) ELSE 0 END,
                d.id
-      LIMIT $8 OFFSET $9";
+      LIMIT $8 OFFSET $9"
+);
 
 impl Store {
     /// Devices as the filter wants them.
@@ -269,22 +279,10 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn device(&self, mac: MacAddr) -> Result<Option<Device>, StoreError> {
-        let row: Option<DeviceRow> = sqlx::query_as(
-            "SELECT d.id, d.mac, d.name, d.approval, d.platform_id, p.name AS platform,
-                    d.first_seen, s.last_seen, s.checkins, s.rhythm, d.family, d.mode, d.asked_for,
-                    d.version, d.sketch_md5, d.sketch_sha256, d.free_space, d.sketch_size,
-                    d.chip_size, d.sdk, d.address, d.host, d.status, d.outcome, d.outcome_text,
-                    d.chip, d.chip_from, d.ran_signed, d.verifies, d.gzip, d.running_since,
-                    d.channel, d.pinned, d.updates_off,
-                    d.seen_secret, d.shown
-               FROM devices d
-               LEFT JOIN platforms p ON p.id = d.platform_id
-               LEFT JOIN presence s ON s.device_id = d.id
-              WHERE d.mac = $1",
-        )
-        .bind(mac.hex())
-        .fetch_optional(&self.read)
-        .await?;
+        let row: Option<DeviceRow> = sqlx::query_as(select_devices!("WHERE d.mac = $1"))
+            .bind(mac.hex())
+            .fetch_optional(&self.read)
+            .await?;
         let device = row.map(Device::try_from).transpose()?;
         Ok(self.with_groups(device.into_iter().collect()).await?.pop())
     }

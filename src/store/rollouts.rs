@@ -106,6 +106,23 @@ impl Store {
         gating: bool,
         release_id: Option<i64>,
     ) -> Result<Vec<Rollout>, StoreError> {
+        self.rollouts_where(gating, release_id, None).await
+    }
+
+    /// One rollout.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn rollout(&self, id: i64) -> Result<Option<Rollout>, StoreError> {
+        Ok(self.rollouts_where(false, None, Some(id)).await?.pop())
+    }
+
+    async fn rollouts_where(
+        &self,
+        gating: bool,
+        release_id: Option<i64>,
+        id: Option<i64>,
+    ) -> Result<Vec<Rollout>, StoreError> {
         // One view of all tables.
         let mut transaction = self.read.begin().await?;
         let rows: Vec<RolloutRow> = sqlx::query_as(
@@ -113,26 +130,37 @@ impl Store {
                     created_at, created_by, ended_at
                FROM rollouts
               WHERE ($1 = 0 OR gates = 1) AND (CAST($2 AS INTEGER) IS NULL OR release_id = $2)
+                AND (CAST($3 AS INTEGER) IS NULL OR id = $3)
               ORDER BY id DESC",
         )
         .bind(gating)
         .bind(release_id)
+        .bind(id)
         .fetch_all(&mut *transaction)
         .await?;
-        if rows.is_empty() {
+        let (Some(latest), Some(earliest)) = (rows.first(), rows.last()) else {
             return Ok(Vec::new());
-        }
+        };
+        let (earliest, latest) = (earliest.id, latest.id);
         let stage_rows: Vec<StageRow> = sqlx::query_as(
             "SELECT rollout_id, size, soak, deadline, max_failures, state, opened_at, soaking_at,
                     passed_at
                FROM rollout_stages
+              WHERE rollout_id BETWEEN $1 AND $2
               ORDER BY rollout_id, n",
         )
+        .bind(earliest)
+        .bind(latest)
         .fetch_all(&mut *transaction)
         .await?;
         let canary_rows: Vec<(i64, i64)> = sqlx::query_as(
-            "SELECT rollout_id, device_id FROM rollout_canaries ORDER BY rollout_id, device_id",
+            "SELECT rollout_id, device_id
+               FROM rollout_canaries
+              WHERE rollout_id BETWEEN $1 AND $2
+              ORDER BY rollout_id, device_id",
         )
+        .bind(earliest)
+        .bind(latest)
         .fetch_all(&mut *transaction)
         .await?;
         let mut stages: HashMap<i64, Vec<Stage>> = HashMap::new();

@@ -101,8 +101,7 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let shelf = self.shelf();
         let Ok(gate) = gate_of(&shelf, id) else {
-            let known = self.store().rollouts(false, None).await?;
-            let known = known.into_iter().find(|rollout| rollout.id == id);
+            let known = self.0.store.rollout(id).await?;
             let state = known.ok_or(Error::NotFound("rollout"))?.state;
             return Err(Refused { state, command }.into());
         };
@@ -149,9 +148,7 @@ impl App {
             let progress = gate.progress();
             return Ok(RolloutStatus { rollout, progress, survey, members, unseen });
         }
-        let mut all = self.0.store.rollouts(false, None).await?;
-        all.retain(|rollout| rollout.id == id);
-        let rollout = all.pop().ok_or(Error::NotFound("rollout"))?;
+        let rollout = self.0.store.rollout(id).await?.ok_or(Error::NotFound("rollout"))?;
         let attempts = self.0.store.rollout_attempts(id).await?;
         let watch = Watch::of(&attempts, rollout.resumed_at);
         let progress = watch.progress();
