@@ -24,7 +24,7 @@ async fn files_of_another_kind_are_415_and_damaged_ones_422() {
     for (name, bytes, status, code) in cases {
         let answer = server.upload(Form::default().file(name, bytes)).await;
         answer.problem(*status, code);
-        assert_eq!(server.files(), 0, "{code}");
+        assert_eq!(server.files().await, 0, "{code}");
     }
     let events = server.events("upload_refused").await;
     assert_eq!(events.len(), cases.len());
@@ -40,7 +40,7 @@ async fn a_file_that_is_too_large_is_413_and_the_sentence_arrives() {
     assert_eq!(answer.json()["limit"], MAX_UPLOAD);
     let detail = answer.problem(413, "too_large");
     assert!(detail.contains(&MAX_UPLOAD.to_string()), "{detail}");
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
     assert_eq!(server.events("upload_refused").await.len(), 1);
 }
 
@@ -64,7 +64,7 @@ async fn fields_that_mean_nothing_are_refused_before_the_file_is_read() {
     server.upload(form).await.problem(413, "too_large");
     let form = Form::default().text("platform", "no pe").file("firmware.bin", &image);
     server.upload(form).await.problem(422, "invalid_name");
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
 }
 
 #[tokio::test]
@@ -75,7 +75,7 @@ async fn a_form_holds_one_file() {
     server.upload(Form::default().text("file", "firmware")).await.problem(422, "no_file");
     let two = Form::default().file("a.bin", &image).file("b.bin", &image);
     server.upload(two).await.problem(400, "several_files");
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn an_upload_that_is_cut_leaves_nothing() {
     }
     let events = server.events("upload_refused").await;
     assert!(events[0].contains("firmware.bin") && events[0].contains("cut"), "{events:?}");
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn an_open_question_stops_the_publication_and_keeps_nothing() {
         let asked = &problem["report"]["questions"][0];
         assert_eq!((&asked["code"], &asked["text"]), (&json!(code), &problem["detail"]));
         answer.problem(422, code);
-        assert_eq!(server.files(), 0);
+        assert_eq!(server.files().await, 0);
     }
     assert_eq!(server.events("upload_refused").await.len(), 4);
 }
@@ -140,7 +140,7 @@ async fn a_version_must_be_higher_than_the_newest() {
     let server = Server::with_platform("chase").await;
     server.release("chase", "v1.2.0").await;
     server.app.pack_wanted().await.unwrap();
-    let files = server.files();
+    let files = server.files().await;
     let upload = |version: &str| {
         let form = Form::default().text("platform", "chase").text("version", version);
         let image = images::esp8266(&["another build of", version]);
@@ -152,7 +152,7 @@ async fn a_version_must_be_higher_than_the_newest() {
     let lower = server.upload(upload("v1.1.9")).await;
     let detail = lower.problem(409, "version_not_higher");
     assert!(detail.contains("v1.1.9") && detail.contains("v1.2.0"), "{detail}");
-    assert_eq!(server.files(), files);
+    assert_eq!(server.files().await, files);
     let anyway = upload("v1.1.9").text("accept", "version_not_higher");
     assert_eq!(server.upload(anyway).await.is(201).json()["state"], "published");
 }

@@ -91,7 +91,7 @@ async fn a_draft_is_refused_where_it_cannot_be_published() {
 async fn a_release_and_a_draft_are_deleted_with_their_files() {
     let server = Server::with_platform("chase").await;
     let (release, draft) = (server.release("chase", "v1.2.0").await, draft(&server).await);
-    assert_eq!(server.files(), 2);
+    assert_eq!(server.files().await, 2);
     for id in [release, draft] {
         let path = format!("/api/v1/releases/{id}");
         server.delete(&path).await.is(204);
@@ -100,7 +100,7 @@ async fn a_release_and_a_draft_are_deleted_with_their_files() {
         server.patch(&path, "{}").await.problem(404, "not_found");
         server.get(&format!("{path}/report")).await.problem(404, "not_found");
     }
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn one_image_of_several_is_removed_but_not_the_last() {
     assert!(detail.contains("delete the release instead"), "{detail}");
     let events = server.events("release_edited").await;
     assert_eq!(events, ["The image for ESP32-C3 of chase v1.2.0 was removed."]);
-    assert_eq!(server.files(), 1);
+    assert_eq!(server.files().await, 1);
 }
 
 #[tokio::test]

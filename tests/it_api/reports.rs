@@ -122,7 +122,7 @@ async fn a_merged_image_is_refused_with_its_parts() {
         assert_eq!(problem["parts"].as_array().unwrap().len(), 3);
         let detail = answer.problem(415, "merged_image");
         assert!(detail.contains("ESP32-C3") && detail.contains("firmware.bin"), "{detail}");
-        assert_eq!(server.files(), 0);
+        assert_eq!(server.files().await, 0);
     }
     let page = Form::default().file("firmware.bin", b"<!DOCTYPE html><html></html>");
     assert_eq!(server.upload(page).await.json()["kind"], "html");

@@ -163,8 +163,9 @@ impl Server {
     }
 
     /// How many firmware files are on disk, without the compressed forms that the server makes
-    /// behind its answers.
-    pub fn files(&self) -> usize {
+    /// behind its answers. None of those is half made while the files are counted.
+    pub async fn files(&self) -> usize {
+        self.app.pack_wanted().await.unwrap();
         let plain = |entry: &std::io::Result<std::fs::DirEntry>| {
             let bytes = std::fs::read(entry.as_ref().unwrap().path());
             bytes.is_ok_and(|bytes| !bytes.starts_with(&[0x1F, 0x8B]))

@@ -36,7 +36,7 @@ async fn without_publish_a_draft_is_kept() {
     let draft = server.upload(Form::default().file("firmware.bin", &image)).await.is(201).json();
     assert_eq!((&draft["state"], &draft["published_at"]), (&json!("draft"), &json!(null)));
     assert!(draft["expires_at"].is_string(), "{draft}");
-    assert_eq!(server.files(), 1);
+    assert_eq!(server.files().await, 1);
 }
 
 #[tokio::test]
@@ -79,7 +79,7 @@ async fn a_dry_run_keeps_nothing() {
     let form = form.text("dry_run", "1").text("publish", "true");
     let looked = server.upload(form).await.is(200).json();
     assert_eq!((&looked["id"], &looked["version"]), (&json!(null), &json!("v1.4.2")));
-    assert_eq!(server.files(), 0);
+    assert_eq!(server.files().await, 0);
     let list = server.get("/api/v1/releases").await.is(200).json();
     assert_eq!(list["items"], json!([]));
 }
@@ -114,7 +114,7 @@ async fn the_same_bytes_again_answer_the_release_that_is_there() {
     let again = server.upload(upload()).await.is(200).json();
     assert_eq!((&again["id"], &again["state"]), (&first["id"], &json!("published")));
     assert_eq!(again["report"]["identical"]["release"], first["id"]);
-    assert_eq!(server.files(), 1);
+    assert_eq!(server.files().await, 1);
     // Whoever names another platform means that one.
     let other = upload().text("platform", "other").text("accept", "platform_unknown");
     let other = server.upload(other).await.is(201).json();
