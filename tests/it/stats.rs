@@ -172,6 +172,29 @@ async fn a_release_tells_for_whom_it_worked_and_how_long_that_took() {
 }
 
 #[tokio::test]
+async fn devices_with_the_same_trouble_are_one_thing_on_the_dashboard() {
+    let devices = ["18:FE:34:00:00:01", "18:FE:34:00:00:02", "18:FE:34:00:00:03"];
+    let (app, _) = stocked(&devices).await;
+    let small = async |device| {
+        let device = FakeDevice::esp8266(device).with_free_space(100_000);
+        device.asks(&app, OLD).await.is_not_modified();
+        app.app.flush().await.unwrap();
+    };
+    for device in &devices[..2] {
+        small(device).await;
+    }
+    let dashboard = page(&app, "/").await;
+    holds(
+        &dashboard,
+        &["<strong>18:fe:34:00:00:01</strong>", "<strong>18:fe:34:00:00:02</strong>"],
+    );
+    small(devices[2]).await;
+    let dashboard = page(&app, "/").await;
+    holds(&dashboard, &["1 thing needs you.", "3 devices in the same trouble", "outcome=too_big"]);
+    assert!(!dashboard.contains("<strong>18:fe:34"), "{dashboard}");
+}
+
+#[tokio::test]
 async fn progress_is_shown_while_bytes_flow() {
     let (app, released) = stocked(&[CHASE]).await;
     let device = format!("/devices/{}", mac(CHASE).hex());

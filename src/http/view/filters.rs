@@ -61,6 +61,14 @@ pub fn count(n: &u64, one: &str, many: &str) -> String {
     if *n == 1 { format!("1 {one}") } else { format!("{} {many}", thousands(n)) }
 }
 
+/// Some of so many names: "hall, porch, 3 more".
+#[must_use]
+pub fn some_names(mut names: Vec<String>, all: u64) -> String {
+    let more = all.saturating_sub(names.len() as u64);
+    names.extend((more > 0).then(|| count(&more, "more", "more")));
+    names.join(", ")
+}
+
 /// How long ago a moment was: "3 min ago"; "in 2 h" where it lies ahead.
 #[must_use]
 pub fn ago(at: Timestamp, now: Timestamp) -> String {

@@ -25,6 +25,10 @@ use crate::store::{DeviceFilter, DeviceSort, EventFilter, ReleaseFilter};
 const DAY: i64 = 86_400;
 const LATEST_EVENTS: u32 = 8;
 const SHOWN: u32 = 5;
+/// As many devices with one sort of trouble are listed one by one, whatever is to be said of them.
+const SEPARATE: usize = 2;
+/// As many are named where several are listed as one thing.
+const NAMED: usize = 3;
 /// Devices in trouble that are counted.
 const COUNTED: u32 = 500;
 
@@ -68,7 +72,7 @@ impl Dashboard {
     /// How many things need a person: those that are listed, and rollouts that stopped or ask.
     fn needs(&self) -> u64 {
         let rollouts = self.rollouts.iter().filter(|rollout| rollout.asks).count() as u64;
-        self.attention.iter().map(|item| item.count).sum::<u64>() + rollouts
+        self.attention.len() as u64 + rollouts
     }
 
     fn attention_sentence(&self) -> String {
@@ -99,8 +103,6 @@ struct Attention {
     text: String,
     href: String,
     label: &'static str,
-    /// How many things it stands for.
-    count: u64,
 }
 
 #[derive(Debug)]
@@ -204,33 +206,67 @@ async fn troubled(app: &App, outcome: &str) -> Result<Vec<Attention>, PageError>
         limit: COUNTED,
         ..DeviceFilter::default()
     };
-    let held = matches!(outcome, "stopped" | "rolled_back" | "reports_other");
-    let (tone, icon) = if held { ("bad", "stop") } else { ("warn", "alert") };
-    let item = |device: Device| Attention {
-        tone,
-        icon,
-        title: device.title(),
-        href: format!("/devices/{}", device.mac.hex()),
-        text: device.outcome.map(|outcome| outcome.text).unwrap_or_default(),
-        label: if outcome == "chip_unknown" { "Choose its chip" } else { "See why" },
-        count: 1,
-    };
     let mut devices = app.store().devices(&filter).await?;
     // What has changed since is no trouble any more, though it has not asked again yet.
     devices
         .retain(|device| app.explain(device.mac).is_none_or(|now| now.decision.code() == outcome));
-    let rest = devices.len().saturating_sub(SHOWN as usize) as u64;
-    let mut items: Vec<_> = devices.into_iter().take(SHOWN as usize).map(item).collect();
+    Ok(gathered(outcome, &devices))
+}
+
+/// Devices with one sort of trouble: one by one where they are few, and those of which the same
+/// is to be said as one thing.
+fn gathered(outcome: &str, devices: &[Device]) -> Vec<Attention> {
+    let text = |device: &Device| device.outcome.as_ref().map(|outcome| outcome.text.clone());
+    let mut alike: Vec<(String, Vec<&Device>)> = Vec::new();
+    for device in devices {
+        let text = text(device).unwrap_or_default();
+        match alike.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, devices)) => devices.push(device),
+            None => alike.push((text, vec![device])),
+        }
+    }
+    let few = devices.len() <= SEPARATE;
+    let rest: u64 =
+        alike.iter().skip(SHOWN as usize).map(|(_, devices)| devices.len() as u64).sum();
+    let mut items = Vec::new();
+    for (text, devices) in alike.iter().take(SHOWN as usize) {
+        match devices.as_slice() {
+            [_, _, ..] if !few => items.push(in_trouble(outcome, devices, text)),
+            devices => items.extend(devices.iter().map(|one| in_trouble(outcome, &[*one], text))),
+        }
+    }
     items.extend((rest > 0).then(|| Attention {
+        title: filters::count(&rest, "more device", "more devices"),
+        text: "With much the same trouble.".to_owned(),
+        ..in_trouble(outcome, &[], "")
+    }));
+    items
+}
+
+/// Devices of which the same is to be said.
+fn in_trouble(outcome: &str, devices: &[&Device], text: &str) -> Attention {
+    let held = matches!(outcome, "stopped" | "rolled_back" | "reports_other");
+    let (tone, icon) = if held { ("bad", "stop") } else { ("warn", "alert") };
+    if let [device] = devices {
+        return Attention {
+            tone,
+            icon,
+            title: device.title(),
+            href: format!("/devices/{}", device.mac.hex()),
+            text: text.to_owned(),
+            label: if outcome == "chip_unknown" { "Choose its chip" } else { "See why" },
+        };
+    }
+    let count = devices.len() as u64;
+    let names = devices.iter().take(NAMED).map(|device| device.title()).collect();
+    Attention {
         tone,
         icon,
-        title: filters::count(&rest, "more device", "more devices"),
-        text: "With the same trouble.".to_owned(),
+        title: filters::count(&count, "device in the same trouble", "devices in the same trouble"),
         href: format!("/devices?approval=approved&outcome={outcome}"),
+        text: format!("{}. {text}", filters::some_names(names, count)),
         label: "List them",
-        count: rest,
-    }));
-    Ok(items)
+    }
 }
 
 /// Devices that are lost, overdue or restarting, each sort as one thing.
@@ -244,7 +280,6 @@ async fn silent(app: &App) -> Result<Vec<Attention>, PageError> {
             text: wanting.text(),
             href: wanting.href(),
             label: "List them",
-            count: wanting.count,
         }
     };
     Ok(presence::wanting(app).await?.into_iter().map(item).collect())
@@ -259,7 +294,6 @@ fn asking(pending: u64) -> Option<Attention> {
         text: "Nothing is sent without your word.".to_owned(),
         href: "/inbox".to_owned(),
         label: "Inbox",
-        count: pending,
     })
 }
 
@@ -279,7 +313,6 @@ async fn drafts(app: &App) -> Result<Option<Attention>, PageError> {
         text: "Offered to nobody until you publish.".to_owned(),
         href,
         label: if count == 1 { "Report card" } else { "Look at them" },
-        count,
     }))
 }
 
@@ -298,7 +331,6 @@ async fn faults(app: &App, since: i64) -> Result<Vec<Attention>, PageError> {
         text: fault.text,
         href: "/events?kind=fault".to_owned(),
         label: "Events",
-        count: 1,
     };
     Ok(app.store().events(&filter).await?.into_iter().map(item).collect())
 }

@@ -71,6 +71,21 @@ const fn meaning(presence: Presence) -> &'static str {
     }
 }
 
+/// The same where it is so of several devices.
+const fn meaning_of_several(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Overdue => "They should have asked by now.",
+        Presence::Lost => {
+            "Nobody has heard of them since their last update was offered. Look whether they have \
+             power and Wi-Fi; a device that hangs may need its power cut once."
+        }
+        Presence::Restarting => {
+            "They ask far more often than before their update: the new firmware may crash and start \
+             over and over."
+        }
+    }
+}
+
 /// A device's rhythm in a sentence, and whether it is overdue.
 fn rhythm(device: &Device, pause: Pause, now: Timestamp, zone: &TimeZone) -> (String, bool) {
     let Some(last_seen) = device.last_seen else {
@@ -129,6 +144,7 @@ impl Wanting {
 
     /// Which they are, and what it means.
     pub(super) fn text(&self) -> String {
+        let meaning = if self.count == 1 { meaning } else { meaning_of_several };
         format!("{}. {}", self.names, meaning(self.presence))
     }
 
@@ -163,10 +179,7 @@ async fn names(app: &App, presence: Presence, count: u64) -> Result<String, Page
         ..DeviceFilter::default()
     };
     let devices = app.store().devices(&filter).await?;
-    let mut names: Vec<String> = devices.iter().map(Device::title).collect();
-    let more = count.saturating_sub(names.len() as u64);
-    names.extend((more > 0).then(|| format!("{} more", filters::thousands(&more))));
-    Ok(names.join(", "))
+    Ok(filters::some_names(devices.iter().map(Device::title).collect(), count))
 }
 
 #[cfg(test)]
