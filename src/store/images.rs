@@ -29,12 +29,7 @@ pub struct ToPack {
     pub size: u64,
 }
 
-/// The columns of [`ImageRow`].
-pub(super) const COLUMNS: &str =
-    "i.id, i.release_id, i.part, i.sha256, i.md5, i.size, i.chip, i.chip_certain, i.flash_size,
-     i.flash_mode, i.signed, i.unpacks, i.appended_sha256, i.file_name, i.pack, i.packed_sha256,
-     i.packed_md5, i.packed_size, i.packed_signed";
-
+/// An image as it is kept.
 #[derive(FromRow)]
 #[expect(clippy::struct_excessive_bools, reason = "a row has the columns it has")]
 pub(super) struct ImageRow {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::{FromRow, SqliteConnection};
 
-use super::images::{COLUMNS, ImageRow, insert_image};
+use super::images::{ImageRow, insert_image};
 use super::{ImageDigest, Store, StoreError, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::digest::Sha256;
@@ -351,12 +351,16 @@ async fn images_between(
     oldest: i64,
     newest: i64,
 ) -> Result<HashMap<i64, Vec<Image>>, StoreError> {
-    let query = format!("SELECT {COLUMNS} FROM images i WHERE i.release_id BETWEEN $1 AND $2");
-    let rows: Vec<ImageRow> = sqlx::query_as(sqlx::AssertSqlSafe(query))
-        .bind(oldest)
-        .bind(newest)
-        .fetch_all(database)
-        .await?;
+    let rows: Vec<ImageRow> = sqlx::query_as(
+        "SELECT id, release_id, part, sha256, md5, size, chip, chip_certain, flash_size, flash_mode,
+                signed, unpacks, appended_sha256, file_name, pack, packed_sha256, packed_md5,
+                packed_size, packed_signed
+           FROM images WHERE release_id BETWEEN $1 AND $2",
+    )
+    .bind(oldest)
+    .bind(newest)
+    .fetch_all(database)
+    .await?;
     let mut images: HashMap<i64, Vec<Image>> = HashMap::new();
     for row in rows {
         images.entry(row.release_id).or_default().push(Image::try_from(row)?);
