@@ -177,6 +177,9 @@ async fn a_mistake_stands_beside_its_field_and_nothing_typed_is_lost() {
         ("how=stages&stages=", "Write the stages", "id=\"how-stages\" checked"),
         ("how=canaries&others=nonsense", "id=\"canary-error\"", "value=\"nonsense\""),
         ("how=canaries&soak=soon", "Write whole minutes", "value=\"soon\""),
+        ("how=canaries&deadline=week", "Write whole hours", "value=\"week\""),
+        ("how=canaries&deadline=9000", "is a minute to a year", "value=\"9000\""),
+        ("how=canaries&at_once=0", "least one device gets it", "id=\"at_once-error\""),
         ("how=all&starts=tomorrow", "Write the time like", "value=\"tomorrow\""),
         ("how=all&group=Nobody", "id=\"group-error\"", "id=\"how-all\" checked"),
         (
@@ -193,6 +196,19 @@ async fn a_mistake_stands_beside_its_field_and_nothing_typed_is_lost() {
     }
     let state = app.app.store().release(draft).await.unwrap().unwrap().state;
     assert_eq!(state.word(), "draft");
+}
+
+#[tokio::test]
+async fn how_long_a_stage_waits_and_how_many_have_it_at_once_is_said_by_a_person() {
+    let (app, draft) = mixed().await;
+    let plan = "how=canaries&canary=5ccf7f000002&soak=5&deadline=12&at_once=3";
+    let body = format!("action=publish&platform=chase&version=v1.1.0&{plan}");
+    assert_eq!(post(&app, &format!("/releases/{draft}"), &body).await.status, 303);
+    let rollouts = app.app.store().rollouts(false, Some(draft)).await.unwrap();
+    assert_eq!(rollouts[0].at_once, 3);
+    assert!(rollouts[0].stages.iter().all(|stage| stage.deadline == 12 * 3600));
+    let page = get(&app, &format!("/rollouts/{}", rollouts[0].id)).await.text();
+    assert!(page.contains("; waits till"), "{page}");
 }
 
 #[tokio::test]

@@ -59,7 +59,13 @@ pub enum PlanError {
     /// A stage of canaries, and no canaries.
     #[error("a stage of canaries needs canaries: name the devices that are to try it first")]
     NoCanaries,
-    /// A number is out of its bounds.
+    /// The deadline of a stage is out of its bounds.
+    #[error("the deadline of a stage is a minute to a year")]
+    Deadline,
+    /// No device might get it.
+    #[error("at least one device gets it at once")]
+    AtOnce,
+    /// A number of a stage is out of its bounds.
     #[error("{0}")]
     Bounds(&'static str),
 }
@@ -138,10 +144,10 @@ impl Plan {
             return Err(PlanError::Bounds(text));
         }
         if !(60..=LONGEST).contains(&self.deadline) {
-            return Err(PlanError::Bounds("the deadline of a stage is a minute to a year"));
+            return Err(PlanError::Deadline);
         }
         if !(1..=1_000_000).contains(&self.at_once) {
-            return Err(PlanError::Bounds("at least one device gets it at once"));
+            return Err(PlanError::AtOnce);
         }
         Ok(())
     }

@@ -115,13 +115,21 @@ impl Show {
 impl StageRow {
     fn new(stage: &Stage, page: &Page, state: Standing, canaries: &str) -> Self {
         let at = |at: Option<Timestamp>| at.map(|at| clock(at, page)).unwrap_or_default();
+        let open = || {
+            let since = at(stage.opened_at);
+            let until = at(stage.opened_at.map(|since| since + stage.deadline));
+            let everyone = stage.size == Size::Everyone;
+            let until =
+                if everyone { String::new() } else { format!("; waits till {until} at most") };
+            format!("open since {since}{until}")
+        };
         let (tone, icon, text) = match stage.state {
             StageState::Waiting if state == Standing::Ended => ("", "x", "not reached".to_owned()),
             StageState::Waiting => ("", "clock", "waits".to_owned()),
             _ if state.is_still() && stage.state.is_current() => {
                 ("warn", "stop", "stands still".to_owned())
             }
-            StageState::Open => ("wait", "steps", format!("open since {}", at(stage.opened_at))),
+            StageState::Open => ("wait", "steps", open()),
             StageState::Soaking => {
                 let until = stage.soaking_at.map(|since| since + stage.soak);
                 ("wait", "search", format!("watched until {}", at(until)))

@@ -46,6 +46,8 @@ pub(super) struct Typed {
     pub(super) stages: String,
     pub(super) soak: String,
     pub(super) failures: String,
+    pub(super) deadline: String,
+    pub(super) at_once: String,
     pub(super) ask: bool,
     pub(super) group: String,
     pub(super) starts: String,
@@ -70,6 +72,8 @@ impl Mistake {
                 "canary"
             }
             Error::Plan(PlanError::Bounds(_)) => "soak",
+            Error::Plan(PlanError::Deadline) => "deadline",
+            Error::Plan(PlanError::AtOnce) => "at_once",
             Error::Plan(_) => "stages",
             Error::NotFound("group") => "group",
             _ => return None,
@@ -93,6 +97,8 @@ impl Typed {
             stages: value("stages"),
             soak: value("soak"),
             failures: value("failures"),
+            deadline: value("deadline"),
+            at_once: value("at_once"),
             ask: !value("ask").is_empty(),
             group: value("group"),
             starts: value("starts"),
@@ -127,6 +133,8 @@ impl Typed {
         };
         let soak = number(&self.soak, "soak", "Write whole minutes, like 30.")?;
         let failures = number(&self.failures, "failures", "Write a whole number, like 2.")?;
+        let deadline = number(&self.deadline, "deadline", "Write whole hours, like 168.")?;
+        let at_once = number(&self.at_once, "at_once", "Write a whole number, like 10.")?;
         Ok(Some(PlanWish {
             stages,
             canaries,
@@ -134,16 +142,18 @@ impl Typed {
             soak: soak.map(|minutes| i64::from(minutes) * 60),
             max_failures: failures,
             ask: self.ask && how != How::All,
+            at_once,
+            deadline: deadline.map(|hours| i64::from(hours) * 3600),
             starts_at,
-            ..PlanWish::default()
         }))
     }
 
     /// Whether something behind "More" is set.
     pub(super) fn has_more(&self) -> bool {
         let soak = !self.soak.is_empty() && self.soak != "30";
-        let texts = [&self.failures, &self.group, &self.starts];
-        soak || self.ask || texts.iter().any(|text| !text.is_empty())
+        let deadline = !self.deadline.is_empty() && self.deadline != "168";
+        let texts = [&self.failures, &self.at_once, &self.group, &self.starts];
+        soak || deadline || self.ask || texts.iter().any(|text| !text.is_empty())
     }
 }
 
@@ -208,6 +218,9 @@ impl WishForm {
         if typed.soak.is_empty() {
             "30".clone_into(&mut typed.soak);
         }
+        if typed.deadline.is_empty() {
+            "168".clone_into(&mut typed.deadline);
+        }
         let devices = devices.into_iter().map(|device| {
             let hex = device.mac.hex();
             let text = device.mac.to_string().to_lowercase();
@@ -237,7 +250,7 @@ impl WishForm {
 
     /// Whether the fold with the finer points is open.
     pub(super) fn is_open(&self) -> bool {
-        let fine = ["soak", "failures", "group", "starts"];
+        let fine = ["soak", "failures", "deadline", "at_once", "group", "starts"];
         self.typed.has_more() || fine.iter().any(|field| !self.error(field).is_empty())
     }
 }
