@@ -9,7 +9,7 @@ use crate::blobs::BlobError;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
 use crate::domain::image::{Check, Contents, KnownNames, examine};
-use crate::domain::release::Packed;
+use crate::domain::release::{Packed, Release};
 use crate::store::ToPack;
 
 /// Rounds of zopfli: beyond these a firmware hardly gets smaller.
@@ -95,17 +95,20 @@ impl App {
         self.0.store.save_packed(wanted.image_id, Some(&form)).await?;
         drop(kept);
         self.restock().await?;
-        let shelf = self.shelf();
-        if let Some(release) = shelf.image(wanted.image_id) {
-            let platform = shelf.platform_by_id(release.platform_id);
-            let platform = platform.map(|platform| platform.platform.name.to_string());
-            let saved = 100 - form.size.saturating_mul(100) / wanted.size.max(1);
-            let version = &release.version;
-            let text =
-                format!("The compressed form of {version} is ready; it is {saved} % smaller.");
-            let event = Event::new(self.now(), Kind::Packed, text).about(release.id);
-            self.record_later(event.on(platform.as_deref()).by(Actor::machine()));
-        }
+        self.tell_packed(wanted, form.size).await
+    }
+
+    /// Tells that a compressed form is ready. Of a draft, too: which comes first, the form or the
+    /// publication, is a matter of milliseconds, and the event log must not depend on it.
+    async fn tell_packed(&self, wanted: ToPack, size: u64) -> Result<(), Error> {
+        let releases = self.0.store.releases_of_file(wanted.sha256).await?;
+        let own = |release: &&Release| release.images().any(|image| image.id == wanted.image_id);
+        let Some(release) = releases.iter().find(own) else { return Ok(()) };
+        let saved = 100 - size.saturating_mul(100) / wanted.size.max(1);
+        let title = release.title();
+        let text = format!("The compressed form of {title} is ready; it is {saved} % smaller.");
+        let event = Event::new(self.now(), Kind::Packed, text).about(release.id);
+        self.record_later(event.on(release.platform.as_deref()).by(Actor::machine()));
         Ok(())
     }
 }

@@ -206,6 +206,8 @@ impl App {
     /// # Errors
     /// Where the database fails; the next time makes up for it.
     pub async fn end_rotations(&self) -> Result<(), Error> {
+        // First, so that whoever wants them ended waits for those who are at it.
+        let _changing = self.0.changing.lock().await;
         if !self.0.proof_check.has_rotated() {
             return Ok(());
         }
@@ -217,7 +219,6 @@ impl App {
     }
 
     async fn end_unneeded(&self) -> Result<(), Error> {
-        let _changing = self.0.changing.lock().await;
         let now = self.now();
         let mut done: Vec<(MacAddr, i64)> = Vec::new();
         self.0.fleet.each(|mac, live| {

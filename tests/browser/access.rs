@@ -76,14 +76,14 @@ fn the_way_in_and_out(script: Script) {
     browser.sees("Name or password is not right.");
     signs_in(&browser, PASSWORD);
     browser.arrives_at("that was asked for", |path| path == "/inbox");
-    one_time_codes(&browser);
+    one_time_codes(&server, &browser);
 }
 
-fn one_time_codes(browser: &Browser) {
+fn one_time_codes(server: &Server, browser: &Browser) {
     browser.goes_to("/account/codes");
     let key = browser.script("return document.querySelector('[name=key]').value", &[]);
     let key = espalier::domain::totp::Key::read(key.as_str().unwrap_or_default()).expect("a key");
-    browser.fills("The code that the app shows", &key.code(jiff::Timestamp::now().as_second()));
+    browser.fills("The code that the app shows", &key.code(server.now()));
     browser.fills("Your password", PASSWORD);
     browser.clicks_on("main footer button");
     browser.sees("Keep these recovery codes");

@@ -4,11 +4,12 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::driver::{Driver, wait};
+use crate::driver::{Driver, PATIENCE, wait};
 use crate::server::Server;
 
 /// Browsers are heavy: one at a time.
@@ -78,16 +79,24 @@ impl Browser {
 
     /// Waits until these words can be read.
     pub fn sees(&self, words: &str) {
-        let mut text = String::new();
-        let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
-        while std::time::Instant::now() < end {
-            text = self.text();
-            if text.contains(words) {
+        self.reads(&format!("“{words}” does not appear"), |text| text.contains(words));
+    }
+
+    /// Waits until these words cannot be read any more.
+    pub fn no_longer_sees(&self, words: &str) {
+        self.reads(&format!("“{words}” does not go away"), |text| !text.contains(words));
+    }
+
+    fn reads(&self, failure: &str, is_so: impl Fn(&str) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text();
+            if is_so(&text) {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(40));
+            assert!(Instant::now() < end, "{failure} on {}:\n{text}", self.path());
+            std::thread::sleep(Duration::from_millis(40));
         }
-        panic!("“{words}” does not appear on {}:\n{text}", self.path());
     }
 
     /// Waits for what a selector finds; the words on it.

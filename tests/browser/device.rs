@@ -3,9 +3,15 @@
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
+use socket2::{Domain, Socket, Type};
+
+use crate::driver::PATIENCE;
 
 /// An ESP8266 with its sketch.
 pub struct Device {
@@ -13,13 +19,33 @@ pub struct Device {
     server: SocketAddr,
 }
 
-/// A download that waits.
-pub struct Slow(TcpStream);
+/// A download that hardly goes on: one that stood still would be given up.
+pub struct Slow {
+    reader: JoinHandle<TcpStream>,
+    hurry: Arc<AtomicBool>,
+}
 
 impl Slow {
+    fn reads(mut stream: TcpStream) -> Self {
+        let hurry = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&hurry);
+        let reader = thread::spawn(move || {
+            while !told.load(Ordering::Relaxed) {
+                if !matches!(stream.read(&mut [0; 1024]), Ok(1..)) {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(250));
+            }
+            stream
+        });
+        Self { reader, hurry }
+    }
+
     /// It takes the rest.
-    pub fn finishes(mut self) {
-        std::io::copy(&mut self.0, &mut std::io::sink()).expect("the rest of the answer");
+    pub fn finishes(self) {
+        self.hurry.store(true, Ordering::Relaxed);
+        let mut stream = self.reader.join().expect("the device");
+        std::io::copy(&mut stream, &mut std::io::sink()).expect("the rest of the answer");
     }
 }
 
@@ -41,16 +67,19 @@ impl Device {
         self.polls_running(platform, version, "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b")
     }
 
-    /// It asks, and takes what it gets only when it is told to.
+    /// It asks, and takes little of what it gets until it is told to.
     pub fn begins(&self, platform: &str, version: &str) -> Slow {
         let request = self.request(platform, version, "2d1f3a0c6b8e4d5f9a7b1c2d3e4f5a6b");
-        let mut stream = TcpStream::connect(self.server).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a small window");
+        socket.connect(&self.server.into()).expect("a connection");
+        let mut stream = TcpStream::from(socket);
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut first = [0; 12];
         stream.read_exact(&mut first).expect("an answer");
         assert_eq!(&first, b"HTTP/1.0 200", "nothing is offered");
-        Slow(stream)
+        Slow::reads(stream)
     }
 
     /// It asks, and says that it runs the image with this MD5.
@@ -88,7 +117,7 @@ impl Device {
 
     fn sends(&self, request: &str) -> Answer {
         let mut stream = TcpStream::connect(self.server).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
         stream.write_all(request.as_bytes()).expect("a request");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).expect("an answer");

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+/// Longer than anything here takes when all is well, however slow the machine is.
+pub const PATIENCE: Duration = Duration::from_mins(2);
+
 /// The programs that are looked for in `PATH`, first found first taken.
 const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 
@@ -69,7 +72,7 @@ impl Driver {
 
     fn exchange(&self, request: &str) -> std::io::Result<(u16, Vec<u8>)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        stream.set_read_timeout(Some(2 * PATIENCE))?;
         stream.write_all(request.as_bytes())?;
         let mut answer = BufReader::new(stream);
         let mut line = String::new();
@@ -122,7 +125,7 @@ fn find(names: &[&str]) -> Option<PathBuf> {
 
 /// Tries until there is something, or says what was waited for.
 pub fn wait<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + PATIENCE;
     loop {
         if let Some(found) = attempt() {
             return found;

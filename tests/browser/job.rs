@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::browser::{Browser, Script};
 use crate::device::{Device, md5};
+use crate::driver::wait;
 use crate::image::{image, sketch};
 use crate::server::Server;
 
@@ -93,20 +94,18 @@ fn create_a_platform(browser: &Browser, name: &str) {
 fn upload_and_publish(browser: &Browser, file: &std::path::Path, script: Script) {
     browser.goes_to("/releases/new");
     if script == Script::Runs {
-        browser.sends_slowly(150_000);
+        browser.sends_slowly(10_000);
     }
     browser.chooses_files("Drop your .bin files here", &[file]);
     browser.clicks_on("form[data-upload] footer button");
     if script == Script::Runs {
         browser.sees("/s");
         assert_eq!(browser.elements("progress[aria-label]").len(), 1);
+        browser.sends_slowly(100_000_000);
     }
     browser.arrives_at("of the report card", |path| {
         path.strip_prefix("/releases/").is_some_and(|id| id.parse::<u64>().is_ok())
     });
-    if script == Script::Runs {
-        browser.sends_slowly(100_000_000);
-    }
     browser.sees("Nothing speaks against it");
     browser.sees("Platform chase.");
     browser.sees("v1.0.1");
@@ -260,7 +259,7 @@ fn a_running_upload_can_be_cancelled() {
     };
     let large = desk.file("large.bin", &image("large", "v1.0.0", 2_000_000));
     browser.goes_to("/releases/new");
-    browser.sends_slowly(100_000);
+    browser.sends_slowly(10_000);
     browser.chooses_files("Drop your .bin files here", &[&large]);
     browser.clicks_on("form[data-upload] footer button");
     browser.sees("/s");
@@ -280,7 +279,10 @@ fn the_keyboard_reaches_the_content_first() {
     browser.presses(TAB);
     let skip = "return document.activeElement.getBoundingClientRect().top >= 0 \
                 && document.activeElement.textContent";
-    assert_eq!(browser.script(skip, &[]), "Skip to the content");
+    wait("the skip link", || {
+        Some(browser.script(skip, &[])).filter(|on| on == "Skip to the content")
+    });
     browser.presses(ENTER);
-    assert_eq!(browser.script("return document.activeElement.id", &[]), "main");
+    let on = "return document.activeElement.id";
+    wait("the content", || Some(browser.script(on, &[])).filter(|id| id == "main"));
 }

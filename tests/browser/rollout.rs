@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::browser::{Browser, Script};
 use crate::device::{Device, md5};
+use crate::driver::wait;
 use crate::image::image;
 use crate::server::Server;
 use crate::walk::Stop;
@@ -40,17 +41,13 @@ fn update(server: &Server, mac: &'static str, name: &str, version: &str, until: 
     let runs = md5(&offered.body);
     // A device restarts first; meanwhile the server sees that the download ended.
     let own = format!("/devices/{}", mac.replace(':', "").to_lowercase());
-    while !server.page(&own).contains("delivered") {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    for _ in 0..150 {
-        device.polls_running(name, version, &runs);
-        if until() {
-            return;
-        }
+    wait("the end of the download", || server.page(&own).contains("delivered").then_some(()));
+    wait("the rollout to go on", || {
+        // The device's own pause.
         std::thread::sleep(Duration::from_millis(200));
-    }
-    panic!("the rollout did not go on: {}", server.page("/rollouts/1"));
+        device.polls_running(name, version, &runs);
+        until().then_some(())
+    });
 }
 
 #[test]

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use clap::Parser;
 use espalier::app::App;
-use espalier::clock::{Clock, SystemClock};
+use espalier::clock::{Clock, FakeClock, SystemClock};
 use espalier::config::{CommandLine, PasswordCost};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
+
+use crate::driver::PATIENCE;
 
 /// A running server; it stops when it goes out of scope.
 pub struct Server {
@@ -30,9 +32,10 @@ impl Server {
         Self::start_with("none", Arc::new(SystemClock))
     }
 
-    /// Starts one on which people sign in.
+    /// Starts one on which people sign in. Its clock stands still, so that no code that is good
+    /// for half a minute runs out on the way.
     pub fn start_with_access() -> Self {
-        Self::start_with("password", Arc::new(SystemClock))
+        Self::start_with("password", Arc::new(FakeClock::at(SystemClock.now())))
     }
 
     /// The same with a clock of its own, on which anyone may do everything.
@@ -88,12 +91,17 @@ impl Server {
         self.exchange(&[head.as_bytes(), &body].concat())
     }
 
-    /// What its jobs do: look for devices nobody has heard of, and write what is in memory.
-    pub fn works(&self) -> usize {
+    /// What its jobs do, which may have done it already: look for devices nobody has heard of, and
+    /// write what is in memory.
+    pub fn works(&self) {
         let runtime = self.runtime.as_ref().expect("it runs");
-        let lost = runtime.block_on(self.app.look_for_lost());
+        runtime.block_on(self.app.look_for_lost());
         runtime.block_on(self.app.flush()).expect("it can write");
-        lost
+    }
+
+    /// What time it is for it.
+    pub fn now(&self) -> i64 {
+        self.app.now()
     }
 
     /// Where it listens.
@@ -173,7 +181,7 @@ impl Server {
     /// Sends a request as it is; the whole answer.
     pub fn exchange(&self, request: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.address).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a limit");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a limit");
         stream.write_all(request).expect("a request");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).expect("an answer");

@@ -8,8 +8,9 @@ use std::process::{Child, Command, Stdio};
 use espalier::domain::device::AttemptState;
 use espalier::tls::Tls;
 use rustls::version::TLS12;
+use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 use crate::support::http::eventually;
 use crate::support::{
@@ -21,6 +22,7 @@ struct Nginx {
     process: Child,
     people: SocketAddr,
     devices: SocketAddr,
+    _ports: [Socket; 2],
     _folder: TempDir,
 }
 
@@ -38,15 +40,19 @@ fn snippet(language: &str) -> &'static str {
     rest.split_once("```").expect("it ends").0
 }
 
-/// A port that nobody listens on right now.
-async fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+/// A port on which nobody listens, and that nobody else gets while the socket is held.
+fn port() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_reuse_address(true).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
 }
 
 impl Nginx {
     async fn start(app: &TestApp) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (people, devices) = (free_port().await, free_port().await);
+        let ((one, people), (other, devices)) = (port(), port());
         let made = Tls::self_signed(folder.path(), &["localhost".to_owned()]).unwrap();
         let path = |path: &Path| path.to_str().unwrap().to_owned();
         let files = made.location();
@@ -80,7 +86,7 @@ impl Nginx {
             .spawn()
             .unwrap();
         eventually("nginx listens", async || TcpStream::connect(devices).await.ok()).await;
-        Self { process, people, devices, _folder: folder }
+        Self { process, people, devices, _ports: [one, other], _folder: folder }
     }
 }
 

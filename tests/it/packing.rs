@@ -93,6 +93,19 @@ async fn an_image_whose_file_is_lost_does_not_keep_the_others_waiting() {
     assert!(app.app.shelf().image(second.release.image.id).unwrap().image.packed.is_some());
 }
 
+// Which comes first is a matter of milliseconds: on a slow disk the form, else the publication.
+#[tokio::test]
+async fn a_form_that_is_ready_before_its_release_is_told_as_well() {
+    let app = with_platform().await;
+    let bytes = sketch("v1.0.0").build();
+    let draft = app.upload("door.bin", &bytes, &wishes("v1.0.0", false)).await.unwrap();
+    let Uploaded::Draft(draft, _) = draft else { panic!("{draft:?}") };
+    app.app.pack_wanted().await.unwrap();
+    app.app.publish_draft(draft.id, &Wishes::default(), &a_test()).await.unwrap();
+    let told = app.told(Kind::Packed).await;
+    assert!(told.len() == 1 && told[0].contains("form of door v1.0.0 is ready"), "{told:?}");
+}
+
 // What is deleted while it is compressed leaves nothing behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_release_that_is_deleted_while_it_is_compressed_leaves_nothing() {

@@ -10,7 +10,7 @@ use espalier::domain::proof::{ProofKind, ProofStanding};
 use crate::support::catalog::names;
 use crate::support::{
     Answer, CHASE, Client, FakeDevice, Firmware, MARSHALL, Released, SKYE, TestApp, a_test,
-    eventually, exchange, mac,
+    exchange, mac,
 };
 
 const WORDS: &str = "Error: Wrong or missing secret.";
@@ -360,8 +360,14 @@ async fn a_shared_secret_is_replaced_with_an_overlap_that_survives_a_restart() {
     assert_eq!(standing(&app, SKYE), ProofStanding::Old);
 
     with(&skye, new).asks(&app, current).await.is_not_modified();
-    app.app.end_rotations().await.unwrap();
-    let told = app.told(Kind::SecretEnded).await;
+    // Who is told that it is done can count on that, also while the job is at it.
+    let job = app.app.end_rotations();
+    let beside = async {
+        app.app.end_rotations().await.unwrap();
+        app.told(Kind::SecretEnded).await
+    };
+    let (done, told) = tokio::join!(job, beside);
+    done.unwrap();
     assert_eq!(told, ["All devices of chase use the new secret; the old one has ended."]);
     let shelf = app.app.shelf();
     assert!(!shelf.platform("chase").unwrap().secrets.overlap());
@@ -412,13 +418,9 @@ async fn the_secret_of_a_device_is_replaced_the_same_way() {
     with(&device(), &old).asks(&app, current).await.is_not_modified();
     with(&device(), &new).asks(&app, current).await.is_not_modified();
     refused(&with(&device(), &old).asks(&app, current).await);
-    // The job may be at it already.
     app.app.end_rotations().await.unwrap();
-    eventually("the old secret has ended", async || {
-        let own = app.app.device_proof(mac(CHASE)).unwrap().own;
-        (own.newest.is_some() && own.old.is_none()).then_some(())
-    })
-    .await;
+    let own = app.app.device_proof(mac(CHASE)).unwrap().own;
+    assert!(own.newest.is_some() && own.old.is_none());
     let told = app.told(Kind::SecretEnded).await;
     assert_eq!(told, ["Was seen with its new secret; the old one has ended."]);
     let last = make(&app).await;

@@ -4,7 +4,7 @@ use espalier::domain::rhythm::Rhythm;
 use espalier::store::{Batch, Seen};
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{Server, eventually};
 
 const MAC: &str = "5c:cf:7f:1c:a1:a5";
 
@@ -198,14 +198,11 @@ async fn a_device_that_runs_in_circles_is_held_until_a_person_says_try_again() {
 
 /// Waits until the last download is known to have arrived.
 async fn delivered(server: &Server) {
-    for _ in 0..200 {
+    eventually("the download counts as delivered", async || {
         let device = server.get(&format!("/api/v1/devices/{MAC}")).await.json();
-        if device["last_attempt"]["state"] == "delivered" {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the download never counted as delivered");
+        (device["last_attempt"]["state"] == "delivered").then_some(())
+    })
+    .await;
 }
 
 /// Headers with which an ESP32 asks.

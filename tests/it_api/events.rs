@@ -14,8 +14,10 @@ async fn events_are_filtered() {
     server.app.flush().await.unwrap();
     let kinds = async |query: &str| {
         let list = server.get(&format!("/api/v1/events?{query}")).await.is(200).json();
-        let events = list["items"].as_array().unwrap();
-        events.iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let events = list["items"].as_array().unwrap().iter();
+        let kinds = events.map(|event| event["kind"].as_str().unwrap().to_owned());
+        // That comes behind the answers, sooner or later.
+        kinds.filter(|kind| kind != "packed").collect::<Vec<_>>()
     };
     assert_eq!(kinds("").await, ["published", "uploaded", "approved", "platform_created"]);
     assert_eq!(kinds("device=5CCF7F1CA1A5").await, ["approved"]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::images;
-use crate::server::{Form, MAX_UPLOAD, Server};
+use crate::server::{Form, MAX_UPLOAD, Server, eventually};
 
 #[tokio::test]
 async fn files_of_another_kind_are_415_and_damaged_ones_422() {
@@ -102,13 +102,10 @@ async fn an_upload_that_is_cut_leaves_nothing() {
     let form = Form::default().file("firmware.bin", &image).unfinished(1 << 20);
     let answer = server.send_bytes(&form).await;
     assert_eq!(answer.status, 400, "{answer:?}");
-    for _ in 0..200 {
-        if !server.events("upload_refused").await.is_empty() {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    let events = server.events("upload_refused").await;
+    let events = eventually("it is told", async || {
+        Some(server.events("upload_refused").await).filter(|events| !events.is_empty())
+    })
+    .await;
     assert!(events[0].contains("firmware.bin") && events[0].contains("cut"), "{events:?}");
     assert_eq!(server.files().await, 0);
 }

@@ -1,6 +1,7 @@
 //! A server on a port of its own, and one who talks to it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::Parser;
 use espalier::app::App;
@@ -16,6 +17,22 @@ use crate::schema;
 
 /// The largest image that the server under test takes.
 pub const MAX_UPLOAD: usize = 256 << 10;
+
+/// Longer than anything here takes when all is well, however slow the machine is.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Asks again and again until there is an answer.
+pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asked = tokio::time::timeout(PATIENCE, async {
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    asked.await.unwrap_or_else(|_| panic!("it never happened: {what}"))
+}
 
 /// A running server with an empty data folder; it ends with the value.
 pub struct Server {

@@ -26,8 +26,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Connection, Listener, Outcome, Transfer, WireSettings, accept};
 use crate::tls::Tls;
 
-/// Longer than anything here takes when all is well.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than anything here takes when all is well, however slow the machine is.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn soon<T>(what: impl Future<Output = T>) -> T {
     timeout(PATIENCE, what).await.expect("it takes too long")
@@ -353,7 +353,8 @@ async fn a_client_that_never_closes_is_aborted_when_its_time_is_over() {
     let mut server = Server::start(WireSettings { drain_bytes, ..settings() }).await;
     client = server.client().await;
     client.write_all(b"GET /firmware/1000 HTTP/1.0\r\n\r\n").await.unwrap();
-    client.write_all(&vec![b'x'; 100_000]).await.unwrap();
+    // It is cut off before all of this is sent, or after.
+    let _ = client.write_all(&vec![b'x'; 100_000]).await;
     assert!(!server.outcome().await.completed);
 }
 
@@ -589,7 +590,7 @@ async fn a_trusted_proxy_may_take_all_places() {
 
 #[tokio::test]
 async fn where_places_are_scarce_those_who_only_wait_make_room_and_downloads_go_on() {
-    let header_timeout = Duration::from_secs(8);
+    let header_timeout = Duration::from_secs(24);
     let limits = WireSettings { max_connections: 8, header_timeout, ..settings() };
     let mut server = Server::start(limits).await;
     let mut loading = server.small_client().await;
@@ -613,7 +614,8 @@ async fn where_places_are_scarce_those_who_only_wait_make_room_and_downloads_go_
 
 #[tokio::test]
 async fn a_shutdown_lets_running_answers_finish_and_takes_no_new_ones() {
-    let mut server = Server::start(settings()).await;
+    let shutdown_grace = PATIENCE;
+    let mut server = Server::start(WireSettings { shutdown_grace, ..settings() }).await;
     let mut idle = server.client().await;
     idle.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
     read_until(&mut idle, "<GET /x>").await;

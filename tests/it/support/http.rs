@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
-/// Longer than anything here takes when all is well.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than anything here takes when all is well, however slow the machine is.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The same, but not for ever.
 pub async fn soon<T>(what: impl Future<Output = T>) -> T {
