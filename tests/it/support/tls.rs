@@ -72,6 +72,15 @@ impl TlsClient {
         server: SocketAddr,
         version: &'static SupportedProtocolVersion,
     ) -> io::Result<Self> {
+        Self::connect_to("localhost", server, version).await
+    }
+
+    /// The same with a server of this name.
+    pub async fn connect_to(
+        name: &'static str,
+        server: SocketAddr,
+        version: &'static SupportedProtocolVersion,
+    ) -> io::Result<Self> {
         let provider = Arc::new(ring::default_provider());
         let config = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&[version])
@@ -79,7 +88,7 @@ impl TlsClient {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
             .with_no_client_auth();
-        let name = ServerName::try_from("localhost").unwrap();
+        let name = ServerName::try_from(name).unwrap();
         let tls = ClientConnection::new(Arc::new(config), name).unwrap();
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
