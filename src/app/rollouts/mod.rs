@@ -48,11 +48,8 @@ impl Rollouts {
 
     /// The same to be tried out: what passes them there changes nothing here.
     pub(super) async fn pictured(&self, store: &Store) -> Result<HashMap<i64, Gate>, Error> {
-        let mut gates = self.all(store).await?;
-        for gate in &mut gates {
-            gate.watch = Arc::new(gate.watch.copy());
-        }
-        Ok(standing(gates))
+        let gates = self.all(store).await?;
+        Ok(standing(gates.iter().map(Gate::copy).collect()))
     }
 
     async fn all(&self, store: &Store) -> Result<Vec<Gate>, Error> {
@@ -87,6 +84,11 @@ impl Gate {
     /// A gate that nobody has passed yet, for a dry run.
     pub(super) fn supposed(rollout: Rollout) -> Self {
         Self { rollout: Arc::new(rollout), watch: Arc::default() }
+    }
+
+    /// The same to be tried out: what passes it changes nothing here.
+    pub(super) fn copy(&self) -> Self {
+        Self { rollout: Arc::clone(&self.rollout), watch: Arc::new(self.watch.copy()) }
     }
 
     /// Whether a device gets the release now.
