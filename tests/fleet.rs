@@ -51,7 +51,7 @@ async fn a_bad_release_with_canaries_reaches_only_them_and_halts_by_itself() {
     assert_eq!(halt.stage, "1 of 2 (canaries)");
     assert!(halt.reached <= 5 && halt.failed == 1, "{}", report.table());
     assert_eq!(rollout.reached, halt.reached, "nobody gets it after that");
-    assert!(report.forecasts_agreed > 150, "{}", report.table());
+    assert!(report.dry_run.agreed > 150, "{}", report.table());
 }
 
 // The devices of this seed's first stage survive the release.
@@ -87,5 +87,5 @@ async fn a_good_release_by_stages_reaches_everybody_whatever_restarts_there_are(
     let rollout = &report.rollouts[0];
     assert_eq!((rollout.state.as_str(), rollout.words), ("finished", 0), "{}", report.table());
     assert!(rollout.confirmed > 85, "{}", report.table());
-    assert!(report.forecasts_agreed > 80, "{}", report.table());
+    assert!(report.dry_run.agreed > 80, "{}", report.table());
 }

@@ -13,7 +13,7 @@ use espalier::domain::pairing::Rule;
 use espalier::domain::policy::{self, Channel};
 use espalier::domain::proof::LastShown;
 use espalier::domain::release::{Part, ReleaseState};
-use espalier::domain::rollout::State;
+use espalier::domain::rollout::{Member, State};
 use espalier::store::{AuditFilter, DeviceFilter, EventFilter, ReleaseFilter, Store};
 use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -87,6 +87,9 @@ async fn policies_are_read(store: &Store) {
     assert_eq!(store.rollouts(false, Some(1)).await.unwrap().len(), 2);
     let attempts = store.rollout_attempts(2).await.unwrap();
     assert_eq!(attempts.len(), 1);
+    let members = store.rollout_members(2).await.unwrap();
+    let members: Vec<_> = members.iter().map(|own| (own.device_id, own.member)).collect();
+    assert_eq!(members, [(90, Member::Left), (91, Member::Failed)]);
 }
 
 #[tokio::test]

@@ -302,11 +302,16 @@ impl App {
         let _changing = self.0.changing.lock().await;
         let _recording = self.0.recording.lock().await;
         let device = self.0.store.device(mac).await?.ok_or(Error::NotFound("device"))?;
-        self.0.store.delete_device(device.id).await?;
+        let now = self.now();
+        let members = self.farewell(device.id, now).await?;
+        self.0.store.delete_device(device.id, &members).await?;
         self.0.fleet.remove(mac);
         // Nobody waits for it any more.
         for gate in self.shelf().gates() {
-            gate.watch.gone(device.id, self.now());
+            gate.watch.gone(device.id, now);
+        }
+        if self.shelf().gates().any(|gate| gate.rollout.canaries.contains(&device.id)) {
+            self.restock().await?;
         }
         let text = format!("{} was removed.", device.title());
         let event = Event::new(self.now(), Kind::DeviceRemoved, text).of(mac).by(actor);

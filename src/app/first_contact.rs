@@ -217,7 +217,7 @@ impl App {
                 break;
             };
             if let Some(id) = self.0.fleet.with(mac, |live| live.id) {
-                self.0.store.delete_device(id).await?;
+                self.0.store.delete_device(id, &[]).await?;
             }
             self.0.fleet.remove(mac);
         }

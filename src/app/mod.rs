@@ -61,7 +61,7 @@ pub use platforms::PlatformChange;
 pub use policies::{GroupChange, PolicyChange};
 pub use poll::{Answer, Firmware, Poll, Wanted};
 pub use presence::Presences;
-pub use preview::{DETAILED, Forecast, Preview, Supposed};
+pub use preview::{DETAILED, Forecast, Preview, PreviewPart, Supposed};
 pub use releases::{FileWish, ReleaseChange};
 pub use rollouts::{PlanWish, RolloutStatus};
 pub use runs::{Reach, RunningRelease, Runs};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::fleet::{Fleet, Live};
 use super::poll::{Known, View, Wanted};
-use super::rollouts::{Gate, PlanWish, SILENCE};
+use super::rollouts::SILENCE;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::stock::Stock;
@@ -15,8 +15,7 @@ pub use super::supposed::Supposed;
 use super::{App, Error};
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
-use crate::domain::release::{Published, Release, ReleaseState};
-use crate::domain::rollout::Step;
+use crate::domain::release::Published;
 use crate::domain::update::{Decision, NoTrace, Prospect, decide};
 use crate::domain::version::FirmwareVersion;
 
@@ -56,6 +55,17 @@ pub struct Preview {
 
 /// Devices of each prospect that a preview tells one by one.
 pub const DETAILED: usize = 500;
+
+/// Which devices of a preview are told one by one.
+#[derive(Debug, Clone, Copy)]
+pub struct PreviewPart {
+    /// Only those that have this to expect.
+    pub prospect: Option<Prospect>,
+    /// Only those behind this address.
+    pub after: Option<MacAddr>,
+    /// So many at most.
+    pub limit: usize,
+}
 
 /// A device, as long as it is only counted.
 #[derive(Debug, Clone, Copy)]
@@ -152,8 +162,8 @@ impl Outlook {
         Some((decision, release))
     }
 
-    /// Looks at the fleet: first only to count, then at those that are told one by one.
-    fn look(&self, fleet: &Fleet, detailed: usize) -> (Vec<Forecast>, Vec<Line>) {
+    /// Looks at the fleet, only to count.
+    fn count(&self, fleet: &Fleet) -> Vec<Line> {
         let mut lines = Vec::new();
         fleet.each(|mac, live| {
             if is_concerned(live, self.platform_id, &self.shelf) {
@@ -161,6 +171,12 @@ impl Outlook {
             }
         });
         self.take_places(fleet, &mut lines);
+        lines
+    }
+
+    /// Looks at the fleet: first only to count, then at those that are told one by one.
+    fn look(&self, fleet: &Fleet, detailed: usize) -> (Vec<Forecast>, Vec<Line>) {
+        let mut lines = self.count(fleet);
         lines.sort_unstable_by_key(|line| (line.prospect, line.mac));
         let mut told: BTreeMap<Prospect, usize> = BTreeMap::new();
         let chosen = lines.iter().filter(|line| {
@@ -168,9 +184,23 @@ impl Outlook {
             *count += 1;
             *count <= detailed
         });
-        let look = |line: &Line| fleet.with(line.mac, |live| self.foresee(line.mac, live));
-        let devices = chosen.filter_map(look).collect();
+        let devices = chosen.filter_map(|line| self.tell(fleet, line)).collect();
         (devices, lines)
+    }
+
+    /// Looks at the fleet, and tells some of it one by one, by address.
+    fn look_at(&self, fleet: &Fleet, part: PreviewPart) -> Vec<Forecast> {
+        let mut lines = self.count(fleet);
+        let wanted = |line: &Line| part.prospect.is_none_or(|wanted| wanted == line.prospect);
+        lines.retain(|line| part.after.is_none_or(|after| line.mac > after) && wanted(line));
+        lines.sort_unstable_by_key(|line| line.mac);
+        lines.truncate(part.limit);
+        lines.iter().filter_map(|line| self.tell(fleet, line)).collect()
+    }
+
+    /// A device that was counted, in full; `None` where it was removed since.
+    fn tell(&self, fleet: &Fleet, line: &Line) -> Option<Forecast> {
+        fleet.with(line.mac, |live| self.foresee(line.mac, live))
     }
 
     /// Lets the devices take their places in rollouts, the liveliest first: where a stage lets in
@@ -216,32 +246,11 @@ impl App {
         supposed: &Supposed,
         detailed: usize,
     ) -> Result<Preview, Error> {
-        let open = match supposed.without_plan() {
-            None => None,
-            Some(supposed) => {
-                let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-                self.suppose(&mut stock, platform_id, &supposed, None)?;
-                Some(Shelf::new(stock))
-            }
-        };
-        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-        self.suppose(&mut stock, platform_id, supposed, open.as_ref())?;
-        let outlook = Outlook {
-            shelf: Shelf::new(stock),
-            open,
-            settings: self.settings(),
-            platform_id,
-            release_id: supposed.release_id(),
-            now: self.now(),
-        };
+        let outlook = self.outlook(platform_id, supposed).await?;
         let platform = outlook.shelf.platform_by_id(platform_id);
         let platform = platform.ok_or(Error::NotFound("platform"))?.platform.name.to_string();
-        // One at a time, and not where polls are answered: it looks at every device.
-        let _turn = self.0.previewing.lock().await;
-        let app = self.clone();
-        let looked =
-            tokio::task::spawn_blocking(move || outlook.look(&app.0.fleet, detailed)).await;
-        let (devices, lines) = looked.map_err(|_| Error::Broken("a preview broke off"))?;
+        let look = move |fleet: &Fleet| outlook.look(fleet, detailed);
+        let (devices, lines) = self.look_ahead(look).await?;
         let mut preview = Preview { platform, devices, ..Preview::default() };
         for line in &lines {
             *preview.counts.entry(line.code).or_default() += 1;
@@ -250,103 +259,51 @@ impl App {
         Ok(preview)
     }
 
-    /// The shelf as it would be with a release published all at once.
+    /// The same device by device, in the order of their addresses.
     ///
     /// # Errors
-    /// Where the database fails.
-    pub(super) async fn shelf_with(&self, release: Release) -> Result<Shelf, Error> {
-        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-        stock.gates.remove(&release.id);
-        self.suppose_published(&mut stock, release, None, None)?;
-        Ok(Shelf::new(stock))
-    }
-
-    /// Puts a release on the shelf of what would be, with the gate of its plan; `open` is the same
-    /// shelf without that gate.
-    fn suppose_published(
+    /// As [`Self::preview`].
+    pub async fn preview_devices(
         &self,
-        stock: &mut Stock,
-        mut release: Release,
-        plan: Option<&PlanWish>,
-        open: Option<&Shelf>,
-    ) -> Result<(), Error> {
-        let (id, now) = (release.id, self.now());
-        release.state = ReleaseState::Published;
-        release.recalled = false;
-        if let Some(wish) = plan {
-            let family = Some(release.image.chip.family());
-            let of = (release.platform_id.unwrap_or_default(), family);
-            let plan = self.plan(wish, of, open.map(|open| (open, id)))?;
-            let mut rollout = plan.begin(id, "", now);
-            if plan.starts_at.is_none_or(|start| start <= now) {
-                rollout.take(&Step::Start, now);
-            }
-            stock.gates.insert(id, Gate::supposed(rollout));
-        }
-        stock.releases.retain(|own| own.id != id);
-        stock.releases.push(release);
-        Ok(())
-    }
-
-    /// Changes the stock as if that had happened.
-    fn suppose(
-        &self,
-        stock: &mut Stock,
         platform_id: i64,
         supposed: &Supposed,
-        open: Option<&Shelf>,
-    ) -> Result<(), Error> {
-        match supposed {
-            Supposed::Nothing => {}
-            Supposed::Published { release_id, version, channel, plan } => {
-                let mut release = find(&mut stock.releases, *release_id)?.clone();
-                release.platform_id = Some(platform_id);
-                release.version = version.clone().or(release.version);
-                release.channel = *channel;
-                stock.gates.remove(release_id);
-                self.suppose_published(stock, release, plan.as_ref(), open)?;
-            }
-            Supposed::New { release, plan } => {
-                let same = |own: &&Release| own.id == release.id;
-                let joins = stock.releases.iter().find(same);
-                if joins.is_none_or(|own| own.state != ReleaseState::Published) {
-                    stock.gates.remove(&release.id);
-                }
-                self.suppose_published(stock, release.as_ref().clone(), plan.as_ref(), open)?;
-            }
-            Supposed::Withdrawn(id) => {
-                find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;
-            }
-            Supposed::Recalled(ids) => {
-                for id in ids {
-                    let release = find(&mut stock.releases, *id)?;
-                    release.state = ReleaseState::Withdrawn;
-                    release.recalled = true;
-                }
-            }
-            Supposed::All(several) => {
-                for one in several {
-                    self.suppose(stock, platform_id, one, open)?;
-                }
-            }
-            Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {
-                let mut platforms = stock.platforms.iter_mut();
-                let platform = platforms.find(|platform| platform.id == platform_id);
-                let platform = platform.ok_or(Error::NotFound("platform"))?;
-                match supposed {
-                    Supposed::Ruled(rule) => platform.rule = *rule,
-                    Supposed::Pinned(pinned) => platform.pinned = *pinned,
-                    Supposed::Floor(floor) => platform.floor.clone_from(floor),
-                    _ => {}
-                }
-            }
-        }
-        Ok(())
+        part: PreviewPart,
+    ) -> Result<Vec<Forecast>, Error> {
+        let outlook = self.outlook(platform_id, supposed).await?;
+        self.look_ahead(move |fleet| outlook.look_at(fleet, part)).await
     }
-}
 
-fn find(releases: &mut [Release], id: i64) -> Result<&mut Release, Error> {
-    releases.iter_mut().find(|release| release.id == id).ok_or(Error::NotFound("release"))
+    async fn outlook(&self, platform_id: i64, supposed: &Supposed) -> Result<Outlook, Error> {
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+        let open = match supposed.without_plan() {
+            None => None,
+            Some(supposed) => {
+                let mut stock = stock.copy();
+                self.suppose(&mut stock, platform_id, &supposed, None)?;
+                Some(Shelf::new(stock))
+            }
+        };
+        self.suppose(&mut stock, platform_id, supposed, open.as_ref())?;
+        Ok(Outlook {
+            shelf: Shelf::new(stock),
+            open,
+            settings: self.settings(),
+            platform_id,
+            release_id: supposed.release_id(),
+            now: self.now(),
+        })
+    }
+
+    /// One look at a time, and not where polls are answered: it looks at every device.
+    async fn look_ahead<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Fleet) -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let _turn = self.0.previewing.lock().await;
+        let app = self.clone();
+        let looked = tokio::task::spawn_blocking(move || look(&app.0.fleet)).await;
+        looked.map_err(|_| Error::Broken("a preview broke off"))
+    }
 }
 
 /// Whether a device belongs to a platform, or waits to be approved for it.

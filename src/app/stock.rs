@@ -39,6 +39,20 @@ impl Stock {
         Ok(Self { gates, ..Self::ungated(store).await? })
     }
 
+    /// The same once more, to be tried out apart.
+    pub(super) fn copy(&self) -> Self {
+        let gates = self.gates.iter().map(|(id, gate)| (*id, gate.copy())).collect();
+        Self {
+            platforms: self.platforms.clone(),
+            releases: self.releases.clone(),
+            digests: self.digests.clone(),
+            groups: self.groups.clone(),
+            pairings: self.pairings.clone(),
+            secrets: self.secrets.clone(),
+            gates,
+        }
+    }
+
     async fn ungated(store: &Store) -> Result<Self, Error> {
         Ok(Self {
             platforms: store.platforms().await?,

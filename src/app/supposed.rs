@@ -1,8 +1,12 @@
 //! What a dry run supposes.
 
-use super::rollouts::PlanWish;
+use super::rollouts::{Gate, PlanWish};
+use super::shelf::Shelf;
+use super::stock::Stock;
+use super::{App, Error};
 use crate::domain::policy::{Channel, Rule};
-use crate::domain::release::Release;
+use crate::domain::release::{Release, ReleaseState};
+use crate::domain::rollout::Step;
 use crate::domain::version::FirmwareVersion;
 
 /// What is supposed to be changed.
@@ -62,4 +66,104 @@ impl Supposed {
             _ => None,
         }
     }
+}
+
+impl App {
+    /// The shelf as it would be with a release published all at once.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub(super) async fn shelf_with(&self, release: Release) -> Result<Shelf, Error> {
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+        stock.gates.remove(&release.id);
+        self.suppose_published(&mut stock, release, None, None)?;
+        Ok(Shelf::new(stock))
+    }
+
+    /// Puts a release on the shelf of what would be, with the gate of its plan; `open` is the same
+    /// shelf without that gate.
+    fn suppose_published(
+        &self,
+        stock: &mut Stock,
+        mut release: Release,
+        plan: Option<&PlanWish>,
+        open: Option<&Shelf>,
+    ) -> Result<(), Error> {
+        let (id, now) = (release.id, self.now());
+        release.state = ReleaseState::Published;
+        release.recalled = false;
+        if let Some(wish) = plan {
+            let family = Some(release.image.chip.family());
+            let of = (release.platform_id.unwrap_or_default(), family);
+            let plan = self.plan(wish, of, open.map(|open| (open, id)))?;
+            let mut rollout = plan.begin(id, "", now);
+            if plan.starts_at.is_none_or(|start| start <= now) {
+                rollout.take(&Step::Start, now);
+            }
+            stock.gates.insert(id, Gate::supposed(rollout));
+        }
+        stock.releases.retain(|own| own.id != id);
+        stock.releases.push(release);
+        Ok(())
+    }
+
+    /// Changes the stock as if that had happened.
+    pub(super) fn suppose(
+        &self,
+        stock: &mut Stock,
+        platform_id: i64,
+        supposed: &Supposed,
+        open: Option<&Shelf>,
+    ) -> Result<(), Error> {
+        match supposed {
+            Supposed::Nothing => {}
+            Supposed::Published { release_id, version, channel, plan } => {
+                let mut release = find(&mut stock.releases, *release_id)?.clone();
+                release.platform_id = Some(platform_id);
+                release.version = version.clone().or(release.version);
+                release.channel = *channel;
+                stock.gates.remove(release_id);
+                self.suppose_published(stock, release, plan.as_ref(), open)?;
+            }
+            Supposed::New { release, plan } => {
+                let same = |own: &&Release| own.id == release.id;
+                let joins = stock.releases.iter().find(same);
+                if joins.is_none_or(|own| own.state != ReleaseState::Published) {
+                    stock.gates.remove(&release.id);
+                }
+                self.suppose_published(stock, release.as_ref().clone(), plan.as_ref(), open)?;
+            }
+            Supposed::Withdrawn(id) => {
+                find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;
+            }
+            Supposed::Recalled(ids) => {
+                for id in ids {
+                    let release = find(&mut stock.releases, *id)?;
+                    release.state = ReleaseState::Withdrawn;
+                    release.recalled = true;
+                }
+            }
+            Supposed::All(several) => {
+                for one in several {
+                    self.suppose(stock, platform_id, one, open)?;
+                }
+            }
+            Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {
+                let mut platforms = stock.platforms.iter_mut();
+                let platform = platforms.find(|platform| platform.id == platform_id);
+                let platform = platform.ok_or(Error::NotFound("platform"))?;
+                match supposed {
+                    Supposed::Ruled(rule) => platform.rule = *rule,
+                    Supposed::Pinned(pinned) => platform.pinned = *pinned,
+                    Supposed::Floor(floor) => platform.floor.clone_from(floor),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn find(releases: &mut [Release], id: i64) -> Result<&mut Release, Error> {
+    releases.iter_mut().find(|release| release.id == id).ok_or(Error::NotFound("release"))
 }

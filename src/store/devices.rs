@@ -378,13 +378,4 @@ impl Store {
             .await?;
         Ok(())
     }
-
-    /// Removes a device with its attempts.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn delete_device(&self, id: i64) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&self.write).await?;
-        Ok(())
-    }
 }

@@ -106,7 +106,7 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes what is older than this moment; answers how many events went.
+    /// Deletes what is older than this moment, except what rollouts under way count by; answers how many events went.
     ///
     /// # Errors
     /// Where the database fails.
@@ -124,7 +124,11 @@ impl Store {
             "DELETE FROM attempts
               WHERE offered_at < $1
                 AND id NOT IN (SELECT max(id) FROM attempts
-                                WHERE part = 'application' GROUP BY device_id)",
+                                WHERE part = 'application' GROUP BY device_id)
+                AND (rollout_id IS NULL
+                     OR rollout_id NOT IN (SELECT id FROM rollouts
+                                            WHERE gates = 1
+                                              AND state NOT IN ('finished', 'ended')))",
         )
         .bind(before)
         .execute(&mut *transaction)

@@ -5,22 +5,7 @@ use std::collections::HashMap;
 use sqlx::FromRow;
 
 use super::{Store, StoreError};
-use crate::domain::Timestamp;
-use crate::domain::device::AttemptState;
 use crate::domain::rollout::{Rollout, Stage, StageState, State};
-
-/// One try to give a device the release of a rollout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RolloutAttempt {
-    /// The device.
-    pub device_id: i64,
-    /// How it stands.
-    pub state: AttemptState,
-    /// Whether the device took the last byte.
-    pub whole: bool,
-    /// Since when it stands so.
-    pub since: Timestamp,
-}
 
 #[derive(FromRow)]
 struct RolloutRow {
@@ -284,30 +269,5 @@ impl Store {
             .execute(&self.write)
             .await?;
         Ok(())
-    }
-
-    /// The attempts of the devices of a rollout, the earliest first.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn rollout_attempts(
-        &self,
-        rollout_id: i64,
-    ) -> Result<Vec<RolloutAttempt>, StoreError> {
-        let rows: Vec<(i64, String, bool, i64)> = sqlx::query_as(
-            "SELECT device_id, state, bytes >= size, coalesce(settled_at, ended_at, offered_at)
-               FROM attempts
-              WHERE rollout_id = $1
-              ORDER BY id",
-        )
-        .bind(rollout_id)
-        .fetch_all(&self.read)
-        .await?;
-        let attempt = |(device_id, word, whole, since): (i64, String, bool, i64)| {
-            let state = AttemptState::read(&word);
-            let wrong = || StoreError::inconsistent("attempts", "state", word);
-            Ok(RolloutAttempt { device_id, state: state.ok_or_else(wrong)?, whole, since })
-        };
-        rows.into_iter().map(attempt).collect()
     }
 }

@@ -77,6 +77,18 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
     // Nothing is changed by looking ahead.
     ("POST /api/v1/releases/{id}/preview", "/api/v1/releases/{release}/preview", Json("{}"), &[]),
     ("POST /api/v1/platforms/{name}/preview", "/api/v1/platforms/chase/preview", Json("{}"), &[]),
+    (
+        "POST /api/v1/releases/{id}/preview/devices",
+        "/api/v1/releases/{release}/preview/devices",
+        Json("{}"),
+        &[],
+    ),
+    (
+        "POST /api/v1/platforms/{name}/preview/devices",
+        "/api/v1/platforms/chase/preview/devices",
+        Json("{}"),
+        &[],
+    ),
     ("POST /groups", "/groups", Form(&[("name", "Garden")]), &["grouped"]),
     ("POST /groups/{id}", "/groups/1", Form(&[("name", "Orchard")]), &["grouped"]),
     ("POST /groups/{id}/delete", "/groups/1/delete", Form(&[]), &["grouped"]),

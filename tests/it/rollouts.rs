@@ -74,6 +74,14 @@ impl Fleet {
         self.app.until_attempt(&self.macs[index], AttemptState::NotTaken).await;
     }
 
+    /// Takes the new version, comes back without it, and takes it once more.
+    async fn fails_twice(&self, index: usize) {
+        for _ in 0..2 {
+            assert_eq!(self.gets(index).await, "offer", "device {index}");
+            self.app.clock.advance(38);
+        }
+    }
+
     async fn rolls_out(&self, wish: PlanWish) -> Released {
         self.app.roll_out("chase", NEW, wish).await
     }
@@ -522,6 +530,93 @@ async fn devices_that_are_removed_prove_nothing_and_hold_no_place() {
     assert_eq!(fleet.stage(&released).await, (1, StageState::Open), "nobody proved anything");
     assert_eq!(fleet.app.rollout(&released).await.progress.exposed, 0);
     assert_eq!(fleet.gets(2).await, "rollout_waiting", "the stage is full all the same");
+}
+
+#[tokio::test]
+async fn a_rollout_counts_the_same_after_a_restart_whoever_was_removed() {
+    let fleet = Fleet::of(12).await;
+    let wish = PlanWish { max_failures: Some(9), ..stages("9") };
+    let released = fleet.rolls_out(wish).await;
+    for index in 0..3 {
+        fleet.updates(index).await;
+    }
+    fleet.fails_twice(3).await;
+    assert_eq!(fleet.gets(4).await, "offer");
+    // Confirmed, failed, on the way, and one that was never let in.
+    for index in [0, 3, 4, 11] {
+        fleet.app.app.remove_device(mac(&fleet.macs[index]), &a_test()).await.unwrap();
+    }
+    let before = fleet.app.rollout(&released).await;
+    let progress = before.progress;
+    assert_eq!((progress.members, progress.confirmed, progress.failed), (5, 3, 1));
+    assert_eq!((progress.exposed, progress.others), (0, 1));
+    let fleet = fleet.restarted().await;
+    let after = fleet.app.rollout(&released).await;
+    assert_eq!((after.progress, after.survey), (before.progress, before.survey));
+    assert_eq!((after.rollout, after.members), (before.rollout, before.members));
+    // Nine get it, those that were removed among them.
+    for index in 5..9 {
+        assert_eq!(fleet.gets(index).await, "offer", "device {index}");
+    }
+    assert_eq!(fleet.gets(9).await, "rollout_waiting");
+}
+
+#[tokio::test]
+async fn a_rollout_that_is_history_still_counts_a_device_that_was_removed() {
+    let fleet = Fleet::of(3).await;
+    let released = fleet.rolls_out(stages("everyone")).await;
+    fleet.updates(0).await;
+    fleet.fails_twice(1).await;
+    let id = fleet.app.rollout(&released).await.rollout.id;
+    fleet.tells(&released, Command::End).await;
+    // Published anew without it.
+    for state in [ReleaseState::Withdrawn, ReleaseState::Published] {
+        let change = ReleaseChange { state: Some(state), ..ReleaseChange::default() };
+        fleet.app.app.change_release(released.id(), &change, &a_test()).await.unwrap();
+    }
+    assert!(fleet.app.app.rollout_before(released.id()).is_none());
+    let before = fleet.app.app.rollout_status(id).await.unwrap().progress;
+    assert_eq!((before.confirmed, before.failed), (1, 1));
+    for index in [0, 1] {
+        fleet.app.app.remove_device(mac(&fleet.macs[index]), &a_test()).await.unwrap();
+    }
+    let after = fleet.app.app.rollout_status(id).await.unwrap().progress;
+    assert_eq!(after, before);
+    let fleet = fleet.restarted().await;
+    assert_eq!(fleet.app.app.rollout_status(id).await.unwrap().progress, before);
+}
+
+#[tokio::test]
+async fn what_a_person_forgave_a_device_stays_forgiven_when_it_is_removed() {
+    let fleet = Fleet::of(4).await;
+    let released = fleet.rolls_out(PlanWish { max_failures: Some(1), ..stages("everyone") }).await;
+    fleet.fails(0).await;
+    fleet.tells(&released, Command::Resume).await;
+    fleet.app.app.remove_device(mac(&fleet.macs[0]), &a_test()).await.unwrap();
+    let before = fleet.app.rollout(&released).await.progress;
+    assert_eq!((before.failed, before.forgiven), (0, 1));
+    let fleet = fleet.restarted().await;
+    fleet.app.watch().await;
+    assert_eq!(fleet.app.rollout(&released).await.progress, before);
+    assert_eq!(fleet.state(&released).await, State::Running);
+}
+
+#[tokio::test]
+async fn a_canary_that_fell_after_it_came_back_has_failed_also_after_a_restart() {
+    let fleet = Fleet::of(3).await;
+    for _ in 0..5 {
+        fleet.app.clock.advance(HOUR);
+        fleet.asks(0, OLD).await;
+    }
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    fleet.updates(0).await;
+    fleet.app.clock.advance(DAY);
+    fleet.app.watch().await;
+    let before = fleet.app.rollout(&released).await;
+    assert_eq!((before.rollout.state, before.progress.failed), (State::Halted, 1));
+    let fleet = fleet.restarted().await;
+    let after = fleet.app.rollout(&released).await;
+    assert_eq!((after.rollout, after.progress), (before.rollout, before.progress));
 }
 
 #[tokio::test]

@@ -313,7 +313,7 @@ async fn counts_by_the_hour_take_the_place_of_earlier_ones_and_go_with_their_dev
         let address = format!("18:FE:34:00:{:02X}:{:02X}", number / 256, number % 256);
         devices.push(device(&store, &address, Approval::Pending, None).await);
     }
-    store.delete_device(devices[1]).await.unwrap();
+    store.delete_device(devices[1], &[]).await.unwrap();
     for count in [3, 4] {
         let count = |device_id: &i64| DayCount {
             mac: mac(CHASE),
@@ -326,7 +326,7 @@ async fn counts_by_the_hour_take_the_place_of_earlier_ones_and_go_with_their_dev
     assert_eq!(store.hours_of_day(19_675, 0..=i64::MAX).await.unwrap().len(), 299);
     let own = store.device_hours(devices[299], 0).await.unwrap();
     assert_eq!(own, [Hours::of(19_675, [4; 24])]);
-    store.delete_device(devices[299]).await.unwrap();
+    store.delete_device(devices[299], &[]).await.unwrap();
     assert_eq!(store.hours_of_day(19_675, 0..=i64::MAX).await.unwrap().len(), 298);
     assert_eq!(store.purge_hours(19_675).await.unwrap(), 0);
     assert_eq!(store.purge_hours(19_676).await.unwrap(), 298);
@@ -353,7 +353,7 @@ async fn a_batch_survives_a_device_that_was_removed_meanwhile() {
     let store = store().await;
     let kept = device(&store, CHASE, Approval::Pending, None).await;
     let gone = device(&store, MARSHALL, Approval::Pending, None).await;
-    store.delete_device(gone).await.unwrap();
+    store.delete_device(gone, &[]).await.unwrap();
     let batch = Batch {
         seen: vec![
             seen(gone, NOW, 1, Some(news(MARSHALL, "v1"))),
@@ -581,7 +581,7 @@ async fn a_number_is_never_given_twice() {
     let chase = store.platforms().await.unwrap().remove(0);
     store.delete_release(release).await.unwrap();
     assert!(published(&store, chase.id, "v2", 2).await > release);
-    store.delete_device(device_id).await.unwrap();
+    store.delete_device(device_id, &[]).await.unwrap();
     assert!(device(&store, CHASE, Approval::Approved, Some(chase.id)).await > device_id);
 }
 
@@ -614,7 +614,7 @@ async fn attempts_outlive_their_release_and_go_with_their_device() {
     store.delete_release(release).await.unwrap();
     let attempts = store.attempts(device, 9).await.unwrap();
     assert_eq!((attempts[0].release_id, &*attempts[0].version), (None, "v1"));
-    store.delete_device(device).await.unwrap();
+    store.delete_device(device, &[]).await.unwrap();
     assert!(store.last_attempts().await.unwrap().is_empty());
 }
 

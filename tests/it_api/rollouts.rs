@@ -129,6 +129,74 @@ async fn what_would_come_of_publishing_is_told_beforehand() {
     server.post(&path, wrong).await.problem(422, "invalid_plan");
 }
 
+/// Every device of a dry run, page after page.
+async fn foreseen(server: &Server, path: &str, wish: Option<&Value>) -> Vec<(String, String)> {
+    let (mut all, mut path) = (Vec::new(), path.to_owned());
+    loop {
+        let answer = match wish {
+            Some(wish) => server.post(&path, &wish.to_string()).await.is(200),
+            None => server.get(&path).await.is(200),
+        };
+        let (page, link) = (answer.json(), answer.header("link").map(ToOwned::to_owned));
+        let items = page["items"].as_array().unwrap().iter();
+        let told = |item: &Value, key: &str| item[key].as_str().unwrap().to_lowercase();
+        all.extend(items.map(|item| (told(item, "mac"), told(item, "prospect"))));
+        assert_eq!(link.is_some(), page["next"].is_string());
+        match link {
+            Some(link) => {
+                path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+            }
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_dry_run_names_every_device_page_after_page() {
+    let server = fleet().await;
+    let id = server.upload(upload("v1.1.0")).await.is(201).json()["id"].clone();
+    let path = format!("/api/v1/releases/{id}/preview/devices");
+    let all = |words: [&str; 3]| {
+        let told = MACS.iter().zip(words);
+        told.map(|(mac, word)| ((*mac).to_owned(), word.to_owned())).collect::<Vec<_>>()
+    };
+    let plain = foreseen(&server, &format!("{path}?limit=2"), None).await;
+    assert_eq!(plain, all(["gets_it"; 3]));
+    let wish = json!({"rollout": {"stages": "canaries", "canaries": [MACS[1]]}});
+    let careful = foreseen(&server, &format!("{path}?limit=1"), Some(&wish)).await;
+    assert_eq!(careful, all(["waits", "gets_it", "waits"]));
+    let waiting = format!("{path}?limit=1&prospect=waits");
+    let waiting = foreseen(&server, &waiting, Some(&wish)).await;
+    let words: Vec<&str> = waiting.iter().map(|(mac, _)| mac.as_str()).collect();
+    assert_eq!(words, [MACS[0], MACS[2]]);
+    let encoded = "%7B%22stages%22%3A%22canaries%22%2C%22canaries%22%3A%5B%225ccf7f000002%22%5D%7D";
+    let asked = foreseen(&server, &format!("{path}?rollout={encoded}&limit=1"), None).await;
+    assert_eq!(asked, careful);
+    let of_platform = "/api/v1/platforms/chase/preview/devices?limit=10000";
+    assert_eq!(foreseen(&server, of_platform, None).await, all(["has_it"; 3]));
+    let ruled = foreseen(&server, of_platform, Some(&json!({"rule": "different"}))).await;
+    assert_eq!(ruled, all(["has_it"; 3]));
+}
+
+#[tokio::test]
+async fn a_list_of_a_dry_run_says_what_it_does_not_understand() {
+    let server = fleet().await;
+    let id = server.upload(upload("v1.1.0")).await.is(201).json()["id"].clone();
+    let path = format!("/api/v1/releases/{id}/preview/devices");
+    for query in ["prospect=happy", "limit=10001", "limit=0", "colour=red"] {
+        server.get(&format!("{path}?{query}")).await.problem(400, "invalid_query");
+        server.post(&format!("{path}?{query}"), "{}").await.problem(400, "invalid_query");
+    }
+    server.get(&format!("{path}?cursor=zz")).await.problem(400, "invalid_cursor");
+    server.get(&format!("{path}?state=odd")).await.problem(422, "invalid_value");
+    server.post(&path, r#"{"rollout": {"stages": "many"}}"#).await.problem(422, "invalid_plan");
+    server.post(&path, r#"{"colour": "red"}"#).await.problem(400, "unknown_field");
+    server.get("/api/v1/releases/99/preview/devices").await.problem(404, "not_found");
+    server.get("/api/v1/platforms/nothing/preview/devices").await.problem(404, "not_found");
+    let rule = "/api/v1/platforms/chase/preview/devices";
+    server.post(rule, r#"{"rule": "odd"}"#).await.problem(422, "invalid_value");
+}
+
 #[tokio::test]
 async fn what_would_come_of_other_rules_is_told_beforehand() {
     let server = fleet().await;

@@ -160,20 +160,11 @@ pub struct MemberSeen {
 }
 
 /// What the dry run says of the devices of a platform.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default)]
 pub struct DryRun {
-    /// By what they have to expect.
-    pub prospects: Vec<ProspectSeen>,
-}
-
-/// Devices that have the same to expect.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ProspectSeen {
-    /// What.
-    pub prospect: String,
-    /// How many there are.
-    pub count: u64,
-    /// Some of them.
+    /// How many there are of each sort.
+    pub counts: Vec<(String, u64)>,
+    /// Each of them.
     pub devices: Vec<ForeseenSeen>,
 }
 
@@ -182,10 +173,18 @@ pub struct ProspectSeen {
 pub struct ForeseenSeen {
     /// Its address.
     pub mac: String,
+    /// What sort of thing.
+    pub prospect: String,
     /// The code of the decision.
     pub decision: String,
     /// The release that it would be offered.
     pub release_id: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ForeseenPage {
+    items: Vec<ForeseenSeen>,
+    next: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -320,17 +319,34 @@ impl Api {
         }))
     }
 
-    /// What the devices would get if a draft were published like this.
+    /// What the devices would get if a draft were published like this, each of them.
     ///
     /// # Errors
     /// As [`Self::put`].
     pub async fn dry_run(&self, release: i64, wish: &Value) -> Result<DryRun, Fault> {
         let path = format!("/api/v1/releases/{release}/preview");
         let told = self.put("POST", &path, wish).await?;
-        serde_json::from_value(told.clone()).map_err(|_| {
-            let (method, status, text) = ("POST".to_owned(), 200, told.to_string());
-            Fault::Api { method, path, status, text }
-        })
+        let mut dry_run = DryRun::default();
+        for own in told["prospects"].as_array().into_iter().flatten() {
+            let word = own["prospect"].as_str().unwrap_or_default().to_owned();
+            dry_run.counts.push((word, own["count"].as_u64().unwrap_or_default()));
+        }
+        let path = format!("{path}/devices?limit=500");
+        let mut next = String::new();
+        loop {
+            let page = format!("{path}{next}");
+            let told = self.put("POST", &page, wish).await?;
+            let read = serde_json::from_value::<ForeseenPage>(told.clone());
+            let read = read.map_err(|_| {
+                let (method, status, text) = ("POST".to_owned(), 200, told.to_string());
+                Fault::Api { method, path: page, status, text }
+            })?;
+            dry_run.devices.extend(read.items);
+            match read.next {
+                Some(cursor) => next = format!("&cursor={cursor}"),
+                None => return Ok(dry_run),
+            }
+        }
     }
 
     /// Uploads an image as a draft; its number.

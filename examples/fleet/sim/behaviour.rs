@@ -68,9 +68,14 @@ impl Behaviour {
         }
     }
 
-    /// Whether a good release must end up running on it, given time.
-    pub const fn must_arrive(self) -> bool {
-        matches!(self, Self::Normal | Self::Sleeper | Self::Parallel)
+    /// Whether what it is sent does not come to run on it, by a fault of its own.
+    pub const fn is_defective(self) -> bool {
+        matches!(self, Self::Stuck | Self::Refuses | Self::BootLoop | Self::Silent | Self::Liar)
+    }
+
+    /// Whether its transfers break.
+    pub const fn breaks_transfers(self) -> bool {
+        matches!(self, Self::Weak | Self::PowerCut)
     }
 
     /// Whether what it says of itself is true.

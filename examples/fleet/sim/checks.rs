@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use espalier::domain::mac::MacAddr;
 
 use super::api::Seen;
+use super::arrival::Arrivals;
 use super::behaviour::Behaviour;
 use super::device::Device;
 use super::driver::Driver;
@@ -20,7 +21,7 @@ const BROKEN_A_DAY: usize = 10;
 const BAD: (u32, u32) = (30, 50);
 
 /// What the server knows, by address.
-type Known<'a> = HashMap<MacAddr, &'a Seen>;
+pub type Known<'a> = HashMap<MacAddr, &'a Seen>;
 
 /// Puts the report together.
 pub fn report(driver: &Driver, seen: &[Seen], options: &Options, run: &Run) -> Report {
@@ -35,8 +36,19 @@ pub fn report(driver: &Driver, seen: &[Seen], options: &Options, run: &Run) -> R
         let text = "a restart forgets nothing";
         promises.push(Promise::of(text, &restarts.lost));
     }
+    let forecast = &driver.forecast;
+    promises.push(Promise::of("the dry run names every device", &forecast.unnamed));
+    let text = "what it says of each is what the server decides right after the publication";
+    promises.push(Promise::of(text, &forecast.contradicted));
     let text = "the dry run says what devices get at their next check-in";
-    promises.push(Promise::of(text, &driver.forecast.disagreed));
+    promises.push(Promise::of(text, &forecast.disagreed));
+    // One that is still under way is a promise of its own.
+    let is_through = driver.course.tracks.iter().all(|track| track.state() == "finished");
+    let arrivals = (is_through && options.breaks == 0).then(|| Arrivals::of(driver, &known, run));
+    if let Some(arrivals) = &arrivals {
+        let text = "a good release reaches every device that asks and can take it";
+        promises.push(Promise::of(text, &arrivals.missing));
+    }
     promises.extend(of_rollouts(driver, options));
     let sum = |of: fn(&Device) -> u64| driver.devices.iter().map(of).sum();
     Report {
@@ -51,10 +63,8 @@ pub fn report(driver: &Driver, seen: &[Seen], options: &Options, run: &Run) -> R
         restarts_amidst: restarts.map_or(0, |restarts| restarts.amidst),
         compared: agreement.compared,
         compared_at_the_end: run.compared,
-        foreseen: driver.forecast.prospects.clone(),
-        forecasts_agreed: driver.forecast.agreed,
-        forecasts_overtaken: driver.forecast.overtaken,
-        forecasts_changed: driver.forecast.changed,
+        dry_run: forecast.figures(),
+        arrivals,
         rollouts: driver.course.tracks.iter().map(RolloutRow::of).collect(),
         rows: rows(driver, &known, run),
         releases: takes(driver, run),
@@ -75,17 +85,10 @@ fn promises(driver: &Driver, known: &Known<'_>, options: &Options) -> Vec<Promis
         ("no check-in is lost", |c, d| c.checkins(d)),
     ];
     let context = Context { library: &driver.library, known, limit };
-    let mut promises: Vec<Promise> = checks
-        .into_iter()
-        .map(|(text, check)| gather(text, driver, |device| check(&context, device)))
-        .collect();
-    // One that is still under way is a promise of its own.
-    let is_through = driver.course.tracks.iter().all(|track| track.state() == "finished");
-    if is_through && options.breaks == 0 {
-        let text = "a good release reaches every device that asks and can take it";
-        promises.push(gather(text, driver, |device| context.missing(device)));
-    }
-    promises
+    let gather = |(text, check): (&'static str, Check)| {
+        gather(text, driver, |device| check(&context, device))
+    };
+    checks.into_iter().map(gather).collect()
 }
 
 /// What must hold of rollouts.
@@ -215,18 +218,6 @@ impl Context<'_> {
         let counted = self.seen(device).map_or(0, |seen| seen.checkins);
         let answered = device.log.answered;
         (counted < answered).then(|| format!("{answered} were answered, {counted} counted"))
-    }
-
-    /// A device that must have got the latest release and does not run it.
-    fn missing(&self, device: &Device) -> Option<String> {
-        // The last check-in of the run may be the one that downloads.
-        let asked = device.log.since_release() > 2;
-        if !device.behaviour.must_arrive() || !asked || device.is_gone() {
-            return None;
-        }
-        let newest = self.library.0.iter().rposition(|build| build.platform == device.platform);
-        let runs = device.runs();
-        (runs != newest).then(|| format!("it runs {:?}", runs.map(|build| self.version(build))))
     }
 }
 

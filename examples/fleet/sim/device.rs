@@ -154,6 +154,11 @@ impl Device {
         self.gone
     }
 
+    /// Whether it may be silent for so long between two check-ins.
+    pub const fn may_sleep(&self, seconds: i64) -> bool {
+        seconds <= self.rhythm + self.rhythm / 20 + 1
+    }
+
     /// The build that it runs, where it is not one that came by cable.
     pub const fn runs(&self) -> Option<usize> {
         self.runs.build

@@ -1,15 +1,21 @@
-//! The dry run, held against what devices get at their first check-in after it.
+//! The dry run, held against what the server decides right after the publication, and against what
+//! devices get at their first check-in after it.
 //!
-//! A dry run says what each device would get if it asked again as it did last. So it is compared
-//! with the first check-in after the publication, where that is word for word the one before it.
+//! A dry run says what each device would get if it asked again as it did last. So each device's
+//! decision is asked for as soon as the release is published: nobody has asked since. And it is
+//! compared with the first check-in, where that is word for word the one before it.
 //! Under a rollout other devices change what a device gets: one whose turn it was may find the
 //! places taken or the rollout halted, one that waits may find a place or a later stage. Where the
 //! two differ, the server is asked whether that is so: then it is counted as overtaken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+
+use serde::Serialize;
 
 use super::Fault;
 use super::api::{Api, Decided, DryRun};
+use super::behaviour::Behaviour;
 use super::course::Course;
 use super::device::{Ask, Device, Heard};
 use super::library::Library;
@@ -34,41 +40,135 @@ struct Doubt {
     text: String,
 }
 
-/// What dry runs said, and what came.
-#[derive(Debug, Default)]
-pub struct Forecast {
-    /// How many devices had what to expect, whether they were told one by one or not.
+/// What dry runs said, in numbers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Foretold {
+    /// How many devices had what to expect.
     pub prospects: BTreeMap<String, u64>,
+    /// Devices that were told one by one.
+    pub named: u64,
+    /// Those of them whose decision right after the publication was the same.
+    pub decided: u64,
     /// Devices that got what was said.
     pub agreed: u64,
     /// Devices that got something else because others had changed it.
     pub overtaken: u64,
     /// Devices that said something else than before, so that nothing can be compared.
     pub changed: u64,
+    /// Devices that did not ask again.
+    pub silent: u64,
+}
+
+impl Foretold {
+    /// In words.
+    pub fn table(&self) -> String {
+        let foreseen: Vec<String> =
+            self.prospects.iter().map(|(word, count)| format!("{word} {count}")).collect();
+        let mut text = format!("dry run: {}", foreseen.join(", "));
+        let _ = write!(
+            text,
+            "\n  {} devices were named, and {} decisions right after it said the same\n  \
+             {} devices got what it said; {} were overtaken by others, {} said something else, \
+             {} did not ask again",
+            self.named, self.decided, self.agreed, self.overtaken, self.changed, self.silent,
+        );
+        text
+    }
+}
+
+/// What dry runs said, and what came.
+#[derive(Debug, Default)]
+pub struct Forecast {
+    /// How often it agreed.
+    pub told: Foretold,
+    /// Devices that were not named, or not as they were counted.
+    pub unnamed: Findings,
+    /// Devices of which the server decided something else at once.
+    pub contradicted: Findings,
     /// Devices that got something else.
     pub disagreed: Findings,
     foreseen: HashMap<usize, Foreseen>,
+    /// Those of the last dry run.
+    latest: Vec<usize>,
     doubts: Vec<Doubt>,
 }
 
 impl Forecast {
-    /// Remembers what a dry run says of these devices.
-    pub fn remember(&mut self, dry_run: DryRun, devices: &[Device]) {
+    /// How often it agreed, at the end.
+    pub fn figures(&self) -> Foretold {
+        let silent = u64::try_from(self.foreseen.len()).unwrap_or(u64::MAX);
+        Foretold { silent, ..self.told.clone() }
+    }
+
+    /// Remembers what a dry run says of the devices of a platform.
+    pub fn remember(&mut self, dry_run: DryRun, platform: usize, devices: &[Device]) {
         let numbers: HashMap<String, usize> =
             devices.iter().enumerate().map(|(index, device)| (device.mac.hex(), index)).collect();
-        for group in dry_run.prospects {
-            *self.prospects.entry(group.prospect.clone()).or_default() += group.count;
-            // Nothing was said of those that never asked.
-            for device in group.devices.into_iter().filter(|_| group.prospect != "never_asked") {
-                let hex = device.mac.replace([':', '-'], "").to_uppercase();
-                let index = numbers.get(&hex).or_else(|| numbers.get(&hex.to_lowercase()));
-                if let Some(index) = index {
-                    let (prospect, decision) = (group.prospect.clone(), device.decision);
-                    let release = device.release_id;
-                    self.foreseen.insert(*index, Foreseen { prospect, decision, release });
-                }
+        let mut left: BTreeMap<String, u64> = BTreeMap::new();
+        for (word, count) in dry_run.counts {
+            *self.told.prospects.entry(word.clone()).or_default() += count;
+            *left.entry(word).or_default() += count;
+        }
+        let mut named = HashSet::new();
+        self.latest.clear();
+        for device in dry_run.devices {
+            let hex = device.mac.replace([':', '-'], "").to_lowercase();
+            let Some(index) = numbers.get(&hex).filter(|index| named.insert(**index)) else {
+                self.unnamed.add(|| format!("{} is nobody, or was named before", device.mac));
+                continue;
+            };
+            self.told.named += 1;
+            let count = left.entry(device.prospect.clone()).or_default();
+            match count.checked_sub(1) {
+                Some(rest) => *count = rest,
+                None => self.unnamed.add(|| format!("{} is not counted", device.mac)),
+            }
+            let (asked, never) = (devices[*index].log.last, device.prospect == "never_asked");
+            if asked.is_some() == never {
+                self.unnamed.add(|| format!("{}: {asked:?}, and {}", device.mac, device.prospect));
+            }
+            // Nothing is said of those that never asked.
+            if !never {
+                let (prospect, decision) = (device.prospect, device.decision);
+                let release = device.release_id;
+                self.foreseen.insert(*index, Foreseen { prospect, decision, release });
+                self.latest.push(*index);
             }
         }
+        for (word, count) in left.into_iter().filter(|(_, count)| *count > 0) {
+            self.unnamed.add(|| format!("{count} that are {word} are not named"));
+        }
+        for (index, device) in devices.iter().enumerate() {
+            let own = device.platform == platform && device.behaviour != Behaviour::Stranger;
+            if own && !named.contains(&index) {
+                self.unnamed.add(|| format!("{} is not named", device.mac));
+            }
+        }
+    }
+
+    /// Asks for the decision on every device of the last dry run: the release was published, and
+    /// nobody has asked since.
+    ///
+    /// # Errors
+    /// Where the server cannot be asked.
+    pub async fn compare(
+        &mut self,
+        api: &Api,
+        (devices, library): (&[Device], &Library),
+        (build, gated): (usize, bool),
+    ) -> Result<(), Fault> {
+        for index in std::mem::take(&mut self.latest) {
+            let (device, said) = (&devices[index], &self.foreseen[&index]);
+            let decided = api.decision(&device.mac.hex()).await?;
+            if decided.as_ref().is_some_and(|own| is_same(said, own, library, (build, gated))) {
+                self.told.decided += 1;
+            } else {
+                let (mac, word) = (device.mac, device.behaviour.word());
+                let said = (&said.prospect, &said.decision, said.release);
+                self.contradicted.add(|| format!("{mac} ({word}): {said:?} became {decided:?}"));
+            }
+        }
+        Ok(())
     }
 
     /// Compares with what a device got, if this is its first check-in since.
@@ -82,14 +182,14 @@ impl Forecast {
         let Some(said) = self.foreseen.remove(&index) else { return };
         let heard = heard.iter().find(|heard| heard.status.is_some());
         let Some(heard) = heard.filter(|_| ask.again) else {
-            self.changed += 1;
+            self.told.changed += 1;
             return;
         };
         let promised = said.release.and_then(|id| library.0.iter().position(|b| b.release == id));
         let is_offer = heard.status == Some(200);
         let got = library.sent(device.platform, heard).filter(|_| is_offer);
         if got == promised && is_offer == promised.is_some() {
-            self.agreed += 1;
+            self.told.agreed += 1;
             return;
         }
         let text = format!(
@@ -145,11 +245,34 @@ impl Forecast {
                 None | Some(_) => false,
             };
             if overtaken {
-                self.overtaken += 1;
+                self.told.overtaken += 1;
             } else {
                 self.disagreed.add(|| doubt.text);
             }
         }
         Ok(())
     }
+}
+
+/// Whether the server decides what was foretold of a build; `gated`: there is a rollout before it.
+fn is_same(
+    said: &Foreseen,
+    decided: &Decided,
+    library: &Library,
+    (build, gated): (usize, bool),
+) -> bool {
+    let version = |number: usize| library.get(number).map(|own| own.version.as_str());
+    let promised = said.release.and_then(|id| library.0.iter().position(|own| own.release == id));
+    let got = decided.release.as_ref().map(|release| release.version.as_str());
+    let offers = decided.decision == "offer";
+    if said.decision == decided.decision {
+        return !offers || (promised.and_then(version) == got && got.is_some());
+    }
+    if !gated || promised == Some(build) {
+        return false;
+    }
+    // Of one that waits it is told where it could not take the release anyway. And in a dry run the
+    // devices take the places of a rollout one after the other; here nobody has taken one.
+    let is_first = said.decision == "rollout_full" && offers && got == version(build);
+    decided.decision.starts_with("rollout_") || is_first
 }

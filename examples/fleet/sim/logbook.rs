@@ -12,6 +12,10 @@ pub struct Logbook {
     pub answered: u64,
     /// Those at the time when the latest release was published.
     pub answered_before: u64,
+    /// Those by the time when all are made to ask, at the end.
+    pub answered_by_itself: u64,
+    /// When it was last answered before that.
+    pub before_all: Option<Timestamp>,
     /// Requests that nobody answered.
     pub failed: u64,
     /// When it was last answered.
@@ -76,6 +80,11 @@ impl Logbook {
     /// Check-ins that were answered since the latest release was published.
     pub const fn since_release(&self) -> u64 {
         self.answered.saturating_sub(self.answered_before)
+    }
+
+    /// Those of them that it made of itself, before all were made to ask.
+    pub const fn of_itself(&self) -> u64 {
+        self.answered_by_itself.saturating_sub(self.answered_before)
     }
 }
 

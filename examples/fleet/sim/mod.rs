@@ -9,13 +9,15 @@
 //! api · host                    the public API; the server in this process, on a virtual clock
 //! driver · watch                the events in order of virtual time; questions in between
 //! forecast · course             what the dry run said; how the rollouts went
-//! scenario · checks · report    what happens, what must hold, and what is told of it
+//! scenario · checks             what happens, and what must hold
+//! arrival · report              whom a good release reached; what is told of it all
 //! ```
 //!
 //! Virtual time belongs to the simulator: it moves to the next event when all earlier ones are
 //! answered. `--speed` only bounds it. So a run depends on its options alone, not on the machine.
 
 mod api;
+mod arrival;
 mod behaviour;
 mod checks;
 mod course;

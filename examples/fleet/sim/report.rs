@@ -7,7 +7,9 @@ use std::time::Duration;
 use espalier::domain::Timestamp;
 use serde::Serialize;
 
+use super::arrival::Arrivals;
 use super::course::{Halt, Track};
+use super::forecast::Foretold;
 use super::logbook::Offers;
 use super::watch::Findings;
 
@@ -18,6 +20,8 @@ pub struct Run {
     pub first: Timestamp,
     /// When the second release was published.
     pub published: Timestamp,
+    /// When all were made to ask.
+    pub asked: Timestamp,
     /// When it ended.
     pub ended: Timestamp,
     /// Devices whose decision was compared with their answer at the end.
@@ -51,14 +55,10 @@ pub struct Report {
     pub compared: u64,
     /// Devices of which it was asked so at the end.
     pub compared_at_the_end: usize,
-    /// What devices had to expect by the dry run.
-    pub foreseen: BTreeMap<String, u64>,
-    /// Devices whose first check-in after the publication was answered as the dry run said.
-    pub forecasts_agreed: u64,
-    /// Those for which other devices had changed it.
-    pub forecasts_overtaken: u64,
-    /// Those that said something else than before.
-    pub forecasts_changed: u64,
+    /// What the dry run said, and whether it was so.
+    pub dry_run: Foretold,
+    /// Whom a good release reached; `None` where it is none, or still on its way.
+    pub arrivals: Option<Arrivals>,
     /// How the rollouts went.
     pub rollouts: Vec<RolloutRow>,
     /// Where the devices ended.
@@ -264,17 +264,10 @@ impl Report {
 
     /// How the rollouts went.
     fn courses(&self, text: &mut String) {
-        let foreseen: Vec<String> =
-            self.foreseen.iter().map(|(prospect, count)| format!("{prospect} {count}")).collect();
-        let _ = writeln!(
-            text,
-            "\ndry run: {}\n  {} devices got what it said; {} were overtaken by others, {} said \
-             something else",
-            foreseen.join(", "),
-            self.forecasts_agreed,
-            self.forecasts_overtaken,
-            self.forecasts_changed,
-        );
+        let _ = writeln!(text, "\n{}", self.dry_run.table());
+        if let Some(arrivals) = &self.arrivals {
+            let _ = writeln!(text, "\n{}", arrivals.table());
+        }
         for row in &self.rollouts {
             let _ = writeln!(
                 text,

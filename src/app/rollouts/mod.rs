@@ -5,6 +5,7 @@
 //! in step; everything else is in the rollout itself, and a change of that makes a new shelf.
 
 mod begin;
+mod removed;
 mod step;
 mod survey;
 mod watch;
@@ -48,11 +49,8 @@ impl Rollouts {
 
     /// The same to be tried out: what passes them there changes nothing here.
     pub(super) async fn pictured(&self, store: &Store) -> Result<HashMap<i64, Gate>, Error> {
-        let mut gates = self.all(store).await?;
-        for gate in &mut gates {
-            gate.watch = Arc::new(gate.watch.copy());
-        }
-        Ok(standing(gates))
+        let gates = self.all(store).await?;
+        Ok(standing(gates.iter().map(Gate::copy).collect()))
     }
 
     async fn all(&self, store: &Store) -> Result<Vec<Gate>, Error> {
@@ -61,18 +59,24 @@ impl Rollouts {
             let watch = if let Some(watch) = self.watch(rollout.id) {
                 watch
             } else {
-                let attempts = store.rollout_attempts(rollout.id).await?;
-                Arc::new(Watch::of(&attempts, rollout.resumed_at))
+                Arc::new(recalled(store, &rollout).await?)
             };
             gates.push(Gate { rollout: Arc::new(rollout), watch });
         }
         Ok(gates)
     }
 
-    fn watch(&self, rollout_id: i64) -> Option<Arc<Watch>> {
+    pub(super) fn watch(&self, rollout_id: i64) -> Option<Arc<Watch>> {
         let watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
         watches.get(&rollout_id).cloned()
     }
+}
+
+/// Who got the release of a rollout, and how they stand, as the database has it.
+async fn recalled(store: &Store, rollout: &Rollout) -> Result<Watch, Error> {
+    let attempts = store.rollout_attempts(rollout.id).await?;
+    let kept = store.rollout_members(rollout.id).await?;
+    Ok(Watch::of(&attempts, &kept, rollout.resumed_at))
 }
 
 /// Those that still keep something back: once a rollout is through, only its group does.
@@ -87,6 +91,11 @@ impl Gate {
     /// A gate that nobody has passed yet, for a dry run.
     pub(super) fn supposed(rollout: Rollout) -> Self {
         Self { rollout: Arc::new(rollout), watch: Arc::default() }
+    }
+
+    /// The same to be tried out: what passes it changes nothing here.
+    pub(super) fn copy(&self) -> Self {
+        Self { rollout: Arc::clone(&self.rollout), watch: Arc::new(self.watch.copy()) }
     }
 
     /// Whether a device gets the release now.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{App, Error};
-use super::{Gate, Watch};
+use super::{Gate, Watch, recalled};
 use crate::domain::Timestamp;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
@@ -57,7 +57,7 @@ impl App {
             let (shelf, now) = (self.shelf(), self.now());
             let Some(gate) = shelf.gate(release_id) else { return Ok(()) };
             if gate.rollout.state == State::Running {
-                self.fail_fallen(gate, now);
+                self.fail_fallen(gate, now).await?;
             }
             let progress = gate.progress();
             let halt = gate.rollout.must_halt(&progress);
@@ -106,7 +106,7 @@ impl App {
             return Err(Refused { state, command }.into());
         };
         // So that whoever resumes it has looked at those, too.
-        self.fail_fallen(gate, self.now());
+        self.fail_fallen(gate, self.now()).await?;
         let mut rollout = gate.rollout.as_ref().clone();
         rollout.obey(command, self.now())?;
         if command == Command::Resume {
@@ -149,8 +149,7 @@ impl App {
             return Ok(RolloutStatus { rollout, progress, survey, members, unseen });
         }
         let rollout = self.0.store.rollout(id).await?.ok_or(Error::NotFound("rollout"))?;
-        let attempts = self.0.store.rollout_attempts(id).await?;
-        let watch = Watch::of(&attempts, rollout.resumed_at);
+        let watch = recalled(&self.0.store, &rollout).await?;
         let progress = watch.progress();
         let (members, unseen) = (self.members(&watch), Vec::new());
         Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })

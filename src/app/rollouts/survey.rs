@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::super::App;
+use super::super::{App, Error};
 use super::super::fleet::Live;
 use super::super::poll::View;
 use super::super::shelf::Shelf;
@@ -12,6 +12,7 @@ use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
 use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, StageState, Survey};
 use crate::domain::update::{Decision, NoUpdate};
+use crate::store::RolloutMember;
 
 /// How long a device may be silent before it counts as asleep, where its rhythm is not known.
 pub(in crate::app) const SILENCE: i64 = 86_400;
@@ -19,21 +20,34 @@ pub(in crate::app) const SILENCE: i64 = 86_400;
 impl App {
     /// A canary that came back with the release has failed all the same where it restarts over and
     /// over since, or fell silent before it asked a second time.
-    pub(super) fn fail_fallen(&self, gate: &Gate, now: Timestamp) {
+    pub(super) async fn fail_fallen(&self, gate: &Gate, now: Timestamp) -> Result<(), Error> {
         let rollout = &gate.rollout;
         let stage = rollout.current().and_then(|index| rollout.stages.get(index));
         if stage.is_none_or(|stage| stage.size != Size::Canaries) {
-            return;
+            return Ok(());
         }
-        let looked = rollout.resumed_at;
-        self.0.fleet.each(|_, live| {
-            let Some((Member::Confirmed, since)) = gate.watch.member(live.id) else { return };
-            let restarts = live.is_restarting(now) && live.restarted_since(looked);
-            let silent = live.silence().is_some_and(|usual| now - live.last_seen > usual);
-            if restarts || (silent && live.last_seen <= since) {
-                gate.watch.note(live.id, Member::Failed, now);
-            }
-        });
+        let (looked, confirmed) = (rollout.resumed_at, gate.watch.confirmed());
+        let mut fallen = Vec::new();
+        if !confirmed.is_empty() {
+            self.0.fleet.each(|_, live| {
+                let Some(since) = confirmed.get(&live.id) else { return };
+                let restarts = live.is_restarting(now) && live.restarted_since(looked);
+                let silent = live.silence().is_some_and(|usual| now - live.last_seen > usual);
+                if restarts || (silent && live.last_seen <= *since) {
+                    let (rollout_id, device_id) = (rollout.id, live.id);
+                    let member = Member::Failed;
+                    fallen.push(RolloutMember { rollout_id, device_id, member, since: now });
+                }
+            });
+        }
+        if !fallen.is_empty() {
+            // No attempt tells it: after a restart it would count as confirmed again.
+            self.0.store.keep_members(&fallen).await?;
+        }
+        for own in fallen {
+            gate.watch.note(own.device_id, own.member, now);
+        }
+        Ok(())
     }
 
     /// The canaries of the stage that is open that came back with the release and did not ask since:
@@ -43,11 +57,10 @@ impl App {
         let stage = rollout.current().and_then(|index| rollout.stages.get(index));
         let open = |stage: &Stage| stage.size == Size::Canaries && stage.state == StageState::Open;
         let mut unseen = Vec::new();
-        if stage.is_some_and(open) {
+        let confirmed = gate.watch.confirmed();
+        if stage.is_some_and(open) && !confirmed.is_empty() {
             self.0.fleet.each(|mac, live| {
-                if let Some((Member::Confirmed, since)) = gate.watch.member(live.id)
-                    && live.last_seen <= since
-                {
+                if confirmed.get(&live.id).is_some_and(|since| live.last_seen <= *since) {
                     unseen.push(mac);
                 }
             });

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::Timestamp;
 use crate::domain::rollout::{Member, Progress};
-use crate::store::RolloutAttempt;
+use crate::store::{RolloutAttempt, RolloutMember};
 
 /// The devices that got the release of a rollout.
 #[derive(Debug, Default)]
@@ -25,27 +25,37 @@ struct Members {
 }
 
 impl Watch {
-    /// From the attempts of its devices, the earliest first. Failures up to the moment at which a
-    /// person looked at them are forgiven.
-    pub(super) fn of(attempts: &[RolloutAttempt], resumed_at: Option<Timestamp>) -> Self {
+    /// From the attempts of its devices, the earliest first, and from what those do not tell.
+    /// Failures up to the moment at which a person looked at them are forgiven.
+    pub(super) fn of(
+        attempts: &[RolloutAttempt],
+        kept: &[RolloutMember],
+        resumed_at: Option<Timestamp>,
+    ) -> Self {
         let watch = Self::default();
         let mut members = watch.members();
+        let mut kept: HashMap<i64, &RolloutMember> =
+            kept.iter().map(|own| (own.device_id, own)).collect();
+        let forgiven = |member: Member, since: Timestamp| match member {
+            Member::Failed if resumed_at.is_some_and(|at| since <= at) => Member::Forgiven,
+            member => member,
+        };
         for attempt in attempts {
+            let (device_id, since) = (attempt.device_id, attempt.since);
+            // It got the release once more after that.
+            if kept.get(&device_id).is_some_and(|own| own.since < since)
+                && let Some(own) = kept.remove(&device_id)
+            {
+                members.tell(device_id, forgiven(own.member, own.since), own.since);
+            }
             let mut member = Member::from(attempt.state);
             if member == Member::Broken && attempt.whole {
                 member = Member::Exposed;
             }
-            if member == Member::Failed && resumed_at.is_some_and(|at| attempt.since <= at) {
-                member = Member::Forgiven;
-            }
-            let (device_id, since) = (attempt.device_id, attempt.since);
-            let known = members.by_device.get(&device_id).map(|(was, _)| *was);
-            if let Some(was) = known {
-                members.set(device_id, was, member, since);
-            } else {
-                members.by_device.insert(device_id, (member, since));
-                members.progress.count(member);
-            }
+            members.tell(device_id, forgiven(member, since), since);
+        }
+        for own in kept.into_values() {
+            members.tell(own.device_id, forgiven(own.member, own.since), own.since);
         }
         drop(members);
         watch.stirred.store(true, Ordering::Relaxed);
@@ -62,6 +72,15 @@ impl Watch {
     /// How a device stands, and since when.
     pub(super) fn member(&self, device_id: i64) -> Option<(Member, Timestamp)> {
         self.members().by_device.get(&device_id).copied()
+    }
+
+    /// The devices that came back with the release, with since when.
+    pub(super) fn confirmed(&self) -> HashMap<i64, Timestamp> {
+        let members = self.members();
+        let confirmed = |(id, (member, since)): (&i64, &(Member, Timestamp))| {
+            (*member == Member::Confirmed).then_some((*id, *since))
+        };
+        members.by_device.iter().filter_map(confirmed).collect()
     }
 
     /// All devices with how they stand.
@@ -164,6 +183,17 @@ impl Watch {
 }
 
 impl Members {
+    /// What is known of a device, in the order of its life.
+    fn tell(&mut self, device_id: i64, member: Member, since: Timestamp) {
+        match self.by_device.get(&device_id).map(|(was, _)| *was) {
+            Some(was) => self.set(device_id, was, member, since),
+            None => {
+                self.by_device.insert(device_id, (member, since));
+                self.progress.count(member);
+            }
+        }
+    }
+
     fn set(&mut self, device_id: i64, was: Member, next: Member, now: Timestamp) {
         let then = was.then(next);
         if then != was {

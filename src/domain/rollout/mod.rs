@@ -243,6 +243,25 @@ pub enum Member {
 }
 
 impl Member {
+    /// The word in the database; that a person looked at a failure is told by the rollout.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Exposed => "exposed",
+            Self::Broken => "broken",
+            Self::Confirmed => "confirmed",
+            Self::Failed | Self::Forgiven => "failed",
+            Self::Left => "left",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        let all = [Self::Exposed, Self::Broken, Self::Confirmed, Self::Failed, Self::Left];
+        all.into_iter().find(|member| member.word() == word)
+    }
+
     /// How it stands after this happened: a failure stays one, until the device comes back with the
     /// release after all.
     #[must_use]

@@ -100,6 +100,12 @@ impl Prospect {
         }
     }
 
+    /// Reads the word.
+    #[must_use]
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|prospect| prospect.word() == word)
+    }
+
     /// The words that follow a count of devices.
     #[must_use]
     pub const fn label(self) -> &'static str {

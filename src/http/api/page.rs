@@ -15,17 +15,15 @@ use super::problem::Problem;
 
 /// Items of a page, where the request does not say.
 const LIMIT: u32 = 100;
-/// Items of a page at most.
-const HIGHEST: u32 = 500;
 
 /// A list that is filtered by nothing.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Everything {}
 
-/// The query string of a list: its own filter, and which page.
+/// The query string of a list: its own filter, and which page of at most so many items.
 #[derive(Debug)]
-pub(super) struct List<F> {
+pub(super) struct List<F, const HIGHEST: u32 = 500> {
     pub(super) filter: F,
     pub(super) paging: Paging,
 }
@@ -53,7 +51,7 @@ struct Answer<T> {
     next: Option<String>,
 }
 
-impl<S, F> FromRequestParts<S> for List<F>
+impl<S, F, const HIGHEST: u32> FromRequestParts<S> for List<F, HIGHEST>
 where
     S: Send + Sync,
     F: DeserializeOwned,
@@ -67,7 +65,7 @@ where
             match pair.split_once('=').unwrap_or((pair, "")) {
                 ("cursor", text) => cursor = Some(text.to_owned()),
                 ("limit", text) => {
-                    limit = read_limit(text)?;
+                    limit = read_limit(text, HIGHEST)?;
                     kept.push(pair);
                 }
                 ("", _) => {}
@@ -84,10 +82,10 @@ where
     }
 }
 
-fn read_limit(text: &str) -> Result<u32, Problem> {
-    let limit = text.parse().ok().filter(|limit| (1..=HIGHEST).contains(limit));
+fn read_limit(text: &str, highest: u32) -> Result<u32, Problem> {
+    let limit = text.parse().ok().filter(|limit| (1..=highest).contains(limit));
     limit.ok_or_else(|| {
-        Problem::query(format!("limit is “{text}”; expected a number from 1 to {HIGHEST}."))
+        Problem::query(format!("limit is “{text}”; expected a number from 1 to {highest}."))
     })
 }
 

@@ -74,13 +74,19 @@ pub async fn run(options: &Options, tell: &mut impl FnMut(&str)) -> Result<Repor
             break;
         }
     }
+    let asked = driver.now();
+    for device in &mut driver.devices {
+        device.log.answered_by_itself = device.log.answered;
+        device.log.before_all = device.log.last;
+    }
     let compared = driver.compare_all().await?;
     let standings = driver.course.standings(&driver.api).await?;
     flush(&mut driver).await?;
     driver.course.remembers(&standings, &driver.api).await?;
     driver.course.observe(&driver.api, &driver.devices, driver.now(), true).await?;
     let seen = driver.api.devices().await?;
-    let run = Run { first, published, ended: driver.now(), compared, wall: began.elapsed() };
+    let (ended, wall) = (driver.now(), began.elapsed());
+    let run = Run { first, published, asked, ended, compared, wall };
     let report = checks::report(&driver, &seen, options, &run);
     if let Some(mut host) = driver.host.take() {
         host.stop().await;
@@ -189,12 +195,12 @@ async fn release(driver: &mut Driver, version: usize, options: &Options) -> Resu
         let (canaries, devices) = canaries(driver, platform, options);
         let wish = options.rollout.wish(&canaries);
         if !driver.devices.is_empty() {
-            let mut supposed = json!({"platform": name, "version": version, "limit": 500});
+            let mut supposed = json!({"platform": name, "version": version, "limit": 0});
             if let Some(wish) = &wish {
                 supposed["rollout"] = wish.clone();
             }
             let dry_run = driver.api.dry_run(id, &supposed).await?;
-            driver.forecast.remember(dry_run, &driver.devices);
+            driver.forecast.remember(dry_run, platform, &driver.devices);
         }
         if let Some(rollout) = publish(&driver.api, id, wish.as_ref()).await? {
             let canaries = u32::try_from(canaries.len()).unwrap_or(u32::MAX);
@@ -203,6 +209,8 @@ async fn release(driver: &mut Driver, version: usize, options: &Options) -> Resu
         if chip == Chip::Esp8266 {
             driver.api.packed(id).await?;
         }
+        let fleet = (&*driver.devices, &driver.library);
+        driver.forecast.compare(&driver.api, fleet, (number, wish.is_some())).await?;
     }
     Ok(())
 }

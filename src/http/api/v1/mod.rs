@@ -12,6 +12,7 @@ mod openapi;
 mod pairing;
 mod platforms;
 mod preview;
+mod preview_devices;
 mod releases;
 pub(super) mod report;
 mod rollouts;
@@ -57,6 +58,10 @@ pub(super) fn routes() -> Routes {
         .post("/api/v1/releases/{id}/preview", View, preview::release)
         .get("/api/v1/platforms/{name}/preview", View, preview::platform_asked)
         .post("/api/v1/platforms/{name}/preview", View, preview::platform)
+        .get("/api/v1/releases/{id}/preview/devices", View, preview_devices::release_asked)
+        .post("/api/v1/releases/{id}/preview/devices", View, preview_devices::release)
+        .get("/api/v1/platforms/{name}/preview/devices", View, preview_devices::platform_asked)
+        .post("/api/v1/platforms/{name}/preview/devices", View, preview_devices::platform)
         .get("/api/v1/rollouts", View, rollouts::list)
         .get("/api/v1/rollouts/{id}", View, rollouts::show)
         .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell)

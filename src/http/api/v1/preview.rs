@@ -37,10 +37,11 @@ struct ProspectView {
 }
 
 #[derive(Debug, Serialize)]
-struct DeviceView {
+pub(super) struct DeviceView {
     mac: String,
     last_seen: Option<String>,
     version: Option<String>,
+    prospect: &'static str,
     decision: &'static str,
     text: String,
     release_id: Option<i64>,
@@ -61,11 +62,12 @@ impl PreviewView {
 }
 
 impl DeviceView {
-    fn of(forecast: &Forecast) -> Self {
+    pub(super) fn of(forecast: &Forecast) -> Self {
         Self {
             mac: forecast.mac.to_string(),
             last_seen: Some(forecast.last_seen).filter(|at| *at > 0).map(time::text),
             version: forecast.version.clone(),
+            prospect: forecast.prospect.word(),
             decision: forecast.code(),
             text: forecast.text(),
             release_id: forecast.release.as_ref().map(|release| release.id),
@@ -77,12 +79,12 @@ impl DeviceView {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct ReleaseWish {
-    state: Option<String>,
-    channel: Option<String>,
-    platform: Option<String>,
-    version: Option<String>,
-    rollout: Option<WishView>,
-    limit: Option<usize>,
+    pub(super) state: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) platform: Option<String>,
+    pub(super) version: Option<String>,
+    pub(super) rollout: Option<WishView>,
+    pub(super) limit: Option<usize>,
 }
 
 /// The same as a query string; `rollout` is its JSON as text.
@@ -97,6 +99,20 @@ pub(super) struct ReleaseQuery {
     limit: Option<usize>,
 }
 
+impl ReleaseWish {
+    pub(super) fn plan(&mut self) -> Result<Option<PlanWish>, Error> {
+        self.rollout.take().map(WishView::read).transpose()
+    }
+}
+
+impl ReleaseQuery {
+    fn read(self) -> Result<(ReleaseWish, Option<PlanWish>), Problem> {
+        let plan = self.rollout.as_deref().map(WishView::parse).transpose()?;
+        let Self { state, channel, platform, version, limit, rollout: _ } = self;
+        Ok((ReleaseWish { state, channel, platform, version, limit, rollout: None }, plan))
+    }
+}
+
 /// `GET /api/v1/releases/{id}/preview`
 pub(super) async fn release_asked(
     State(app): State<App>,
@@ -104,9 +120,7 @@ pub(super) async fn release_asked(
     query: Result<Query<ReleaseQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<PreviewView>, Problem> {
     let Query(query) = query.map_err(unread)?;
-    let plan = query.rollout.as_deref().map(WishView::parse).transpose()?;
-    let ReleaseQuery { state, channel, platform, version, limit, rollout: _ } = query;
-    let wish = ReleaseWish { state, channel, platform, version, limit, rollout: None };
+    let (wish, plan) = query.read()?;
     release_preview(&app, id, wish, plan).await
 }
 
@@ -116,7 +130,7 @@ pub(super) async fn release(
     Segment(id): Segment<i64>,
     Body(mut wish): Body<ReleaseWish>,
 ) -> Result<Json<PreviewView>, Problem> {
-    let plan = wish.rollout.take().map(WishView::read).transpose()?;
+    let plan = wish.plan()?;
     release_preview(&app, id, wish, plan).await
 }
 
@@ -127,6 +141,17 @@ async fn release_preview(
     plan: Option<PlanWish>,
 ) -> Result<Json<PreviewView>, Problem> {
     let limit = limit(wish.limit)?;
+    let (platform_id, supposed) = of_release(app, id, wish, plan).await?;
+    Ok(Json(PreviewView::of(app.preview(platform_id, &supposed).await?, limit)))
+}
+
+/// The platform that a release is for, and what is supposed of it.
+pub(super) async fn of_release(
+    app: &App,
+    id: i64,
+    wish: ReleaseWish,
+    plan: Option<PlanWish>,
+) -> Result<(i64, Supposed), Problem> {
     let channel = wish.channel.as_deref().map(read_channel).transpose()?;
     let release = app.store().release(id).await?.ok_or_else(|| Problem::not_found("release"))?;
     let supposed = match wish.state.as_deref() {
@@ -140,7 +165,7 @@ async fn release_preview(
                 ..Wishes::default()
             };
             let card = app.report_card(id, &wishes).await?;
-            return Ok(Json(of_card(app, &card, id, channel, plan, limit).await?));
+            return of_card(app, &card, id, channel, plan).await;
         }
         Some("published") | None => {
             let channel = channel.unwrap_or(release.channel);
@@ -152,18 +177,17 @@ async fn release_preview(
         }
     };
     let platform_id = release.platform_id.ok_or_else(|| Problem::not_found("platform"))?;
-    Ok(Json(PreviewView::of(app.preview(platform_id, &supposed).await?, limit)))
+    Ok((platform_id, supposed))
 }
 
-/// What would come of publishing a draft or upload.
+/// That a draft is published.
 async fn of_card(
     app: &App,
     card: &ReportCard,
     id: i64,
     channel: Option<Channel>,
     plan: Option<PlanWish>,
-    limit: usize,
-) -> Result<PreviewView, Problem> {
+) -> Result<(i64, Supposed), Problem> {
     let found = app.as_published(card, id, channel.unwrap_or_default()).await?;
     let Some((release, joins)) = found else {
         let text = "say platform (of those that exist) and version: only then it is clear who gets \
@@ -172,11 +196,10 @@ async fn of_card(
     };
     let platform_id = release.platform_id.ok_or_else(|| Problem::not_found("platform"))?;
     let plan = plan.filter(|_| !joins);
-    let supposed = Supposed::New { release: Box::new(release), plan };
-    Ok(PreviewView::of(app.preview(platform_id, &supposed).await?, limit))
+    Ok((platform_id, Supposed::New { release: Box::new(release), plan }))
 }
 
-/// The same for an upload that is only looked at; `None` where platform or version are open.
+/// What would come of an upload that is only looked at; `None` where platform or version are open.
 pub(super) async fn of_upload(
     app: &App,
     card: &ReportCard,
@@ -196,10 +219,10 @@ pub(super) async fn of_upload(
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct PlatformWish {
-    rule: Option<String>,
-    floor: Option<String>,
-    pinned: Option<i64>,
-    limit: Option<usize>,
+    pub(super) rule: Option<String>,
+    pub(super) floor: Option<String>,
+    pub(super) pinned: Option<i64>,
+    pub(super) limit: Option<usize>,
 }
 
 /// `GET /api/v1/platforms/{name}/preview`
@@ -227,6 +250,16 @@ async fn platform_preview(
     wish: PlatformWish,
 ) -> Result<Json<PreviewView>, Problem> {
     let limit = limit(wish.limit)?;
+    let (platform_id, supposed) = of_platform(app, name, wish)?;
+    Ok(Json(PreviewView::of(app.preview(platform_id, &supposed).await?, limit)))
+}
+
+/// A platform, and what is supposed of it.
+pub(super) fn of_platform(
+    app: &App,
+    name: &str,
+    wish: PlatformWish,
+) -> Result<(i64, Supposed), Problem> {
     let found = app.shelf().platform(name).map(|entry| entry.platform.id);
     let platform_id = found.ok_or_else(|| Problem::not_found("platform"))?;
     let mut all = Vec::new();
@@ -241,8 +274,7 @@ async fn platform_preview(
     if let Some(id) = wish.pinned {
         all.push(Supposed::Pinned(Some(id).filter(|id| *id > 0)));
     }
-    let supposed = Supposed::All(all);
-    Ok(Json(PreviewView::of(app.preview(platform_id, &supposed).await?, limit)))
+    Ok((platform_id, Supposed::All(all)))
 }
 
 /// Reads the word of a channel.
