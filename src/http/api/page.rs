@@ -4,13 +4,17 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::header::{HeaderValue, LINK};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::codes;
+use super::describe::Example;
 use super::problem::Problem;
 
 /// Items of a page, where the request does not say.
@@ -19,7 +23,7 @@ const LIMIT: u32 = 100;
 const HIGHEST: u32 = 500;
 
 /// A list that is filtered by nothing.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Everything {}
 
@@ -47,10 +51,33 @@ pub(super) struct Page<T> {
     base: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer<T> {
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
+pub(super) struct Answer<T> {
+    /// What is on it.
     items: Vec<T>,
+    /// The cursor of the next page; null on the last one.
     next: Option<String>,
+}
+
+impl<T: Example> Example for Answer<T> {
+    fn example() -> Self {
+        Self { items: vec![T::example()], next: None }
+    }
+}
+
+/// The parameters that every list takes.
+pub(super) fn parameters() -> [(&'static str, Value); 2] {
+    let cursor = json!({
+        "name": "cursor", "in": "query", "description": "`next` of the page before.",
+        "schema": {"type": "string"},
+    });
+    let limit = json!({
+        "name": "limit", "in": "query", "description": "Items of a page at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": HIGHEST, "default": LIMIT},
+    });
+    [("cursor", cursor), ("limit", limit)]
 }
 
 impl<S, F> FromRequestParts<S> for List<F>
@@ -116,7 +143,7 @@ impl Paging {
         let key = decoded(cursor).and_then(|key| key.parse().ok());
         key.map(Some).ok_or_else(|| {
             let detail = "The cursor is none that this list gave; begin again without it.";
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", detail)
+            Problem::new(codes::INVALID_CURSOR, detail)
         })
     }
 

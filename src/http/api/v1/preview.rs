@@ -1,7 +1,9 @@
 //! The dry run: what the devices of a platform would get after a change.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::rollouts::WishView;
@@ -10,9 +12,11 @@ use crate::domain::policy::{Channel, Rule};
 use crate::domain::release::{Release, ReleaseState};
 use crate::domain::update::Prospect;
 use crate::domain::version::FirmwareVersion;
+use crate::http::api::codes;
+use crate::http::api::describe::{Example, MISSING, Operation, Refusal, when};
 use crate::http::api::extract::{Body, Segment};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
+use crate::http::api::words::{Time, Word};
 
 /// Devices of each prospect, where the request does not say.
 const LIMIT: usize = 100;
@@ -20,29 +24,47 @@ const LIMIT: usize = 100;
 const HIGHEST: usize = crate::app::DETAILED;
 
 /// What the devices of a platform would get.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Preview")]
 pub(super) struct PreviewView {
+    /// The platform.
     platform: String,
+    /// How many devices there are.
     devices: u64,
+    /// By what they have to expect; only those that some device has.
     prospects: Vec<ProspectView>,
 }
 
 /// The devices that have the same to expect.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Prospect")]
 struct ProspectView {
-    prospect: &'static str,
+    /// The stable word.
+    prospect: Word<Prospect>,
+    /// The same in words.
     text: &'static str,
+    /// How many devices, all of them.
     count: u64,
+    /// Some of them, one by one.
     devices: Vec<DeviceView>,
 }
 
-#[derive(Debug, Serialize)]
+/// What a device would get.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "PreviewedDevice")]
 struct DeviceView {
+    /// Its address.
     mac: String,
-    last_seen: Option<String>,
+    /// When it asked last.
+    last_seen: Option<Time>,
+    /// What it runs, as it says.
     version: Option<String>,
+    /// The stable code of the decision, as in `Decision`; `never_asked` for a device that never
+    /// asked.
     decision: &'static str,
+    /// The decision in a sentence.
     text: String,
+    /// The release that it would be offered.
     release_id: Option<i64>,
 }
 
@@ -53,7 +75,7 @@ impl PreviewView {
             let count = *preview.prospects.get(&prospect)?;
             let own = preview.devices.iter().filter(|device| device.prospect == prospect);
             let devices = own.take(limit).map(DeviceView::of).collect();
-            let (text, prospect) = (prospect.label(), prospect.word());
+            let (text, prospect) = (prospect.label(), Word(prospect));
             Some(ProspectView { prospect, text, count, devices })
         });
         Self { prospects: prospects.collect(), devices, platform: preview.platform }
@@ -64,7 +86,7 @@ impl DeviceView {
     fn of(forecast: &Forecast) -> Self {
         Self {
             mac: forecast.mac.to_string(),
-            last_seen: Some(forecast.last_seen).filter(|at| *at > 0).map(time::text),
+            last_seen: Some(forecast.last_seen).filter(|at| *at > 0).map(Time),
             version: forecast.version.clone(),
             decision: forecast.code(),
             text: forecast.text(),
@@ -73,35 +95,96 @@ impl DeviceView {
     }
 }
 
+impl Example for PreviewView {
+    fn example() -> Self {
+        let device = DeviceView {
+            mac: "5c:cf:7f:1c:a1:a5".to_owned(),
+            last_seen: Some(Time::EXAMPLE),
+            version: Some("v1.1.0".to_owned()),
+            decision: "offer",
+            text: "It gets v1.2.0.".to_owned(),
+            release_id: Some(7),
+        };
+        let prospect = ProspectView {
+            prospect: Word(Prospect::Gets),
+            text: Prospect::Gets.label(),
+            count: 1,
+            devices: vec![device],
+        };
+        Self { platform: "chase".to_owned(), devices: 1, prospects: vec![prospect] }
+    }
+}
+
+/// The words of what may be supposed of a release.
+const STATES: [Option<&str>; 4] = [Some("published"), Some("withdrawn"), Some("recalled"), None];
+/// What the answers to all four have in common.
+const MORE: &str = "What each device of the platform would get, decided by the function that \
+                    answers devices. Nothing is changed. Counts are complete; of each prospect \
+                    at most `limit` devices are told.";
+/// A draft of which too little is known.
+const OPEN: Refusal = when("Platform or version of the draft are open", &[codes::WRONG_STATE]);
+/// A plan or value that cannot be used.
+const VALUE: Refusal = when(
+    "The rollout cannot be planned so: `invalid_plan`; or a value cannot be used: \
+     `invalid_value`, `invalid_mac`",
+    &[codes::INVALID_PLAN, codes::INVALID_VALUE, codes::INVALID_MAC],
+);
+/// A value that cannot be used.
+const BAD_VALUE: Refusal = when("A value cannot be used", &[codes::INVALID_VALUE]);
+
 /// What is supposed of a release.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "ReleasePreviewWish")]
 pub(super) struct ReleaseWish {
+    /// What is supposed of it.
+    #[schemars(extend("enum" = STATES, "default" = "published"))]
     state: Option<String>,
+    /// Whom it is for.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
+    /// Draft: its platform.
     platform: Option<String>,
+    /// Draft: its version.
     version: Option<String>,
     rollout: Option<WishView>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     limit: Option<usize>,
 }
 
 /// The same as a query string; `rollout` is its JSON as text.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseQuery {
+    /// What is supposed of it.
+    #[schemars(extend("enum" = STATES, "default" = "published"))]
     state: Option<String>,
+    /// Whom it is for.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
+    /// Draft: its platform.
     platform: Option<String>,
+    /// Draft: its version.
     version: Option<String>,
+    /// How it reaches its devices: `RolloutWish` as JSON.
     rollout: Option<String>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     limit: Option<usize>,
 }
+
+pub(super) const RELEASE_ASKED: Operation =
+    Operation::new("releases", "previewRelease", "Preview who would get a release")
+        .more(MORE)
+        .gives("What would come of it.")
+        .refuses(&[MISSING, OPEN, VALUE]);
 
 /// `GET /api/v1/releases/{id}/preview`
 pub(super) async fn release_asked(
     State(app): State<App>,
     Segment(id): Segment<i64>,
-    query: Result<Query<ReleaseQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ReleaseQuery>, QueryRejection>,
 ) -> Result<Json<PreviewView>, Problem> {
     let Query(query) = query.map_err(unread)?;
     let plan = query.rollout.as_deref().map(WishView::parse).transpose()?;
@@ -109,6 +192,18 @@ pub(super) async fn release_asked(
     let wish = ReleaseWish { state, channel, platform, version, limit, rollout: None };
     release_preview(&app, id, wish, plan).await
 }
+
+pub(super) const RELEASE: Operation = Operation::new(
+    "releases",
+    "previewReleaseBy",
+    "Preview who would get a release, by a wish in JSON",
+)
+.more(MORE)
+.takes(
+    r#"{"rollout": {"stages": "canaries, 10%", "canaries": ["5c:cf:7f:1c:a1:a5"], "soak": 1800}}"#,
+)
+.gives("What would come of it.")
+.refuses(&[MISSING, OPEN, VALUE]);
 
 /// `POST /api/v1/releases/{id}/preview`
 pub(super) async fn release(
@@ -193,24 +288,47 @@ pub(super) async fn of_upload(
 }
 
 /// What is supposed of a platform.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "PlatformPreviewWish")]
 pub(super) struct PlatformWish {
+    /// The rule; see `rule` of a platform.
+    #[schemars(with = "Option<Word<Rule>>")]
     rule: Option<String>,
+    /// The lowest version; empty: none.
     floor: Option<String>,
+    /// The release that it is pinned to; 0: none.
     pinned: Option<i64>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     limit: Option<usize>,
 }
+
+pub(super) const PLATFORM_ASKED: Operation =
+    Operation::new("platforms", "previewPlatform", "Preview what devices would get")
+        .more(MORE)
+        .gives("What would come of it; without parameters: as things stand.")
+        .refuses(&[MISSING, BAD_VALUE]);
 
 /// `GET /api/v1/platforms/{name}/preview`
 pub(super) async fn platform_asked(
     State(app): State<App>,
     Segment(name): Segment<String>,
-    query: Result<Query<PlatformWish>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<PlatformWish>, QueryRejection>,
 ) -> Result<Json<PreviewView>, Problem> {
     let Query(wish) = query.map_err(unread)?;
     platform_preview(&app, &name, wish).await
 }
+
+pub(super) const PLATFORM: Operation = Operation::new(
+    "platforms",
+    "previewPlatformBy",
+    "Preview what devices would get, by a wish in JSON",
+)
+.more(MORE)
+.takes(r#"{"rule": "different"}"#)
+.gives("What would come of it.")
+.refuses(&[MISSING, BAD_VALUE]);
 
 /// `POST /api/v1/platforms/{name}/preview`
 pub(super) async fn platform(
@@ -262,6 +380,6 @@ fn limit(wish: Option<usize>) -> Result<usize, Problem> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn unread(error: axum::extract::rejection::QueryRejection) -> Problem {
+fn unread(error: QueryRejection) -> Problem {
     Problem::query(format!("{}.", error.body_text().trim_end_matches('.')))
 }
