@@ -59,7 +59,7 @@ pub(super) fn refusal(app: &App, exposure: &Exposure, request: &Request) -> Opti
     );
     let status = StatusCode::MISDIRECTED_REQUEST;
     if api::is_below(request.uri().path()) {
-        return Some(api::Problem::new(status, "unknown_host", text).into_response());
+        return Some(api::Problem::new(api::codes::UNKNOWN_HOST, text).into_response());
     }
     Some((status, text + "\n").into_response())
 }

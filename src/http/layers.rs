@@ -93,7 +93,7 @@ pub async fn same_origin(request: Request, next: Next) -> Response {
     );
     let text = "This change was asked for by a page of another site, so it was refused.";
     if api::is_below(request.uri().path()) {
-        return api::Problem::new(StatusCode::FORBIDDEN, "foreign_origin", text).into_response();
+        return api::Problem::new(api::codes::FOREIGN_ORIGIN, text).into_response();
     }
     (StatusCode::FORBIDDEN, format!("{text}\n")).into_response()
 }

@@ -1,7 +1,8 @@
-//! The administration API over real HTTP. Every answer is held against `openapi.json` too.
+//! The administration API over real HTTP. Every answer is held against its description too.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
+mod description;
 mod devices;
 mod events;
 mod images;

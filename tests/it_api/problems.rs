@@ -1,7 +1,5 @@
 //! What every route has in common: errors as problem documents, and the description of it all.
 
-use serde_json::Value;
-
 use crate::server::Server;
 
 #[tokio::test]
@@ -101,24 +99,4 @@ async fn a_change_that_another_site_asks_for_is_refused() {
     let body = br#"{"name": "chase"}"#;
     let answer = server.send_raw("POST", "/api/v1/platforms", &headers, body).await;
     assert_eq!(answer.status, 403, "{answer:?}");
-}
-
-#[tokio::test]
-async fn every_reference_in_the_description_leads_somewhere() {
-    let server = Server::start().await;
-    let document = server.get("/api/v1/openapi.json").await.json();
-    let mut open = vec![&document];
-    let mut references = 0;
-    while let Some(value) = open.pop() {
-        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
-            references += 1;
-            assert!(document.pointer(target.trim_start_matches('#')).is_some(), "{target}");
-        }
-        match value {
-            Value::Array(items) => open.extend(items),
-            Value::Object(members) => open.extend(members.values()),
-            _ => {}
-        }
-    }
-    assert!(references > 100);
 }

@@ -1,12 +1,12 @@
-//! Holds answers against `openapi.json`: as much of JSON Schema as that document uses.
+//! Holds answers against the description: as much of JSON Schema as that document uses.
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::server::Answer;
 
-static DOCUMENT: LazyLock<Value> = LazyLock::new(|| espalier::http::api::description().clone());
+pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| espalier::http::api::description().clone());
 
 /// The answer is one that the document describes for this path, method and status.
 #[track_caller]
@@ -52,7 +52,7 @@ fn named(name: &str) -> &'static Value {
     &DOCUMENT["components"]["schemas"][name]
 }
 
-fn resolve(value: &'static Value) -> &'static Value {
+pub fn resolve(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
         Some(target) => DOCUMENT.pointer(target.trim_start_matches('#')).unwrap(),
         None => value,
@@ -66,14 +66,73 @@ fn fits(value: &Value, schema: &'static Value, place: &str) {
     }
 }
 
-fn matches(value: &Value, schema: &'static Value, place: &str) -> Result<(), String> {
-    let schema = resolve(schema);
-    if let Some(choices) = schema["oneOf"].as_array() {
+/// What JSON Schema (2020-12) says about the value, as far as the document uses it.
+pub fn matches(value: &Value, schema: &'static Value, place: &str) -> Result<(), String> {
+    if let Some(keyword) = schema.as_object().into_iter().flat_map(Map::keys).find(unknown) {
+        return Err(format!("{place}: this test does not know the keyword {keyword}"));
+    }
+    if schema["$ref"].is_string() {
+        matches(value, resolve(schema), place)?;
+    }
+    choose(value, schema, place)?;
+    if !schema["type"].is_null() && !has_type(value, &schema["type"]) {
+        return Err(format!("{place} is {value}, not {}", schema["type"]));
+    }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        return Err(format!("{place} is {value}, none of {words:?}"));
+    }
+    within(value, schema, place)?;
+    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
+        matches(item, &schema["items"], &format!("{place}[{index}]"))?;
+    }
+    members(value, schema, place)
+}
+
+/// A keyword that neither is held here, nor says anything about what is valid.
+fn unknown(keyword: &&String) -> bool {
+    let known = [
+        "$ref",
+        "anyOf",
+        "oneOf",
+        "type",
+        "enum",
+        "items",
+        "properties",
+        "required",
+        "format",
+        "minimum",
+        "maximum",
+        "minLength",
+        "maxLength",
+        "additionalProperties",
+        // Held by the server and its own tests.
+        "pattern",
+        // Words about the value.
+        "description",
+        "default",
+        "example",
+        "examples",
+        "contentMediaType",
+    ];
+    !known.contains(&keyword.as_str())
+}
+
+fn choose(value: &Value, schema: &'static Value, place: &str) -> Result<(), String> {
+    for (keyword, most) in [("oneOf", 1), ("anyOf", usize::MAX)] {
+        let Some(choices) = schema[keyword].as_array() else { continue };
         let tries: Vec<_> = choices.iter().map(|choice| matches(value, choice, place)).collect();
         let fitting = tries.iter().filter(|attempt| attempt.is_ok()).count();
-        let why = tries.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; ");
-        return if fitting == 1 { Ok(()) } else { Err(format!("{place} fits {fitting}: {why}")) };
+        if !(1..=most).contains(&fitting) {
+            let why = tries.into_iter().filter_map(Result::err).collect::<Vec<_>>().join("; ");
+            return Err(format!("{place} fits {fitting}: {why}"));
+        }
     }
+    Ok(())
+}
+
+fn has_type(value: &Value, allowed: &Value) -> bool {
     let kind = match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -82,30 +141,30 @@ fn matches(value: &Value, schema: &'static Value, place: &str) -> Result<(), Str
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    let allowed = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().any(|allowed| allowed == kind),
-        allowed => allowed == kind,
-    };
-    if !allowed {
-        return Err(format!("{place} is {value}, not {}", schema["type"]));
-    }
-    if let Some(words) = schema["enum"].as_array()
-        && !words.contains(value)
-    {
-        return Err(format!("{place} is {value}, none of {words:?}"));
-    }
+    allowed.as_array().map_or_else(|| allowed == kind, |kinds| kinds.iter().any(|own| own == kind))
+}
+
+fn within(value: &Value, schema: &Value, place: &str) -> Result<(), String> {
     if let (Some(text), Some("date-time")) = (value.as_str(), schema["format"].as_str()) {
         let moment: Result<jiff::Timestamp, _> = text.parse();
         if moment.is_err() || !text.ends_with('Z') {
             return Err(format!("{place} is {text}, no time in UTC"));
         }
     }
-    for (index, item) in value.as_array().into_iter().flatten().enumerate() {
-        matches(item, &schema["items"], &format!("{place}[{index}]"))?;
+    let length = value.as_str().map(|text| text.chars().count() as u64);
+    for (size, least, most) in
+        [(value.as_u64(), "minimum", "maximum"), (length, "minLength", "maxLength")]
+    {
+        let too_small = schema[least].as_u64().zip(size).is_some_and(|(least, own)| own < least);
+        let too_large = schema[most].as_u64().zip(size).is_some_and(|(most, own)| own > most);
+        if too_small || too_large {
+            return Err(format!("{place} is {value}, out of bounds"));
+        }
     }
-    members(value, schema, place)
+    Ok(())
 }
 
+/// What a schema lists is complete, whether it says so or not; but beside a reference it only adds.
 fn members(value: &Value, schema: &'static Value, place: &str) -> Result<(), String> {
     let (Some(members), Some(known)) = (value.as_object(), schema["properties"].as_object()) else {
         return Ok(());
@@ -116,10 +175,11 @@ fn members(value: &Value, schema: &'static Value, place: &str) -> Result<(), Str
         }
     }
     for (name, member) in members {
-        let Some(schema) = known.get(name) else {
-            return Err(format!("{place} has {name}, which is not described"));
-        };
-        matches(member, schema, &format!("{place}.{name}"))?;
+        match known.get(name) {
+            Some(schema) => matches(member, schema, &format!("{place}.{name}"))?,
+            None if schema["$ref"].is_string() => {}
+            None => return Err(format!("{place} has {name}, which is not described")),
+        }
     }
     Ok(())
 }

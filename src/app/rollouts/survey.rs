@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use super::super::{App, Error};
 use super::super::fleet::Live;
 use super::super::poll::View;
 use super::super::shelf::Shelf;
+use super::super::{App, Error};
 use super::{Gate, candidate};
 use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;

@@ -38,6 +38,9 @@ pub enum Contradiction {
 }
 
 impl Contradiction {
+    /// All codes.
+    pub const CODES: &[&str] = &["file_name", "marked_version", "marked_platform", "descriptor"];
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

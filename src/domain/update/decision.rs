@@ -156,6 +156,58 @@ pub enum Refusal {
 }
 
 impl Decision {
+    /// All codes that a decision may have.
+    pub const CODES: &[&str] = &[
+        "offer",
+        "describe",
+        "up_to_date",
+        "identical",
+        "identical_but_reports",
+        "nothing_published",
+        "version_unknown",
+        "too_big",
+        "flash_too_small",
+        "no_slot",
+        "wrong_family",
+        "wrong_chip",
+        "chip_unknown",
+        "below_floor",
+        "unsigned",
+        "signed_gzip",
+        "files_taken",
+        "pinned",
+        "pinned_to_nothing",
+        "updates_off",
+        "quiet_hours",
+        "other_group",
+        "rollout_scheduled",
+        "rollout_waiting",
+        "rollout_full",
+        "rollout_paused",
+        "rollout_halted",
+        "rollout_ended",
+        "stopped",
+        "rolled_back",
+        "reports_other",
+        "held",
+        "retry_later",
+        "transfers_broke",
+        "downloading",
+        "invalid_parameters",
+        "no_platforms",
+        "unknown_platform",
+        "secret_missing",
+        "secret_wrong",
+        "secret_ended",
+        "secret_throttled",
+        "not_approved",
+        "ignored",
+        "blocked",
+        "other_platform",
+        "mode_unsupported",
+        "nothing_to_describe",
+    ];
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> &'static str {

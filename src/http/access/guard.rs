@@ -16,7 +16,7 @@ use super::csrf::{self, Refused};
 use super::identify::Identity;
 use crate::app::App;
 use crate::domain::access::{Need, Principal, Where};
-use crate::http::api::Problem;
+use crate::http::api::{Problem, codes};
 use crate::http::web::PageError;
 use crate::http::web::page::inside;
 
@@ -190,7 +190,7 @@ async fn guard(face: Face, need: Need, uploads: bool, request: Request, next: Ne
         Face::Program => {
             let detail = "A browser’s session may only change things from a page of this server; \
                           send the header X-CSRF-Token, or use a token.";
-            Problem::new(StatusCode::FORBIDDEN, "csrf", detail).into_response()
+            Problem::new(codes::CSRF, detail).into_response()
         }
     }
 }
@@ -245,7 +245,7 @@ fn refuse_program(need: Need, identity: &Identity) -> Response {
         let usual = "Send a token: Authorization: Bearer esp_…; administrators make them under \
                      Settings → Tokens.";
         let detail = identity.wrong_token.unwrap_or(usual);
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail);
+        let problem = Problem::new(codes::UNAUTHORIZED, detail);
         let mut response = problem.into_response();
         let challenge = if identity.wrong_token.is_some() {
             "Bearer realm=\"espalier\", error=\"invalid_token\""

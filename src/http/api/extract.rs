@@ -1,13 +1,15 @@
 //! What handlers take out of a request; whatever cannot be taken is a problem with a sentence.
 
+use std::marker::PhantomData;
+
 use axum::extract::{FromRequest, FromRequestParts, Multipart, Request};
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::{Deserialize, DeserializeOwned, Deserializer};
+use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
+use super::codes;
 use super::problem::{Problem, sentence};
 pub(super) use crate::http::access::Actor;
 
@@ -46,8 +48,7 @@ where
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         if content_type(&request).is_some_and(|kind| !is_json(&kind)) {
             let detail = "Send JSON, with the header Content-Type: application/json.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "not_json", detail));
+            return Err(Problem::new(codes::NOT_JSON, detail));
         }
         let body = Limited::new(request.into_body(), TEXT_LIMIT).collect().await;
         let bytes = body.map_err(|error| unread(error.as_ref()))?.to_bytes();
@@ -68,13 +69,13 @@ fn is_json(kind: &str) -> bool {
 }
 
 fn invalid_json(detail: impl Into<String>) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_json", detail)
+    Problem::new(codes::INVALID_JSON, detail)
 }
 
 fn unread(error: &(dyn std::error::Error + 'static)) -> Problem {
     if error.is::<LengthLimitError>() {
         let detail = "The JSON is larger than 64 KiB, the most that is taken.";
-        return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+        return Problem::new(codes::TOO_LARGE, detail);
     }
     invalid_json("The body was cut before its end.")
 }
@@ -83,7 +84,7 @@ fn misread(error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     match error.classify() {
         Category::Data if text.starts_with("unknown field") => {
-            Problem::new(StatusCode::BAD_REQUEST, "unknown_field", sentence(&text))
+            Problem::new(codes::UNKNOWN_FIELD, sentence(&text))
         }
         Category::Data => invalid_json(format!("The JSON does not fit: {text}.")),
         Category::Syntax | Category::Eof | Category::Io => {
@@ -92,32 +93,23 @@ fn misread(error: &serde_json::Error) -> Problem {
     }
 }
 
-/// A member that may be missing, but not null: null would say "remove it", which means nothing.
-pub(super) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-/// A form with files.
+/// A form with files; its fields are those of `F`.
 #[derive(Debug)]
-pub(super) struct Form(pub(super) Multipart);
+pub(super) struct Form<F>(pub(super) Multipart, pub(super) PhantomData<F>);
 
-impl<S: Send + Sync> FromRequest<S> for Form {
+impl<S: Send + Sync, F> FromRequest<S> for Form<F> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if content_type(&request).as_deref() != Some("multipart/form-data") {
             let detail = "Send the file as a form, as curl -F file=@firmware.bin does.";
-            let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            return Err(Problem::new(status, "not_multipart", detail));
+            return Err(Problem::new(codes::NOT_MULTIPART, detail));
         }
         let boundless = |_| {
             let detail = "The Content-Type of the form has no boundary.";
-            Problem::new(StatusCode::BAD_REQUEST, "malformed_multipart", detail)
+            Problem::new(codes::MALFORMED_MULTIPART, detail)
         };
-        Multipart::from_request(request, state).await.map(Self).map_err(boundless)
+        let form = Multipart::from_request(request, state).await.map_err(boundless)?;
+        Ok(Self(form, PhantomData))
     }
 }

@@ -1,18 +1,21 @@
 //! The administration API, `/api/v1`: JSON in, JSON out, errors as problem documents.
 //!
-//! What it takes and answers is written down in `v1/openapi.json`; tests hold the two together.
+//! What it takes and answers is described by `/api/v1/openapi.json`, which is made from the code.
 
+pub(crate) mod codes;
+mod describe;
 mod extract;
 mod granted;
 mod page;
 mod problem;
 mod time;
 mod v1;
+mod words;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{Method, Uri};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
@@ -63,7 +66,7 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
         "{} does not take {method}; the Allow header of this answer lists what it takes.",
         uri.path()
     );
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    Problem::new(codes::METHOD_NOT_ALLOWED, detail)
 }
 
 /// No route of the API. An updater may still ask here: it is answered whatever its path.
@@ -74,5 +77,5 @@ async fn unknown(State(app): State<App>, request: Request) -> Response {
     };
     let path = request.uri().path();
     let detail = format!("There is nothing at {path}; /api/v1/openapi.json lists what there is.");
-    Problem::new(StatusCode::NOT_FOUND, "not_found", detail).into_response()
+    Problem::new(codes::NOT_FOUND, detail).into_response()
 }

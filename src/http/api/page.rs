@@ -4,26 +4,32 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::{FromRequestParts, Query};
+use axum::http::Uri;
 use axum::http::header::{HeaderValue, LINK};
 use axum::http::request::Parts;
-use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
+use super::codes;
+use super::describe::Example;
 use super::problem::Problem;
 
 /// Items of a page, where the request does not say.
 const LIMIT: u32 = 100;
+/// Items of a page at most, of most lists.
+pub(super) const HIGHEST: u32 = 500;
 
 /// A list that is filtered by nothing.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Everything {}
 
 /// The query string of a list: its own filter, and which page of at most so many items.
 #[derive(Debug)]
-pub(super) struct List<F, const HIGHEST: u32 = 500> {
+pub(super) struct List<F, const MOST: u32 = HIGHEST> {
     pub(super) filter: F,
     pub(super) paging: Paging,
 }
@@ -45,13 +51,40 @@ pub(super) struct Page<T> {
     base: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer<T> {
+/// A page of a list.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "{T}Page")]
+pub(super) struct Answer<T> {
+    /// What is on it.
     items: Vec<T>,
+    /// The cursor of the next page; null on the last one.
     next: Option<String>,
 }
 
-impl<S, F, const HIGHEST: u32> FromRequestParts<S> for List<F, HIGHEST>
+impl<T: Example> Example for Answer<T> {
+    fn example() -> Self {
+        Self { items: vec![T::example()], next: None }
+    }
+}
+
+/// The parameters that most lists take.
+pub(super) fn parameters() -> [(&'static str, Value); 2] {
+    let cursor = json!({
+        "name": "cursor", "in": "query", "description": "`next` of the page before.",
+        "schema": {"type": "string"},
+    });
+    [("cursor", cursor), ("limit", limit(HIGHEST))]
+}
+
+/// How many items a page has, of so many at most.
+pub(super) fn limit(highest: u32) -> Value {
+    json!({
+        "name": "limit", "in": "query", "description": "Items of a page at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": highest, "default": LIMIT},
+    })
+}
+
+impl<S, F, const MOST: u32> FromRequestParts<S> for List<F, MOST>
 where
     S: Send + Sync,
     F: DeserializeOwned,
@@ -65,7 +98,7 @@ where
             match pair.split_once('=').unwrap_or((pair, "")) {
                 ("cursor", text) => cursor = Some(text.to_owned()),
                 ("limit", text) => {
-                    limit = read_limit(text, HIGHEST)?;
+                    limit = read_limit(text, MOST)?;
                     kept.push(pair);
                 }
                 ("", _) => {}
@@ -114,7 +147,7 @@ impl Paging {
         let key = decoded(cursor).and_then(|key| key.parse().ok());
         key.map(Some).ok_or_else(|| {
             let detail = "The cursor is none that this list gave; begin again without it.";
-            Problem::new(StatusCode::BAD_REQUEST, "invalid_cursor", detail)
+            Problem::new(codes::INVALID_CURSOR, detail)
         })
     }
 

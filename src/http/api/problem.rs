@@ -4,13 +4,16 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
+use super::codes::{self, Code};
+use super::describe::never_null;
 use super::v1::report::ReportView;
+use super::words::Word;
 use crate::app::{Error, ReportCard};
 use crate::domain::access::{Need, Principal, Where};
-use crate::domain::image::{Partition, Unusable};
+use crate::domain::image::Partition;
 use crate::domain::release::Question;
 use crate::store::StoreError;
 
@@ -18,32 +21,71 @@ use crate::store::StoreError;
 const VALUE_SHOWN: usize = 80;
 
 /// Something went wrong on the way to an answer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
-    more: Map<String, Value>,
+    more: More,
 }
 
-/// The document as it is sent.
-#[derive(Debug, Serialize)]
-struct Document {
+/// What went wrong (RFC 9457). `code` is stable; `title` and `detail` are for people.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem", transform = never_null)]
+pub(super) struct Document {
+    /// `urn:espalier:problem:` and the code.
     r#type: String,
+    /// What sort of problem.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
+    /// What happened and what to do, in a sentence.
     detail: String,
-    code: &'static str,
+    /// The stable code.
+    code: Word<Code>,
     #[serde(flatten)]
-    more: Map<String, Value>,
+    more: More,
 }
 
-/// A part of a factory image, as its partition table describes it.
-#[derive(Debug, Serialize)]
+/// What some problems say besides.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct More {
+    /// With open questions: the report card of the file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    report: Option<Box<ReportView>>,
+    /// With `already_approved`: the platform it is approved for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    /// With `already_approved`: the device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<String>,
+    /// With a file that can never be sent: what it is. The same as `code`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    /// With `merged_image`: what its partition table lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parts: Option<Vec<PartView>>,
+    /// With `forbidden`: the scope that the token lacks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+    /// With `forbidden`: the role that is needed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<&'static str>,
+    /// With `too_large`: the largest file that is taken, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+}
+
+/// A part of a merged (factory) image.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Partition")]
 struct PartView {
+    /// Its label.
     label: String,
+    /// What it is for, such as `app ota_0`.
     purpose: String,
+    /// Where it begins in the flash memory.
     offset: u32,
+    /// Bytes that are set aside for it.
     size: u32,
 }
 
@@ -56,32 +98,32 @@ impl From<&Partition> for PartView {
 
 impl Problem {
     /// A problem in a sentence of its own.
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), more: Map::new() }
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), more: More::default() }
     }
 
     /// What was named does not exist.
     pub(super) fn not_found(what: &str) -> Self {
-        let detail = format!("There is no such {what}.");
-        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+        Self::new(codes::NOT_FOUND, format!("There is no such {what}."))
     }
 
     /// The one who asks is known, but may not do this.
     pub(crate) fn lacks(principal: &Principal, need: Need, place: Where<'_>) -> Self {
-        let (status, code) = (StatusCode::FORBIDDEN, "forbidden");
         if let Principal::User { role, .. } = principal {
             let (has, wants) = (role.word(), need.role().word());
             let detail = format!("Your role is {has}; this needs the role {wants}.");
-            return Self::new(status, code, detail).with("role", wants);
+            let more = More { role: Some(wants), ..More::default() };
+            return Self { more, ..Self::new(codes::FORBIDDEN, detail) };
         }
         let scope = need.scope(place);
         let detail = format!("This token lacks the scope {scope}.");
-        Self::new(status, code, detail).with("scope", scope)
+        let more = More { scope: Some(scope), ..More::default() };
+        Self { more, ..Self::new(codes::FORBIDDEN, detail) }
     }
 
     /// The query string cannot be used.
     pub(super) fn query(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+        Self::new(codes::INVALID_QUERY, detail)
     }
 
     /// A member has a value that it cannot have.
@@ -90,56 +132,33 @@ impl Problem {
         Self::of(&Error::Value { field, value, expected })
     }
 
-    /// The problem with one member more.
-    pub(super) fn with(mut self, name: &str, value: impl Serialize) -> Self {
-        self.more.insert(name.to_owned(), serde_json::to_value(value).unwrap_or_default());
-        self
-    }
-
     /// An error as a problem, for those who log the cause themselves.
     pub(super) fn of(error: &Error) -> Self {
-        let problem = Self::new(status(error), error.code(), detail(error));
+        let code = match error {
+            Error::Questions(card) => Code::from(leading(card)),
+            _ => Code::from(error),
+        };
+        Self { code, detail: detail(error), more: More::of(error) }
+    }
+}
+
+impl More {
+    fn of(error: &Error) -> Self {
+        let none = Self::default();
         match error {
-            Error::Questions(card) => {
-                Self { code: leading(card).code(), ..problem }.with("report", ReportView::of(card))
-            }
+            Error::Questions(card) => Self { report: Some(Box::new(ReportView::of(card))), ..none },
             Error::AlreadyApproved { mac, platform, same: _ } => {
-                problem.with("mac", mac.to_string()).with("platform", platform)
+                Self { mac: Some(mac.to_string()), platform: Some(platform.clone()), ..none }
             }
-            Error::TooLarge { limit } => problem.with("limit", limit),
-            Error::Unusable(cause, None) => problem.with("kind", cause.code()),
-            Error::Unusable(cause, Some(merged)) => {
-                let parts: Vec<_> = merged.table.partitions.iter().map(PartView::from).collect();
-                problem.with("kind", cause.code()).with("parts", parts)
+            Error::TooLarge { limit } => Self { limit: Some(*limit), ..none },
+            Error::Unusable(cause, merged) => {
+                let parts = merged
+                    .as_ref()
+                    .map(|merged| merged.table.partitions.iter().map(PartView::from).collect());
+                Self { kind: Some(cause.code()), parts, ..none }
             }
-            Error::NotFound(_)
-            | Error::Name(_)
-            | Error::Mac(_)
-            | Error::DeviceSecret(_)
-            | Error::PlatformExists(_)
-            | Error::NoPlatformChosen
-            | Error::Value { .. }
-            | Error::NotBin(_)
-            | Error::Cut
-            | Error::NoFile
-            | Error::State(_)
-            | Error::Plan(_)
-            | Error::Rollout(_)
-            | Error::GroupName(_)
-            | Error::GroupExists(_)
-            | Error::Quiet(_)
-            | Error::Label(_)
-            | Error::UserExists(_)
-            | Error::Password(_)
-            | Error::Scope(_)
-            | Error::LastAdministrator
-            | Error::WrongCode
-            | Error::Busy
-            | Error::Broken(_)
-            | Error::DiskFull
-            | Error::Store(_)
-            | Error::Blob(_) => problem,
-            Error::Forbidden(scope) => problem.with("scope", scope),
+            Error::Forbidden(scope) => Self { scope: Some(scope.clone()), ..none },
+            _ => none,
         }
     }
 }
@@ -161,15 +180,26 @@ impl From<StoreError> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let Self { status, code, detail, more } = self;
-        let r#type = format!("urn:espalier:problem:{code}");
-        let (title, number) = (title(status), status.as_u16());
-        let document = Document { r#type, title, status: number, detail, code, more };
-        let mut response = (status, Json(document)).into_response();
+        let status = self.code.http_status();
+        let mut response = (status, Json(Document::from(self))).into_response();
         let problem = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(CONTENT_TYPE, problem);
         response
     }
+}
+
+impl From<Problem> for Document {
+    fn from(problem: Problem) -> Self {
+        let Problem { code, detail, more } = problem;
+        let r#type = format!("urn:espalier:problem:{}", code.word());
+        let (title, status) = (title(code.http_status()), code.status());
+        Self { r#type, title, status, detail, code: Word(code), more }
+    }
+}
+
+/// What a problem of this code looks like.
+pub(super) fn example(code: Code, detail: &str) -> impl Serialize + use<> {
+    Document::from(Problem::new(code, sentence(detail)))
 }
 
 fn title(status: StatusCode) -> &'static str {
@@ -188,44 +218,6 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::INSUFFICIENT_STORAGE => "The disk is full",
         StatusCode::MISDIRECTED_REQUEST => "Asked for by another name",
         _ => "Something broke",
-    }
-}
-
-fn status(error: &Error) -> StatusCode {
-    match error {
-        Error::NotFound(_) => StatusCode::NOT_FOUND,
-        Error::PlatformExists(_)
-        | Error::AlreadyApproved { .. }
-        | Error::UserExists(_)
-        | Error::LastAdministrator
-        | Error::Rollout(_)
-        | Error::GroupExists(_)
-        | Error::State(_) => StatusCode::CONFLICT,
-        Error::Forbidden(_) => StatusCode::FORBIDDEN,
-        Error::Busy => StatusCode::SERVICE_UNAVAILABLE,
-        Error::TooLarge { .. } | Error::Unusable(Unusable::GzipTooLong, _) => {
-            StatusCode::PAYLOAD_TOO_LARGE
-        }
-        Error::Unusable(cause, _) if is_damaged(cause) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::NotBin(_) | Error::Unusable(..) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Error::Cut => StatusCode::BAD_REQUEST,
-        Error::DiskFull => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Questions(card) if is_conflict(leading(card)) => StatusCode::CONFLICT,
-        Error::Name(_)
-        | Error::Mac(_)
-        | Error::DeviceSecret(_)
-        | Error::NoPlatformChosen
-        | Error::Value { .. }
-        | Error::NoFile
-        | Error::Plan(_)
-        | Error::GroupName(_)
-        | Error::Quiet(_)
-        | Error::Label(_)
-        | Error::Password(_)
-        | Error::Scope(_)
-        | Error::WrongCode
-        | Error::Questions(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Error::Store(_) | Error::Blob(_) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -271,27 +263,11 @@ fn detail(error: &Error) -> String {
     }
 }
 
-/// The right kind of file, but not whole; all others are of another kind.
-const fn is_damaged(cause: &Unusable) -> bool {
-    matches!(
-        cause,
-        Unusable::Empty
-            | Unusable::TooShort { .. }
-            | Unusable::Truncated { .. }
-            | Unusable::GzipDamaged
-    )
-}
-
-const fn is_conflict(question: &Question) -> bool {
-    matches!(
-        question,
-        Question::VersionExists(_) | Question::VersionNotHigher { .. } | Question::Identical { .. }
-    )
-}
-
 /// The question that names the problem: a conflict with what is there, else the first.
 fn leading(card: &ReportCard) -> &Question {
-    let conflict = card.questions.iter().find(|question| is_conflict(question));
+    let is_conflict =
+        |question: &&Question| Code::from(*question).http_status() == StatusCode::CONFLICT;
+    let conflict = card.questions.iter().find(is_conflict);
     conflict.or_else(|| card.questions.first()).unwrap_or(&Question::PlatformMissing)
 }
 
@@ -307,13 +283,13 @@ pub(super) fn sentence(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::blobs::BlobError;
+    use crate::domain::image::Unusable;
 
     #[test]
     fn a_full_disk_is_507() {
         for error in [Error::from(StoreError::Full), Error::from(BlobError::Full)] {
             let problem = Problem::of(&error);
-            assert_eq!(problem.status, StatusCode::INSUFFICIENT_STORAGE);
-            assert_eq!(problem.code, "disk_full");
+            assert_eq!((problem.code, problem.code.status()), (codes::DISK_FULL, 507));
         }
     }
 
@@ -321,13 +297,13 @@ mod tests {
     fn internal_causes_are_not_shown() {
         let cause = BlobError::Io(std::io::Error::other("/srv/secret/firmware"));
         let problem = Problem::from(Error::from(cause));
-        assert_eq!(problem.status, StatusCode::INTERNAL_SERVER_ERROR);
-        assert_eq!((problem.code, problem.detail.contains("secret")), ("internal", false));
+        assert_eq!((problem.code, problem.code.status()), (codes::INTERNAL, 500));
+        assert!(!problem.detail.contains("secret"));
     }
 
     #[test]
     fn a_damaged_file_is_told_from_one_of_another_kind() {
-        let status = |cause| Problem::of(&Error::Unusable(cause, None)).status.as_u16();
+        let status = |cause| Problem::of(&Error::Unusable(cause, None)).code.status();
         assert_eq!(status(Unusable::Truncated { size: 4, expected: 9 }), 422);
         assert_eq!(status(Unusable::Html), 415);
     }

@@ -1,9 +1,7 @@
 //! The description of the API as a page shows it: pure functions over the `OpenAPI` document.
 
-use serde_json::{Map, Value, json};
-
-/// Levels of an example; deeper ones are left out.
-const DEEPEST: usize = 6;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
 
 /// The operations about one noun.
 #[derive(Debug, Clone)]
@@ -173,8 +171,11 @@ impl<'a> Reader<'a> {
         if let Some(words) = schema["enum"].as_array()
             && words.len() <= 8
         {
-            let words: Vec<String> = words.iter().map(text).collect();
-            return words.join(" | ");
+            let words = words.iter().map(|word| word.as_str().unwrap_or("null"));
+            return words.collect::<Vec<_>>().join(" | ");
+        }
+        if let Some(choices) = schema["anyOf"].as_array() {
+            return choices.iter().map(|one| self.kind(one)).collect::<Vec<_>>().join(" or ");
         }
         match &schema["type"] {
             Value::String(kind) if kind == "array" => {
@@ -190,7 +191,7 @@ impl<'a> Reader<'a> {
         self,
         path: &str,
         method: &str,
-        spec: &Value,
+        spec: &'a Value,
         kind: &str,
         schema: Option<&'a Value>,
     ) -> String {
@@ -202,64 +203,47 @@ impl<'a> Reader<'a> {
         if method != usual {
             line.push(format!("-X {}", method.to_uppercase()));
         }
-        match (kind, schema) {
-            ("multipart/form-data", _) => line.push("-F file=@firmware.bin".to_owned()),
-            (_, Some(schema)) => line.push(format!("--json '{}'", self.example(schema, 0))),
-            (_, None) => {}
+        let example = &spec["requestBody"]["content"][kind]["example"];
+        if kind == "multipart/form-data" {
+            let fields = example.as_object().into_iter().flatten();
+            line.extend(fields.map(|(name, value)| {
+                let file = if name == "file" { "@" } else { "" };
+                format!("-F {name}={file}{}", text(value))
+            }));
+        } else if schema.is_some() {
+            line.push(format!("--json '{example}'"));
         }
-        let examples =
-            [("{name}", "chase"), ("{mac}", "5ccf7f1ca1a5"), ("{id}", "1"), ("{image}", "1")];
-        let path =
-            examples.iter().fold(path.to_owned(), |path, (gap, word)| path.replace(gap, word));
-        line.push(format!("{}{path}", self.base));
+        line.push(format!("{}{}", self.base, self.address(path, spec)));
         line.join(" ")
+    }
+
+    /// The path with examples in its gaps, and with the parameters that must be there.
+    fn address(self, path: &str, spec: &'a Value) -> String {
+        let mut address = path.to_owned();
+        let parameters = spec["parameters"].as_array().into_iter().flatten();
+        for parameter in parameters.map(|parameter| self.resolve(parameter)) {
+            let example =
+                parameter.get("example").unwrap_or_else(|| &parameter["schema"]["examples"][0]);
+            let example = example.as_str().map_or_else(|| example.to_string(), str::to_owned);
+            let example = utf8_percent_encode(&example, NON_ALPHANUMERIC);
+            let name = text(&parameter["name"]);
+            if parameter["in"] == "path" {
+                address = address.replace(&format!("{{{name}}}"), &example.to_string());
+            } else if parameter["required"] == true {
+                address = format!("{address}?{name}={example}");
+            }
+        }
+        address
     }
 
     fn response(self, spec: &'a Value) -> String {
         let replies = spec["responses"].as_object().into_iter().flatten();
-        let mut good =
-            replies.filter(|(status, _)| status.starts_with('2')).map(|(_, reply)| reply);
-        let schema = good.find_map(|reply| self.content(reply).1);
-        let example = schema
-            .map(|schema| self.example(schema, 0))
-            .filter(|value| value.as_object().is_some_and(|members| !members.is_empty()));
-        let pretty = example.map(|example| serde_json::to_string_pretty(&example));
+        let good = replies.filter(|(status, _)| status.starts_with('2')).map(|(_, reply)| reply);
+        let example = good.map(|reply| &reply["content"]["application/json"]["example"]);
+        // What is made new comes last.
+        let example = example.filter(|example| example.is_object()).last();
+        let pretty = example.map(serde_json::to_string_pretty);
         pretty.and_then(Result::ok).unwrap_or_default()
-    }
-
-    /// A value that fits a schema.
-    fn example(self, schema: &'a Value, depth: usize) -> Value {
-        let schema = self.resolve(schema);
-        let given = [&schema["examples"][0], &schema["enum"][0], &schema["const"]];
-        if let Some(given) = given.into_iter().find(|value| !value.is_null()) {
-            return given.clone();
-        }
-        if let Some(first) = schema["oneOf"].as_array().and_then(|choices| choices.first()) {
-            return self.example(first, depth);
-        }
-        let kind = match &schema["type"] {
-            Value::Array(kinds) => kinds.first().and_then(Value::as_str),
-            kind => kind.as_str(),
-        };
-        match (kind, schema["format"].as_str()) {
-            (Some("string"), Some("date-time")) => json!("2026-03-01T12:00:00Z"),
-            (Some("string"), _) => json!("…"),
-            (Some("integer"), _) => json!(1),
-            (Some("boolean"), _) => json!(true),
-            (Some("array"), _) if depth < DEEPEST => {
-                json!([self.example(&schema["items"], depth + 1)])
-            }
-            (Some("array"), _) => json!([]),
-            (Some("null"), _) => Value::Null,
-            _ if depth < DEEPEST => {
-                let members = schema["properties"].as_object().into_iter().flatten();
-                let example = |(name, schema): (&String, &'a Value)| {
-                    (name.clone(), self.example(schema, depth + 1))
-                };
-                Value::Object(members.map(example).collect())
-            }
-            _ => Value::Object(Map::new()),
-        }
     }
 }
 
@@ -293,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_example_fits_what_is_described() {
+    fn requests_and_answers_are_shown_by_their_examples() {
         let groups = groups(api::description(), "http://pi.lan:8000");
         let find = |id: &str| {
             let mut all = groups.iter().flat_map(|group| &group.operations);
@@ -306,5 +290,11 @@ mod tests {
         let name = create.fields.iter().find(|field| field.name == "name").unwrap();
         assert!(name.required && name.kind == "string");
         assert!(find("deletePlatform").response.is_empty());
+        assert!(find("showGroup").request.ends_with("/api/v1/groups/Ground%20floor"));
+        assert!(find("decode").request.contains("/api/v1/decoder?line=Error%20"));
+        let upload = find("uploadRelease").request;
+        assert!(upload.contains("-F file=@firmware.bin -F platform=chase"), "{upload}");
+        let pinned = find("changeDevice").fields.into_iter().find(|field| field.name == "pinned");
+        assert_eq!(pinned.unwrap().kind, "string or integer or null");
     }
 }

@@ -2,12 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::device::{DecisionView, DeviceView};
+use super::device::{Approved, DecisionView, DeviceView};
 use crate::app::{App, DeviceChange, Error, NewApproval, PolicyChange, Whitelisted};
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
@@ -15,9 +13,12 @@ use crate::domain::mac::MacAddr;
 use crate::domain::policy::Channel;
 use crate::domain::rhythm::Presence;
 use crate::domain::version::FirmwareVersion;
-use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::http::api::codes;
+use crate::http::api::describe::{Created, Done, MISSING, NO_MAC, Operation, when};
+use crate::http::api::extract::{Actor, Body, Segment};
 use crate::http::api::page::{List, Page, Paging};
 use crate::http::api::problem::Problem;
+use crate::http::api::words::{Given, Word};
 use crate::store::DeviceFilter;
 
 /// The words of a device's standing.
@@ -29,27 +30,50 @@ const PRESENCES: &str = "“overdue”, “lost” or “restarting”";
 pub(super) const CHANNELS: &str = "“stable” or “beta”";
 
 /// Which devices a list shows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
+    /// Only those whose address, name, version, platform or network address holds this text.
     q: Option<String>,
+    /// Only those of this platform.
     platform: Option<String>,
+    /// Only those with this standing.
+    #[schemars(with = "Option<Word<Approval>>")]
     approval: Option<String>,
+    /// Only those that should have asked long ago, that were not heard of since an update was
+    /// offered to them, or that ask far more often than before their update.
+    #[schemars(with = "Option<Word<Presence>>")]
     presence: Option<String>,
+    /// Only those in this group, by its name.
     group: Option<String>,
+    /// Only those that follow this channel.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
 }
 
 /// Which devices of a platform a list shows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlatformFilter {
+    /// Only those whose address, name, version, platform or network address holds this text.
     q: Option<String>,
+    /// Only those with this standing.
+    #[schemars(with = "Option<Word<Approval>>")]
     approval: Option<String>,
+    /// Only those that should have asked long ago, that were not heard of since an update was
+    /// offered to them, or that ask far more often than before their update.
+    #[schemars(with = "Option<Word<Presence>>")]
     presence: Option<String>,
+    /// Only those in this group, by its name.
     group: Option<String>,
+    /// Only those that follow this channel.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
 }
+
+pub(super) const LIST: Operation = Operation::new("devices", "listDevices", "List the devices")
+    .gives("Devices, in the order they were recorded.")
+    .refuses(&[when("There is no such platform or group", &[codes::NOT_FOUND])]);
 
 /// `GET /api/v1/devices`
 pub(super) async fn list(
@@ -58,6 +82,11 @@ pub(super) async fn list(
 ) -> Result<Page<DeviceView>, Problem> {
     page(&app, filter, paging).await
 }
+
+pub(super) const OF_PLATFORM: Operation =
+    Operation::new("devices", "listPlatformDevices", "List the devices of a platform")
+        .gives("Its devices, in the order they were recorded.")
+        .refuses(&[when("There is no such platform or group", &[codes::NOT_FOUND])]);
 
 /// `GET /api/v1/platforms/{name}/devices`
 pub(super) async fn of_platform(
@@ -108,16 +137,37 @@ async fn page(app: &App, filter: Filter, paging: Paging) -> Result<Page<DeviceVi
     page.try_map(|device| DeviceView::of(app, device)).await
 }
 
-/// A device that is to be approved ("whitelisted").
-#[derive(Debug, Deserialize)]
+/// A device that is to be approved (“whitelisted”).
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "NewDevice")]
 pub(super) struct New {
+    /// Its MAC address in any notation.
+    #[schemars(example = &"5C:CF:7F:1C:A1:A5", example = &"5ccf7f1ca1a5")]
     mac: String,
+    /// What to call it.
     #[serde(default)]
+    #[schemars(length(max = 60))]
     name: String,
+    /// Whether to move it where it is approved for another platform.
     #[serde(default, rename = "move")]
     take_over: bool,
 }
+
+pub(super) const APPROVE: Operation =
+    Operation::new("devices", "approveDevice", "Approve a device for a platform (“whitelist”)")
+        .more("It need not have asked yet.")
+        .takes(r#"{"mac": "5C:CF:7F:1C:A1:A5", "name": "Attic"}"#)
+        .gives("It is approved: it is new, or was pending, ignored or blocked.")
+        .refuses(&[
+            MISSING,
+            when(
+                "It is approved already, for this platform or for another one: \
+                 `already_approved`, with `platform`. Send `\"move\": true` to move it",
+                &[codes::ALREADY_APPROVED],
+            ),
+            when("A value cannot be used", &[codes::INVALID_MAC, codes::INVALID_NAME]),
+        ]);
 
 /// `POST /api/v1/platforms/{name}/devices`
 pub(super) async fn approve(
@@ -125,16 +175,15 @@ pub(super) async fn approve(
     Actor(actor): Actor,
     Segment(platform): Segment<String>,
     Body(New { mac, name, take_over }): Body<New>,
-) -> Result<Response, Problem> {
+) -> Result<Approved, Problem> {
     let new = NewApproval { mac, name, take_over, via: "api" };
     let (mac, became) = app.whitelist(&platform, &new, &actor).await?;
     let view = DeviceView::of(&app, find(&app, mac).await?).await?;
-    let location = [(LOCATION, format!("/api/v1/devices/{}", mac.hex()))];
-    let status = match became {
-        Whitelisted::Added | Whitelisted::Approved => StatusCode::CREATED,
-        Whitelisted::Moved => StatusCode::OK,
-    };
-    Ok((status, location, Json(view)).into_response())
+    let created = Created { location: format!("/api/v1/devices/{}", mac.hex()), body: view };
+    Ok(match became {
+        Whitelisted::Added | Whitelisted::Approved => Approved::Here(created),
+        Whitelisted::Moved => Approved::Moved(created),
+    })
 }
 
 async fn find(app: &App, mac: MacAddr) -> Result<Device, Problem> {
@@ -150,6 +199,10 @@ fn read_chip(word: &str) -> Result<Chip, Problem> {
     word.parse().map_err(|_| Problem::value("chip", word, expected))
 }
 
+pub(super) const SHOW: Operation = Operation::new("devices", "showDevice", "Show a device")
+    .gives("The device.")
+    .refuses(&[MISSING, NO_MAC]);
+
 /// `GET /api/v1/devices/{mac}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -160,11 +213,13 @@ pub(super) async fn show(
 }
 
 /// A chip by its name; null: unknown again.
-#[derive(Debug, Deserialize)]
-struct ChipWord(Option<String>);
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
+struct ChipWord(#[schemars(with = "Option<Word<Chip>>")] Option<String>);
 
 /// A release that a device is pinned to: by its version, by its number, or none any more.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(untagged, expecting = "a version, the number of a release, or null")]
 pub(super) enum Pin {
     /// Its version, as the sketch would say it.
@@ -199,33 +254,72 @@ pub(super) fn read_channel(word: &str) -> Result<Channel, Problem> {
     Channel::read(word).ok_or_else(|| Problem::value("channel", word, CHANNELS))
 }
 
-/// What is to be different about a device.
-#[derive(Debug, Deserialize)]
+/// What is to be different; what is missing stays as it is.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "DeviceChange")]
 pub(super) struct Change {
-    #[serde(default, deserialize_with = "present")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    approval: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    platform: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    chip: Option<ChipWord>,
-    #[serde(default, deserialize_with = "present")]
-    verifies: Option<bool>,
-    #[serde(default, deserialize_with = "present")]
-    channel: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    pinned: Option<Pin>,
-    #[serde(default, deserialize_with = "present")]
-    updates: Option<bool>,
-    #[serde(default, deserialize_with = "present")]
-    groups: Option<Vec<String>>,
+    /// What to call it; empty: by its address again.
+    #[serde(default)]
+    #[schemars(length(max = 60))]
+    name: Given<String>,
+    /// Its new standing. To be approved it needs a platform: the one given, its own, or the one it
+    /// asked for.
+    #[serde(default)]
+    #[schemars(with = "Word<Approval>")]
+    approval: Given<String>,
+    /// The platform it is to belong to.
+    #[serde(default)]
+    platform: Given<String>,
+    /// Its chip, one of its family; null: unknown again. What it runs settles it later.
+    #[serde(default)]
+    #[schemars(with = "Option<Word<Chip>>")]
+    chip: Given<ChipWord>,
+    /// Whether its program checks signatures: then it gets signed images only.
+    #[serde(default)]
+    verifies: Given<bool>,
+    /// Which releases it follows.
+    #[serde(default)]
+    #[schemars(with = "Word<Channel>")]
+    channel: Given<String>,
+    /// The published release of its platform, by version or number, that it gets, and no other;
+    /// null: none.
+    #[serde(default)]
+    #[schemars(example = &"v1.1.0", example = 7, example = ())]
+    pinned: Given<Pin>,
+    /// Whether it gets updates at all.
+    #[serde(default)]
+    updates: Given<bool>,
+    /// The groups it is in, by name; those that do not exist are made.
+    #[serde(default)]
+    #[schemars(example = ["Ground floor", "Lights"])]
+    groups: Given<Vec<String>>,
+    /// Lifts all its holds: its release is offered again.
     #[serde(default)]
     try_again: bool,
-    #[serde(default, deserialize_with = "present")]
-    hold: Option<i64>,
+    /// The number of a release that is held back from it, until `try_again`.
+    #[serde(default)]
+    hold: Given<i64>,
 }
+
+pub(super) const CHANGE: Operation = Operation::new(
+    "devices",
+    "changeDevice",
+    "Name, approve, set aside or move a device, say what it is and what it gets, or lift its hold",
+)
+.takes(r#"{"name": "Attic", "channel": "beta", "groups": ["Ground floor"]}"#)
+.gives("As it is now.")
+.refuses(&[
+    when("There is no such device, platform or release", &[codes::NOT_FOUND]),
+    when(
+        "It cannot be pinned to this release, which is none that is published on its platform",
+        &[codes::WRONG_STATE],
+    ),
+    when(
+        "A value cannot be used",
+        &[codes::INVALID_MAC, codes::INVALID_NAME, codes::INVALID_VALUE, codes::NO_PLATFORM],
+    ),
+]);
 
 /// `PATCH /api/v1/devices/{mac}`
 pub(super) async fn change(
@@ -235,16 +329,17 @@ pub(super) async fn change(
     Body(change): Body<Change>,
 ) -> Result<Json<DeviceView>, Problem> {
     let mac = read_mac(&mac)?;
-    let Change { name, approval, platform, chip, verifies, try_again, hold, .. } = change;
-    let Change { channel, pinned, updates, groups, .. } = change;
+    let Change { name, approval: Given(approval), platform: Given(platform), .. } = change;
+    let Change { chip: Given(chip), verifies, try_again, hold, .. } = change;
+    let Change { channel, pinned: Given(pinned), updates, groups, .. } = change;
     let device = find(&app, mac).await?;
     // A pin is to a release of the platform that it will have.
     let own = platform.as_deref().or(device.platform.as_deref());
     let policy = PolicyChange {
-        channel: channel.as_deref().map(read_channel).transpose()?,
+        channel: channel.0.as_deref().map(read_channel).transpose()?,
         pinned: pinned.map(|pin| pin.release(&app, own)).transpose()?,
-        updates_off: updates.map(|on| !on),
-        groups,
+        updates_off: updates.0.map(|on| !on),
+        groups: groups.0,
         ..PolicyChange::default()
     };
     let approval = approval.map(|word| {
@@ -252,27 +347,41 @@ pub(super) async fn change(
     });
     let approval = approval.transpose()?;
     let chip = chip.map(|ChipWord(word)| word.as_deref().map(read_chip).transpose()).transpose()?;
-    let change = DeviceChange { name, approval, platform, chip, verifies };
+    let change = DeviceChange { name: name.0, approval, platform, chip, verifies: verifies.0 };
     app.change_device(mac, &change, &actor).await?;
     app.change_policy(mac, &policy, &actor).await?;
     if try_again {
         app.try_again(mac, &actor).await?;
     }
-    if let Some(release) = hold {
+    if let Given(Some(release)) = hold {
         app.hold(mac, release, &actor).await?;
     }
     Ok(Json(DeviceView::of(&app, find(&app, mac).await?).await?))
 }
+
+pub(super) const DELETE: Operation =
+    Operation::new("devices", "removeDevice", "Remove a device with its history")
+        .more("If it asks again, it is new.")
+        .refuses(&[MISSING, NO_MAC]);
 
 /// `DELETE /api/v1/devices/{mac}`
 pub(super) async fn delete(
     State(app): State<App>,
     Actor(actor): Actor,
     Segment(mac): Segment<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     app.remove_device(read_mac(&mac)?, &actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
+
+pub(super) const DECISION: Operation =
+    Operation::new("devices", "explainDevice", "Say what a device would get now, and why")
+        .gives("The decision.")
+        .refuses(&[
+            when("There is no such device", &[codes::NOT_FOUND]),
+            when("It has not asked yet", &[codes::NEVER_ASKED]),
+            NO_MAC,
+        ]);
 
 /// `GET /api/v1/devices/{mac}/decision`
 pub(super) async fn decision(
@@ -283,7 +392,7 @@ pub(super) async fn decision(
     let (explanation, _) = app.explain_fully(&device).await?;
     let explanation = explanation.ok_or_else(|| {
         let detail = "The device has not asked yet, so there is nothing to decide.";
-        Problem::new(StatusCode::NOT_FOUND, "never_asked", detail)
+        Problem::new(codes::NEVER_ASKED, detail)
     })?;
     Ok(Json(DecisionView::of(&app, explanation)))
 }

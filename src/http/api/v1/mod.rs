@@ -6,6 +6,7 @@ mod decoder;
 mod device;
 mod devices;
 mod events;
+mod foreseen;
 mod groups;
 mod images;
 mod openapi;
@@ -13,71 +14,125 @@ mod pairing;
 mod platforms;
 mod preview;
 mod preview_devices;
+mod release;
 mod releases;
 pub(super) mod report;
+mod rollout;
 mod rollouts;
 mod secrets;
 mod tokens;
 mod upload;
+mod uploaded;
 mod users;
 
 pub(super) use openapi::document;
 
 use crate::domain::access::Need;
-use crate::http::access::{Face, Routes};
+use crate::http::access::Routes;
+use crate::http::api::describe::Table;
 
 /// All routes, with what they need.
 pub(super) fn routes() -> Routes {
+    table().into_routes()
+}
+
+/// All routes, with what they need and what is said about them.
+pub(super) fn table() -> Table {
     use Need::{Administer, Edit, Public, Publish, Upload, View};
-    Routes::new(Face::Program)
-        .get("/api/v1/openapi.json", Public, openapi::show)
-        .get("/api/v1/platforms", View, platforms::list)
-        .post("/api/v1/platforms", Edit, platforms::create)
-        .get("/api/v1/platforms/{name}", View, platforms::show)
-        .patch("/api/v1/platforms/{name}", Edit, platforms::change)
-        .delete("/api/v1/platforms/{name}", Administer, platforms::delete)
-        .post("/api/v1/platforms/{name}/secret", Edit, secrets::make_for_platform)
-        .delete("/api/v1/platforms/{name}/secret/old", Edit, secrets::end_for_platform)
-        .get("/api/v1/platforms/{name}/devices", View, devices::of_platform)
-        .post("/api/v1/platforms/{name}/devices", Edit, devices::approve)
-        .get("/api/v1/devices", View, devices::list)
-        .get("/api/v1/devices/{mac}", View, devices::show)
-        .patch("/api/v1/devices/{mac}", Edit, devices::change)
-        .delete("/api/v1/devices/{mac}", Edit, devices::delete)
-        .post("/api/v1/devices/{mac}/secret", Edit, secrets::make_for_device)
-        .delete("/api/v1/devices/{mac}/secret/old", Edit, secrets::end_for_device)
-        .get("/api/v1/devices/{mac}/decision", View, devices::decision)
-        .get("/api/v1/releases", View, releases::list)
-        .upload("/api/v1/releases", Upload, upload::create)
-        .get("/api/v1/releases/{id}", View, releases::show)
-        .patch("/api/v1/releases/{id}", Publish, releases::change)
-        .delete("/api/v1/releases/{id}", Edit, releases::delete)
-        .get("/api/v1/releases/{id}/report", View, releases::report)
-        .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete)
-        .get("/api/v1/releases/{id}/preview", View, preview::release_asked)
-        .post("/api/v1/releases/{id}/preview", View, preview::release)
-        .get("/api/v1/platforms/{name}/preview", View, preview::platform_asked)
-        .post("/api/v1/platforms/{name}/preview", View, preview::platform)
-        .get("/api/v1/releases/{id}/preview/devices", View, preview_devices::release_asked)
-        .post("/api/v1/releases/{id}/preview/devices", View, preview_devices::release)
-        .get("/api/v1/platforms/{name}/preview/devices", View, preview_devices::platform_asked)
-        .post("/api/v1/platforms/{name}/preview/devices", View, preview_devices::platform)
-        .get("/api/v1/rollouts", View, rollouts::list)
-        .get("/api/v1/rollouts/{id}", View, rollouts::show)
-        .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell)
-        .post("/api/v1/releases/{id}/back", Publish, back::back)
-        .get("/api/v1/groups", View, groups::list)
-        .post("/api/v1/groups", Edit, groups::create)
-        .get("/api/v1/groups/{name}", View, groups::show)
-        .patch("/api/v1/groups/{name}", Edit, groups::change)
-        .delete("/api/v1/groups/{name}", Edit, groups::delete)
-        .get("/api/v1/events", View, events::list)
-        .get("/api/v1/audit", Administer, audit::list)
-        .get("/api/v1/pairing", View, pairing::show)
-        .patch("/api/v1/pairing", Edit, pairing::change)
-        .get("/api/v1/decoder", View, decoder::show)
-        .get("/api/v1/tokens", Administer, tokens::list)
-        .post("/api/v1/tokens", Administer, tokens::create)
-        .delete("/api/v1/tokens/{id}", Administer, tokens::revoke)
-        .get("/api/v1/users", Administer, users::list)
+    Table::new()
+        .get("/api/v1/openapi.json", Public, openapi::show, openapi::SHOW)
+        .get("/api/v1/platforms", View, platforms::list, platforms::LIST)
+        .post("/api/v1/platforms", Edit, platforms::create, platforms::CREATE)
+        .get("/api/v1/platforms/{name}", View, platforms::show, platforms::SHOW)
+        .patch("/api/v1/platforms/{name}", Edit, platforms::change, platforms::CHANGE)
+        .delete("/api/v1/platforms/{name}", Administer, platforms::delete, platforms::DELETE)
+        .post(
+            "/api/v1/platforms/{name}/secret",
+            Edit,
+            secrets::make_for_platform,
+            secrets::MAKE_FOR_PLATFORM,
+        )
+        .delete(
+            "/api/v1/platforms/{name}/secret/old",
+            Edit,
+            secrets::end_for_platform,
+            secrets::END_FOR_PLATFORM,
+        )
+        .get("/api/v1/platforms/{name}/devices", View, devices::of_platform, devices::OF_PLATFORM)
+        .post("/api/v1/platforms/{name}/devices", Edit, devices::approve, devices::APPROVE)
+        .get("/api/v1/devices", View, devices::list, devices::LIST)
+        .get("/api/v1/devices/{mac}", View, devices::show, devices::SHOW)
+        .patch("/api/v1/devices/{mac}", Edit, devices::change, devices::CHANGE)
+        .delete("/api/v1/devices/{mac}", Edit, devices::delete, devices::DELETE)
+        .post(
+            "/api/v1/devices/{mac}/secret",
+            Edit,
+            secrets::make_for_device,
+            secrets::MAKE_FOR_DEVICE,
+        )
+        .delete(
+            "/api/v1/devices/{mac}/secret/old",
+            Edit,
+            secrets::end_for_device,
+            secrets::END_FOR_DEVICE,
+        )
+        .get("/api/v1/devices/{mac}/decision", View, devices::decision, devices::DECISION)
+        .get("/api/v1/releases", View, releases::list, releases::LIST)
+        .upload("/api/v1/releases", Upload, upload::create, upload::CREATE)
+        .get("/api/v1/releases/{id}", View, releases::show, releases::SHOW)
+        .patch("/api/v1/releases/{id}", Publish, releases::change, releases::CHANGE)
+        .delete("/api/v1/releases/{id}", Edit, releases::delete, releases::DELETE)
+        .get("/api/v1/releases/{id}/report", View, releases::report, releases::REPORT)
+        .delete("/api/v1/releases/{id}/images/{image}", Edit, images::delete, images::DELETE)
+        .get("/api/v1/releases/{id}/preview", View, preview::release_asked, preview::RELEASE_ASKED)
+        .post("/api/v1/releases/{id}/preview", View, preview::release, preview::RELEASE)
+        .get(
+            "/api/v1/platforms/{name}/preview",
+            View,
+            preview::platform_asked,
+            preview::PLATFORM_ASKED,
+        )
+        .post("/api/v1/platforms/{name}/preview", View, preview::platform, preview::PLATFORM)
+        .get(
+            "/api/v1/releases/{id}/preview/devices",
+            View,
+            preview_devices::release_asked,
+            preview_devices::RELEASE_ASKED,
+        )
+        .post(
+            "/api/v1/releases/{id}/preview/devices",
+            View,
+            preview_devices::release,
+            preview_devices::RELEASE,
+        )
+        .get(
+            "/api/v1/platforms/{name}/preview/devices",
+            View,
+            preview_devices::platform_asked,
+            preview_devices::PLATFORM_ASKED,
+        )
+        .post(
+            "/api/v1/platforms/{name}/preview/devices",
+            View,
+            preview_devices::platform,
+            preview_devices::PLATFORM,
+        )
+        .get("/api/v1/rollouts", View, rollouts::list, rollouts::LIST)
+        .get("/api/v1/rollouts/{id}", View, rollouts::show, rollouts::SHOW)
+        .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell, rollouts::TELL)
+        .post("/api/v1/releases/{id}/back", Publish, back::back, back::BACK)
+        .get("/api/v1/groups", View, groups::list, groups::LIST)
+        .post("/api/v1/groups", Edit, groups::create, groups::CREATE)
+        .get("/api/v1/groups/{name}", View, groups::show, groups::SHOW)
+        .patch("/api/v1/groups/{name}", Edit, groups::change, groups::CHANGE)
+        .delete("/api/v1/groups/{name}", Edit, groups::delete, groups::DELETE)
+        .get("/api/v1/events", View, events::list, events::LIST)
+        .get("/api/v1/audit", Administer, audit::list, audit::LIST)
+        .get("/api/v1/pairing", View, pairing::show, pairing::SHOW)
+        .patch("/api/v1/pairing", Edit, pairing::change, pairing::CHANGE)
+        .get("/api/v1/decoder", View, decoder::show, decoder::SHOW)
+        .get("/api/v1/tokens", Administer, tokens::list, tokens::LIST)
+        .post("/api/v1/tokens", Administer, tokens::create, tokens::CREATE)
+        .delete("/api/v1/tokens/{id}", Administer, tokens::revoke, tokens::REVOKE)
+        .get("/api/v1/users", Administer, users::list, users::LIST)
 }

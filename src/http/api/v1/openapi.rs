@@ -1,66 +1,128 @@
-//! The description of the API.
+//! The description of the API, made from the code.
+//!
+//! It is put together once, when somebody first asks for it: an operation for each route of the
+//! table, the schemas of the types that they take and give, the codes of problems.
 
 use std::sync::LazyLock;
 
 use axum::http::header::CONTENT_TYPE;
-use axum::response::IntoResponse;
-use serde_json::{Value, json};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
 
-use crate::domain::access::{Need, Where};
+use crate::http::access::SESSION_COOKIE;
+use crate::http::api::describe::{Gives, Operation, Schemas, Sheet, shared_answers};
+use crate::http::api::{page, problem};
 
-/// What is written by hand; tests hold it and the program together.
-const WRITTEN: &str = include_str!("openapi.json");
+/// The nouns, in order.
+const NOUNS: [(&str, &str); 12] = [
+    ("platforms", "Kinds of devices."),
+    ("devices", "Devices, and who may have releases."),
+    ("releases", "Firmware: uploaded, published, withdrawn."),
+    ("groups", "Labels on devices."),
+    ("rollouts", "Releases on their way, in stages."),
+    ("events", "What happened."),
+    ("audit", "Who changed what."),
+    ("pairing", "What becomes of devices that nobody knows."),
+    ("decoder", "Serial logs in words."),
+    ("tokens", "What programs use to prove who they are."),
+    ("users", "Who may sign in."),
+    ("openapi", "This description."),
+];
+
+/// What holds for all operations.
+const ABOUT: &str = "Errors are problem documents (RFC 9457) with a stable `code`: a wrong path is \
+    404 `not_found`, a wrong method 405 `method_not_allowed` with `Allow`. Unknown members, fields \
+    and parameters are errors, not ignored. Times are RFC 3339 in UTC. Lists are paged: `next` of \
+    a page is the `cursor` of the following one. Changes that a page of another site asks a \
+    browser for are refused with 403 `foreign_origin`, requests by a name that is not this \
+    server’s with 421 `unknown_host`.";
 
 static DOCUMENT: LazyLock<(Value, String)> = LazyLock::new(|| {
-    let mut document = serde_json::from_str(WRITTEN).unwrap_or_default();
-    add_access(&mut document);
-    add_actions(&mut document);
+    let document = make();
     let text = serde_json::to_string_pretty(&document).unwrap_or_default();
     (document, text)
 });
 
-/// The whole description: what is written by hand, and who may use what, as the routes say it.
+/// The whole description.
 pub(crate) fn document() -> &'static Value {
     &DOCUMENT.0
 }
 
+/// The description, as it is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Description;
+
+impl IntoResponse for Description {
+    fn into_response(self) -> Response {
+        ([(CONTENT_TYPE, "application/json")], DOCUMENT.1.as_str()).into_response()
+    }
+}
+
+impl Gives for Description {
+    fn draw(sheet: &mut Sheet<'_>) {
+        sheet.json(200, &json!({"type": "object"}), json!({"openapi": "3.1.0"}));
+    }
+}
+
+pub(super) const SHOW: Operation =
+    Operation::new("openapi", "openapi", "This document").gives("This document.");
+
 /// `GET /api/v1/openapi.json`
-pub(super) async fn show() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "application/json")], DOCUMENT.1.as_str())
+pub(super) async fn show() -> Description {
+    Description
 }
 
-/// Adds to each operation what it needs of the one who asks, and how it refuses.
-fn add_access(document: &mut Value) {
-    for route in super::routes().table() {
-        let method = route.method.as_ref().map(|method| method.as_str().to_ascii_lowercase());
-        let operation = &mut document["paths"][route.path][method.unwrap_or_default()];
-        if !operation.is_object() {
-            continue;
-        }
-        if route.need == Need::Public {
-            operation["security"] = json!([]);
-            continue;
-        }
-        let (scope, role) = (route.need.scope(Where::Somewhere), route.need.role().word());
-        operation["x-scope"] = json!(scope);
-        operation["x-role"] = json!(role);
-        operation["security"] = json!([{"token": []}, {"session": []}]);
-        let responses = &mut operation["responses"];
-        responses["401"] = json!({"$ref": "#/components/responses/Unauthorized"});
-        responses["403"] = json!({"$ref": "#/components/responses/Forbidden"});
+fn make() -> Value {
+    let mut schemas = Schemas::new();
+    let mut paths: Map<String, Value> = Map::new();
+    for entry in super::table().entries() {
+        let item = paths.entry(entry.path).or_insert_with(|| json!({}));
+        item[entry.method] = entry.describe(&mut schemas);
     }
+    schemas.shown::<problem::Document>();
+    let parameters = page::parameters().map(|(name, parameter)| (name.to_owned(), parameter));
+    let tags = NOUNS.map(|(name, text)| json!({"name": name, "description": text}));
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Espalier",
+            "version": "1",
+            "summary":
+                "Over-the-air updates for ESP8266 and ESP32 devices: the administration API.",
+            "description": ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "securitySchemes": security(),
+            "parameters": Map::from_iter(parameters),
+            "responses": shared_answers(),
+            "schemas": schemas.finish(),
+        },
+    })
 }
 
-/// Adds the words of the changes that the audit log tells of.
-fn add_actions(document: &mut Value) {
-    let actions = json!(super::audit::actions());
-    for pointer in
-        ["/components/schemas/AuditEntry/properties/action", "/components/parameters/action/schema"]
-    {
-        if let Some(schema) = document.pointer_mut(pointer) {
-            schema["enum"] = actions.clone();
-        }
-    }
+/// How those who ask prove who they are.
+fn security() -> Value {
+    json!({
+        "token": {
+            "type": "http",
+            "scheme": "bearer",
+            "description":
+                "A token from Settings → Tokens, `POST /api/v1/tokens` or `espalier token add`: \
+                 `Authorization: Bearer esp_…`. Each operation says which scope it needs.",
+        },
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": SESSION_COOKIE,
+            "description":
+                "Somebody who has signed in, in a browser. Changes also need the header \
+                 `X-CSRF-Token`, or must come from a page of this server.",
+        },
+    })
 }
 
 #[cfg(test)]
@@ -78,17 +140,8 @@ mod tests {
     use crate::app::{App, Limits};
     use crate::blobs::Blobs;
     use crate::clock::FakeClock;
-    use crate::domain::actor::ActorKind;
-    use crate::domain::chip::Chip;
-    use crate::domain::event::Kind;
-    use crate::domain::release::Question;
     use crate::http::api;
     use crate::store::Store;
-
-    #[test]
-    fn what_is_written_is_json() {
-        serde_json::from_str::<Value>(WRITTEN).unwrap();
-    }
 
     #[test]
     fn every_operation_says_what_it_needs() {
@@ -137,32 +190,5 @@ mod tests {
                 allowed.split(',').map(|name| name.trim().to_owned()).collect();
             assert_eq!(described(item), allowed, "{path}");
         }
-    }
-
-    #[test]
-    fn the_words_of_the_domain_are_described() {
-        let document = document();
-        let words = |pointer: &str| -> Vec<String> {
-            let words = document.pointer(&format!("/components/schemas/{pointer}/enum")).unwrap();
-            serde_json::from_value(words.clone()).unwrap()
-        };
-        let kinds: Vec<_> = Kind::ALL.iter().map(|kind| kind.word()).collect();
-        assert_eq!(words("Event/properties/kind"), kinds);
-        let actions = words("AuditEntry/properties/action");
-        assert!(actions.contains(&"approved".to_owned()), "{actions:?}");
-        assert!(!actions.contains(&"offered".to_owned()), "devices’ doings are events");
-        let actors: Vec<_> = ActorKind::ALL.iter().map(|kind| kind.word()).collect();
-        assert_eq!(words("AuditEntry/properties/actor_kind"), actors);
-        let chips: Vec<_> = Chip::ALL.iter().map(|chip| chip.name()).collect();
-        assert_eq!(words("Chip"), chips);
-        assert_eq!(words("KnownChip/properties/name"), chips);
-        let acceptable: Vec<_> = Question::acceptable_codes().collect();
-        assert_eq!(words("AcceptCode"), acceptable);
-        let asked = words("Question/properties/code");
-        let problems = words("Problem/properties/code");
-        for code in &asked {
-            assert!(problems.contains(code), "{code}");
-        }
-        assert!(acceptable.iter().all(|code| asked.iter().any(|asked| asked == code)));
     }
 }

@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::devices::Pin;
@@ -16,45 +14,100 @@ use crate::domain::platform::{Admission, GzipPolicy};
 use crate::domain::policy::Rule;
 use crate::domain::proof::ProofKind;
 use crate::domain::release::Published;
-use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::http::api::codes;
+use crate::http::api::describe::{Created, Done, Example, MISSING, Operation, Refusal, when};
+use crate::http::api::extract::{Actor, Body, Segment};
 use crate::http::api::page::{Everything, List, Page};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
+use crate::http::api::words::{Given, Time, Word};
 use crate::store::PlatformSummary;
 
-/// A platform, as it is shown.
-#[derive(Debug, Serialize)]
+/// A kind of device, named as the sketch names itself.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Platform")]
 pub(super) struct PlatformView {
+    /// Its name; compared without case.
+    #[schemars(example = &"chase")]
     name: String,
+    /// What a person wrote about it.
     description: String,
-    admission: &'static str,
-    gzip: &'static str,
+    /// Which devices get its releases: only approved ones, or any that asks (it is approved at its
+    /// first contact).
+    admission: Word<Admission>,
+    /// Whether its ESP8266 devices get compressed images: where that is known to be safe, never, or
+    /// always unless it is known to be harmful.
+    gzip: Word<GzipPolicy>,
+    /// The lowest version that is ever offered.
     floor: Option<String>,
-    proof: &'static str,
+    /// What its devices show besides their MAC address: nothing, one secret that they share, or
+    /// each a secret of its own.
+    proof: Word<ProofKind>,
+    /// Whether a device without the secret is refused with 401. Before that the secret is looked
+    /// at, and nobody is refused.
     proof_demanded: bool,
     secret: Option<SecretsView>,
+    /// Its approved devices that showed a right secret last.
     proven: u64,
-    rule: &'static str,
+    /// When its newest release is offered to a device that runs another one: only where it is
+    /// newer, or where it differs in any way.
+    rule: Word<Rule>,
+    /// The release that all its devices get, and no other; null: none.
     pinned: Option<Newest>,
+    /// Hours in which nothing is offered, by the server’s time zone.
+    #[schemars(example = &"22:00-06:00")]
     quiet_hours: Option<String>,
-    created_at: String,
+    /// When it was created.
+    created_at: Time,
+    /// Its approved devices.
     devices: u64,
+    /// Devices that wait for approval and asked for it.
     pending: u64,
+    /// Its releases; drafts are not counted.
     releases: u64,
+    /// Its newest stable release.
     newest: Option<Newest>,
+    /// Its newest release for beta devices only, where that is above the newest stable one.
     beta: Option<Newest>,
 }
 
-/// A release that its devices get.
-#[derive(Debug, Serialize)]
+/// The release that its devices get.
+#[derive(Debug, Serialize, JsonSchema)]
 struct Newest {
+    /// The number of the release.
     id: i64,
+    /// Its version.
     version: String,
 }
 
 impl From<&Arc<Published>> for Newest {
     fn from(release: &Arc<Published>) -> Self {
         Self { id: release.id, version: release.version.to_string() }
+    }
+}
+
+impl Example for PlatformView {
+    fn example() -> Self {
+        let newest = |id, version: &str| Some(Newest { id, version: version.to_owned() });
+        Self {
+            name: "chase".to_owned(),
+            description: "Lights that chase each other.".to_owned(),
+            admission: Word(Admission::Approved),
+            gzip: Word(GzipPolicy::Auto),
+            floor: Some("v1.0.0".to_owned()),
+            proof: Word(ProofKind::Shared),
+            proof_demanded: false,
+            secret: Some(SecretsView::example()),
+            proven: 3,
+            rule: Word(Rule::Newer),
+            pinned: None,
+            quiet_hours: Some("22:00-06:00".to_owned()),
+            created_at: Time::EXAMPLE,
+            devices: 4,
+            pending: 1,
+            releases: 2,
+            newest: newest(7, "v1.2.0"),
+            beta: newest(9, "v1.3.0-beta.1"),
+        }
     }
 }
 
@@ -69,19 +122,19 @@ impl PlatformView {
         Self {
             newest: entry.and_then(|entry| entry.newest()).map(Newest::from),
             beta: entry.and_then(|entry| entry.newest_beta()).map(Newest::from),
-            rule: platform.rule.word(),
+            rule: Word(platform.rule),
             pinned: platform.pinned.and_then(pinned).map(Newest::from),
             quiet_hours: platform.quiet.map(|quiet| quiet.to_string()),
             name: platform.name.to_string(),
             description: platform.description,
-            admission: platform.admission.word(),
-            gzip: platform.gzip.word(),
+            admission: Word(platform.admission),
+            gzip: Word(platform.gzip),
             floor: platform.floor.map(|floor| floor.to_string()),
-            proof: platform.proof.kind.word(),
+            proof: Word(platform.proof.kind),
             proof_demanded: platform.proof.demanded,
             secret: entry.and_then(|entry| SecretsView::of(&entry.secrets)),
             proven: count.map_or(0, |count| count.proven()),
-            created_at: time::text(platform.created_at),
+            created_at: Time(platform.created_at),
             devices,
             pending,
             releases,
@@ -95,6 +148,12 @@ impl PlatformView {
         found.map(|found| Self::of(app, found)).ok_or_else(|| Problem::not_found("platform"))
     }
 }
+
+/// A value that cannot be used.
+const VALUE: Refusal = when("A value cannot be used", &[codes::INVALID_NAME, codes::INVALID_VALUE]);
+
+pub(super) const LIST: Operation =
+    Operation::new("platforms", "listPlatforms", "List the platforms").gives("Platforms, by name.");
 
 /// `GET /api/v1/platforms`
 pub(super) async fn list(
@@ -111,28 +170,41 @@ pub(super) async fn list(
 }
 
 /// A platform that is to be created.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct NewPlatform {
+    /// Letters A–Z, digits and . _ + -, at most 40; not a word of the server’s own addresses.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,39}$"))]
     name: String,
+    /// Anything about it.
     #[serde(default)]
+    #[schemars(length(max = 2000))]
     description: String,
-    #[serde(default, deserialize_with = "present")]
-    admission: Option<String>,
+    /// Which devices get its releases: only approved ones, or any that asks (it is approved at its
+    /// first contact).
+    #[serde(default)]
+    #[schemars(with = "Word<Admission>", extend("default" = Admission::default().word()))]
+    admission: Given<String>,
 }
+
+pub(super) const CREATE: Operation =
+    Operation::new("platforms", "createPlatform", "Create a platform")
+        .takes(r#"{"name": "chase", "description": "Lights that chase each other."}"#)
+        .gives("Created.")
+        .refuses(&[when("There is one of this name", &[codes::PLATFORM_EXISTS]), VALUE]);
 
 /// `POST /api/v1/platforms`
 pub(super) async fn create(
     State(app): State<App>,
     Actor(actor): Actor,
     Body(new): Body<NewPlatform>,
-) -> Result<Response, Problem> {
-    let admission = new.admission.as_deref().map(read_admission).transpose()?.unwrap_or_default();
+) -> Result<Created<PlatformView>, Problem> {
+    let admission = new.admission.0.as_deref().map(read_admission).transpose()?.unwrap_or_default();
     let platform = app.create_platform(&new.name, &new.description, admission, &actor).await?;
     let location = format!("/api/v1/platforms/{}", platform.name);
     let (devices, pending, releases) = (0, 0, 0);
-    let view = PlatformView::of(&app, PlatformSummary { platform, devices, pending, releases });
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response())
+    let body = PlatformView::of(&app, PlatformSummary { platform, devices, pending, releases });
+    Ok(Created { location, body })
 }
 
 fn read_admission(word: &str) -> Result<Admission, Problem> {
@@ -147,6 +219,10 @@ fn read_rule(word: &str) -> Result<Rule, Problem> {
     Rule::read(word).ok_or_else(|| Problem::value("rule", word, "“newer” or “different”"))
 }
 
+pub(super) const SHOW: Operation = Operation::new("platforms", "showPlatform", "Show a platform")
+    .gives("The platform.")
+    .refuses(&[MISSING]);
+
 /// `GET /api/v1/platforms/{name}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -155,31 +231,75 @@ pub(super) async fn show(
     Ok(Json(PlatformView::find(&app, &name).await?))
 }
 
-/// What is to be different about a platform.
-#[derive(Debug, Deserialize)]
+/// What is to be different; what is missing stays as it is.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "PlatformChange")]
 pub(super) struct Change {
-    #[serde(default, deserialize_with = "present")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    description: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    admission: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    gzip: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    floor: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    proof: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    proof_demanded: Option<bool>,
-    #[serde(default, deserialize_with = "present")]
-    rule: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    pinned: Option<Pin>,
-    #[serde(default, deserialize_with = "present")]
-    quiet_hours: Option<String>,
+    /// Its new name. Sketches that ask for the old one are refused from now on.
+    #[serde(default)]
+    name: Given<String>,
+    /// Anything about it.
+    #[serde(default)]
+    #[schemars(length(max = 2000))]
+    description: Given<String>,
+    /// Which devices get its releases: only approved ones, or any that asks (it is approved at its
+    /// first contact).
+    #[serde(default)]
+    #[schemars(with = "Word<Admission>")]
+    admission: Given<String>,
+    /// Whether its ESP8266 devices get compressed images: where that is known to be safe, never, or
+    /// always unless it is known to be harmful (a compressed image is written without the
+    /// correction of its flash mode).
+    #[serde(default)]
+    #[schemars(with = "Word<GzipPolicy>")]
+    gzip: Given<String>,
+    /// The lowest version that is ever offered; empty: none.
+    #[serde(default)]
+    #[schemars(example = &"v1.2.0")]
+    floor: Given<String>,
+    /// What its devices show besides their MAC address: nothing, one secret that they share, or
+    /// each a secret of its own.
+    #[serde(default)]
+    #[schemars(with = "Word<ProofKind>")]
+    proof: Given<String>,
+    /// Whether a device without the secret is refused with 401. A new kind of proof begins without
+    /// that, unless both are sent.
+    #[serde(default)]
+    proof_demanded: Given<bool>,
+    /// When its newest release is offered to a device that runs another one: only where it is
+    /// newer, or where it differs in any way.
+    #[serde(default)]
+    #[schemars(with = "Word<Rule>")]
+    rule: Given<String>,
+    /// The published release, by its version or number, that all its devices get, and no other;
+    /// null: none.
+    #[serde(default)]
+    #[schemars(example = &"v1.1.0", example = 7, example = ())]
+    pinned: Given<Pin>,
+    /// Hours in which nothing is offered, by the server’s time zone; empty: none.
+    #[serde(default)]
+    #[schemars(example = &"22:00-06:00")]
+    quiet_hours: Given<String>,
 }
+
+pub(super) const CHANGE: Operation = Operation::new(
+    "platforms",
+    "changePlatform",
+    "Rename or describe a platform, open it to any device, or set its rules",
+)
+.takes(r#"{"rule": "newer", "floor": "v1.0.0", "quiet_hours": "22:00-06:00"}"#)
+.gives("As it is now.")
+.refuses(&[
+    MISSING,
+    when("There is another one of the new name", &[codes::PLATFORM_EXISTS]),
+    when(
+        "It cannot be pinned to this release, which is none of its published ones; or proof is to \
+         be demanded before there is a secret",
+        &[codes::WRONG_STATE],
+    ),
+    VALUE,
+]);
 
 /// `PATCH /api/v1/platforms/{name}`
 pub(super) async fn change(
@@ -188,35 +308,33 @@ pub(super) async fn change(
     Segment(name): Segment<String>,
     Body(change): Body<Change>,
 ) -> Result<Json<PlatformView>, Problem> {
-    let Change { name: new_name, description, admission, gzip, floor, .. } = change;
-    let Change { rule, pinned, quiet_hours: quiet, proof, proof_demanded, .. } = change;
-    let admission = admission.as_deref().map(read_admission).transpose()?;
-    let gzip = gzip.as_deref().map(read_gzip).transpose()?;
-    let rule = rule.as_deref().map(read_rule).transpose()?;
-    let proof = proof.as_deref().map(read_proof).transpose()?;
-    let pinned = pinned.map(|pin| pin.release(&app, Some(&name))).transpose()?;
     let change = PlatformChange {
-        name: new_name,
-        description,
-        admission,
-        gzip,
-        floor,
-        rule,
-        pinned,
-        quiet,
-        proof,
-        proof_demanded,
+        name: change.name.0,
+        description: change.description.0,
+        admission: change.admission.0.as_deref().map(read_admission).transpose()?,
+        gzip: change.gzip.0.as_deref().map(read_gzip).transpose()?,
+        floor: change.floor.0,
+        rule: change.rule.0.as_deref().map(read_rule).transpose()?,
+        pinned: change.pinned.0.map(|pin| pin.release(&app, Some(&name))).transpose()?,
+        quiet: change.quiet_hours.0,
+        proof: change.proof.0.as_deref().map(read_proof).transpose()?,
+        proof_demanded: change.proof_demanded.0,
     };
     let platform = app.change_platform(&name, &change, &actor).await?;
     Ok(Json(PlatformView::find(&app, platform.name.as_str()).await?))
 }
+
+pub(super) const DELETE: Operation =
+    Operation::new("platforms", "deletePlatform", "Delete a platform with its releases")
+        .more("Its devices become pending ones; their names and histories are kept.")
+        .refuses(&[MISSING]);
 
 /// `DELETE /api/v1/platforms/{name}`
 pub(super) async fn delete(
     State(app): State<App>,
     Actor(actor): Actor,
     Segment(name): Segment<String>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     app.delete_platform(&name, &actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

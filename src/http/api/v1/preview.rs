@@ -1,101 +1,86 @@
 //! The dry run: what the devices of a platform would get after a change.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
+use super::foreseen::PreviewView;
 use super::rollouts::WishView;
-use crate::app::{App, Error, Forecast, PlanWish, Preview, ReportCard, Supposed, Wishes};
+use crate::app::{App, Error, PlanWish, ReportCard, Supposed, Wishes};
 use crate::domain::policy::{Channel, Rule};
 use crate::domain::release::{Release, ReleaseState};
-use crate::domain::update::Prospect;
 use crate::domain::version::FirmwareVersion;
+use crate::http::api::codes;
+use crate::http::api::describe::{MISSING, Operation, Refusal, when};
 use crate::http::api::extract::{Body, Segment};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
+use crate::http::api::words::Word;
 
 /// Devices of each prospect, where the request does not say.
 const LIMIT: usize = 100;
 /// The same at most.
 const HIGHEST: usize = crate::app::DETAILED;
 
-/// What the devices of a platform would get.
-#[derive(Debug, Serialize)]
-pub(super) struct PreviewView {
-    platform: String,
-    devices: u64,
-    prospects: Vec<ProspectView>,
-}
-
-/// The devices that have the same to expect.
-#[derive(Debug, Serialize)]
-struct ProspectView {
-    prospect: &'static str,
-    text: &'static str,
-    count: u64,
-    devices: Vec<DeviceView>,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct DeviceView {
-    mac: String,
-    last_seen: Option<String>,
-    version: Option<String>,
-    prospect: &'static str,
-    decision: &'static str,
-    text: String,
-    release_id: Option<i64>,
-}
-
-impl PreviewView {
-    fn of(preview: Preview, limit: usize) -> Self {
-        let devices = preview.total();
-        let prospects = Prospect::ALL.into_iter().filter_map(|prospect| {
-            let count = *preview.prospects.get(&prospect)?;
-            let own = preview.devices.iter().filter(|device| device.prospect == prospect);
-            let devices = own.take(limit).map(DeviceView::of).collect();
-            let (text, prospect) = (prospect.label(), prospect.word());
-            Some(ProspectView { prospect, text, count, devices })
-        });
-        Self { prospects: prospects.collect(), devices, platform: preview.platform }
-    }
-}
-
-impl DeviceView {
-    pub(super) fn of(forecast: &Forecast) -> Self {
-        Self {
-            mac: forecast.mac.to_string(),
-            last_seen: Some(forecast.last_seen).filter(|at| *at > 0).map(time::text),
-            version: forecast.version.clone(),
-            prospect: forecast.prospect.word(),
-            decision: forecast.code(),
-            text: forecast.text(),
-            release_id: forecast.release.as_ref().map(|release| release.id),
-        }
-    }
-}
+/// The words of what may be supposed of a release.
+pub(super) const STATES: [Option<&str>; 4] =
+    [Some("published"), Some("withdrawn"), Some("recalled"), None];
+/// What the answers to all four have in common.
+const MORE: &str = "What each device of the platform would get, decided by the function that \
+                    answers devices. Nothing is changed. Counts are complete; of each prospect \
+                    at most `limit` devices are told.";
+/// A draft of which too little is known.
+pub(super) const OPEN: Refusal =
+    when("Platform or version of the draft are open", &[codes::WRONG_STATE]);
+/// A plan or value that cannot be used.
+pub(super) const VALUE: Refusal = when(
+    "The rollout cannot be planned so: `invalid_plan`; or a value cannot be used: \
+     `invalid_value`, `invalid_mac`",
+    &[codes::INVALID_PLAN, codes::INVALID_VALUE, codes::INVALID_MAC],
+);
+/// A value that cannot be used.
+pub(super) const BAD_VALUE: Refusal = when("A value cannot be used", &[codes::INVALID_VALUE]);
 
 /// What is supposed of a release.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "ReleasePreviewWish")]
 pub(super) struct ReleaseWish {
+    /// What is supposed of it.
+    #[schemars(extend("enum" = STATES, "default" = "published"))]
     pub(super) state: Option<String>,
+    /// Whom it is for.
+    #[schemars(with = "Option<Word<Channel>>")]
     pub(super) channel: Option<String>,
+    /// Draft: its platform.
     pub(super) platform: Option<String>,
+    /// Draft: its version.
     pub(super) version: Option<String>,
     pub(super) rollout: Option<WishView>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     pub(super) limit: Option<usize>,
 }
 
 /// The same as a query string; `rollout` is its JSON as text.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseQuery {
+    /// What is supposed of it.
+    #[schemars(extend("enum" = STATES, "default" = "published"))]
     state: Option<String>,
+    /// Whom it is for.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
+    /// Draft: its platform.
     platform: Option<String>,
+    /// Draft: its version.
     version: Option<String>,
+    /// How it reaches its devices: `RolloutWish` as JSON.
     rollout: Option<String>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     limit: Option<usize>,
 }
 
@@ -113,16 +98,34 @@ impl ReleaseQuery {
     }
 }
 
+pub(super) const RELEASE_ASKED: Operation =
+    Operation::new("releases", "previewRelease", "Preview who would get a release")
+        .more(MORE)
+        .gives("What would come of it.")
+        .refuses(&[MISSING, OPEN, VALUE]);
+
 /// `GET /api/v1/releases/{id}/preview`
 pub(super) async fn release_asked(
     State(app): State<App>,
     Segment(id): Segment<i64>,
-    query: Result<Query<ReleaseQuery>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<ReleaseQuery>, QueryRejection>,
 ) -> Result<Json<PreviewView>, Problem> {
     let Query(query) = query.map_err(unread)?;
     let (wish, plan) = query.read()?;
     release_preview(&app, id, wish, plan).await
 }
+
+pub(super) const RELEASE: Operation = Operation::new(
+    "releases",
+    "previewReleaseBy",
+    "Preview who would get a release, by a wish in JSON",
+)
+.more(MORE)
+.takes(
+    r#"{"rollout": {"stages": "canaries, 10%", "canaries": ["5c:cf:7f:1c:a1:a5"], "soak": 1800}}"#,
+)
+.gives("What would come of it.")
+.refuses(&[MISSING, OPEN, VALUE]);
 
 /// `POST /api/v1/releases/{id}/preview`
 pub(super) async fn release(
@@ -216,24 +219,47 @@ pub(super) async fn of_upload(
 }
 
 /// What is supposed of a platform.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "PlatformPreviewWish")]
 pub(super) struct PlatformWish {
+    /// The rule; see `rule` of a platform.
+    #[schemars(with = "Option<Word<Rule>>")]
     pub(super) rule: Option<String>,
+    /// The lowest version; empty: none.
     pub(super) floor: Option<String>,
+    /// The release that it is pinned to; 0: none.
     pub(super) pinned: Option<i64>,
+    /// Devices of each prospect at most.
+    #[schemars(range(max = 500), extend("default" = LIMIT))]
     pub(super) limit: Option<usize>,
 }
+
+pub(super) const PLATFORM_ASKED: Operation =
+    Operation::new("platforms", "previewPlatform", "Preview what devices would get")
+        .more(MORE)
+        .gives("What would come of it; without parameters: as things stand.")
+        .refuses(&[MISSING, BAD_VALUE]);
 
 /// `GET /api/v1/platforms/{name}/preview`
 pub(super) async fn platform_asked(
     State(app): State<App>,
     Segment(name): Segment<String>,
-    query: Result<Query<PlatformWish>, axum::extract::rejection::QueryRejection>,
+    query: Result<Query<PlatformWish>, QueryRejection>,
 ) -> Result<Json<PreviewView>, Problem> {
     let Query(wish) = query.map_err(unread)?;
     platform_preview(&app, &name, wish).await
 }
+
+pub(super) const PLATFORM: Operation = Operation::new(
+    "platforms",
+    "previewPlatformBy",
+    "Preview what devices would get, by a wish in JSON",
+)
+.more(MORE)
+.takes(r#"{"rule": "different"}"#)
+.gives("What would come of it.")
+.refuses(&[MISSING, BAD_VALUE]);
 
 /// `POST /api/v1/platforms/{name}/preview`
 pub(super) async fn platform(
@@ -294,6 +320,6 @@ fn limit(wish: Option<usize>) -> Result<usize, Problem> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
-fn unread(error: axum::extract::rejection::QueryRejection) -> Problem {
+fn unread(error: QueryRejection) -> Problem {
     Problem::query(format!("{}.", error.body_text().trim_end_matches('.')))
 }

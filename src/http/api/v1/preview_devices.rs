@@ -2,48 +2,90 @@
 //! for.
 
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::preview::{DeviceView, PlatformWish, ReleaseWish, of_platform, of_release};
+use super::foreseen::DeviceView;
+use super::preview::{
+    BAD_VALUE, OPEN, PlatformWish, ReleaseWish, STATES, VALUE, of_platform, of_release,
+};
 use super::rollouts::WishView;
 use crate::app::{App, PreviewPart, Supposed};
 use crate::domain::mac::MacAddr;
+use crate::domain::policy::{Channel, Rule};
 use crate::domain::update::Prospect;
+use crate::http::api::describe::{MISSING, Operation};
 use crate::http::api::extract::{Body, Segment};
 use crate::http::api::page::{List, Page, Paging};
 use crate::http::api::problem::Problem;
+use crate::http::api::words::Word;
 
 /// Devices of a page at most: every page looks at the whole platform.
 const HIGHEST: u32 = 10_000;
 
 /// Which devices a list shows, where what is supposed is in the body.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
+    /// Only devices that have this to expect.
+    #[schemars(with = "Option<Word<Prospect>>")]
     prospect: Option<String>,
 }
 
 /// The same with what is supposed of a release; `rollout` is its JSON as text.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseFilter {
+    /// Only devices that have this to expect.
+    #[schemars(with = "Option<Word<Prospect>>")]
     prospect: Option<String>,
+    /// What is supposed of it.
+    #[schemars(extend("enum" = STATES, "default" = "published"))]
     state: Option<String>,
+    /// Whom it is for.
+    #[schemars(with = "Option<Word<Channel>>")]
     channel: Option<String>,
+    /// Draft: its platform.
     platform: Option<String>,
+    /// Draft: its version.
     version: Option<String>,
+    /// How it reaches its devices: `RolloutWish` as JSON.
     rollout: Option<String>,
 }
 
 /// The same with what is supposed of a platform.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PlatformFilter {
+    /// Only devices that have this to expect.
+    #[schemars(with = "Option<Word<Prospect>>")]
     prospect: Option<String>,
+    /// Another rule.
+    #[schemars(with = "Option<Word<Rule>>")]
     rule: Option<String>,
+    /// Another lowest version; empty: none.
     floor: Option<String>,
+    /// Pinned to this release; 0: to none.
     pinned: Option<i64>,
 }
+
+/// What the answers to all four have in common.
+const MORE: &str = "Each device of the platform, by address, with what it would get: decided by the \
+                    function that answers devices. Nothing is changed. A page is as things stand \
+                    when it is asked for.";
+/// The same of those that take the wish as a body.
+const MORE_BY: &str = "Each device of the platform, by address, with what it would get: decided by \
+                       the function that answers devices. Nothing is changed. A page is as things \
+                       stand when it is asked for. The wish is sent with each page; its own \
+                       `limit` means nothing here.";
+/// What is answered.
+const GIVEN: &str = "Devices by address, each with what it has to expect.";
+
+pub(super) const RELEASE_ASKED: Operation =
+    Operation::new("releases", "previewReleaseDevices", "List what each device would get")
+        .more(MORE)
+        .gives(GIVEN)
+        .refuses(&[MISSING, OPEN, VALUE]);
 
 /// `GET /api/v1/releases/{id}/preview/devices`
 pub(super) async fn release_asked(
@@ -58,6 +100,16 @@ pub(super) async fn release_asked(
     page(&app, about, prospect, paging).await
 }
 
+pub(super) const RELEASE: Operation = Operation::new(
+    "releases",
+    "previewReleaseDevicesBy",
+    "List what each device would get, by a wish in JSON",
+)
+.more(MORE_BY)
+.takes(r#"{"rollout": {"stages": "10%"}}"#)
+.gives(GIVEN)
+.refuses(&[MISSING, OPEN, VALUE]);
+
 /// `POST /api/v1/releases/{id}/preview/devices`
 pub(super) async fn release(
     State(app): State<App>,
@@ -70,6 +122,15 @@ pub(super) async fn release(
     page(&app, about, filter.prospect, paging).await
 }
 
+pub(super) const PLATFORM_ASKED: Operation = Operation::new(
+    "platforms",
+    "previewPlatformDevices",
+    "List what each device of a platform would get",
+)
+.more(MORE)
+.gives(GIVEN)
+.refuses(&[MISSING, BAD_VALUE]);
+
 /// `GET /api/v1/platforms/{name}/preview/devices`
 pub(super) async fn platform_asked(
     State(app): State<App>,
@@ -81,6 +142,16 @@ pub(super) async fn platform_asked(
     let about = of_platform(&app, &name, wish)?;
     page(&app, about, prospect, paging).await
 }
+
+pub(super) const PLATFORM: Operation = Operation::new(
+    "platforms",
+    "previewPlatformDevicesBy",
+    "List what each device of a platform would get, by a wish in JSON",
+)
+.more(MORE_BY)
+.takes(r#"{"rule": "different"}"#)
+.gives(GIVEN)
+.refuses(&[MISSING, BAD_VALUE]);
 
 /// `POST /api/v1/platforms/{name}/preview/devices`
 pub(super) async fn platform(

@@ -2,136 +2,45 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use super::preview::read_channel;
+use super::release::ReleaseView;
 use super::report::ReportView;
 use super::rollouts::WishView;
 use super::upload::{check_code, chip as read_chip};
+use super::uploaded::AcceptCode;
 use crate::app::{App, Error, ReleaseChange, Wishes};
-use crate::domain::release::{
-    Counters, Image, Packed, PackedSize, Question, Release, ReleaseState,
-};
-use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::domain::policy::Channel;
+use crate::domain::release::{Question, Release, ReleaseState};
+use crate::http::api::codes;
+use crate::http::api::describe::{Done, MISSING, Operation, when};
+use crate::http::api::extract::{Actor, Body, Segment};
 use crate::http::api::granted::Granted;
 use crate::http::api::page::{List, Page};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
+use crate::http::api::words::{Given, Word};
 use crate::store::ReleaseFilter;
 
 /// The words of where a release stands.
 const STATES: &str = "“draft”, “published” or “withdrawn”";
 
-/// A release or draft, as it is shown.
-#[derive(Debug, Serialize)]
-pub(super) struct ReleaseView {
-    id: i64,
-    platform: Option<String>,
-    version: Option<String>,
-    channel: &'static str,
-    state: &'static str,
-    recalled: bool,
-    notes: String,
-    images: Vec<ImageView>,
-    created_at: String,
-    published_at: Option<String>,
-    expires_at: Option<String>,
-    counters: CountersView,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct ImageView {
-    id: Option<i64>,
-    part: &'static str,
-    chip: Option<&'static str>,
-    chip_certain: bool,
-    size: u64,
-    md5: String,
-    sha256: String,
-    flash_size: Option<u64>,
-    signed: bool,
-    packed: Option<PackedView>,
-    file_name: String,
-}
-
-/// The compressed form of an image.
-#[derive(Debug, Serialize)]
-struct PackedView {
-    size: u64,
-    md5: String,
-    sha256: String,
-    signed: bool,
-    made_by: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-struct CountersView {
-    offers: u64,
-    downloads: u64,
-    bytes: u64,
-}
-
-impl From<Release> for ReleaseView {
-    fn from(release: Release) -> Self {
-        let Counters { offers, downloads, bytes } = release.counters;
-        let images = release.images().cloned().map(ImageView::from).collect();
-        Self {
-            id: release.id,
-            platform: release.platform,
-            version: release.version.map(|version| version.to_string()),
-            channel: release.channel.word(),
-            state: release.state.word(),
-            recalled: release.recalled,
-            notes: release.notes,
-            images,
-            created_at: time::text(release.created_at),
-            published_at: release.published_at.map(time::text),
-            expires_at: release.expires_at.map(time::text),
-            counters: CountersView { offers, downloads, bytes },
-        }
-    }
-}
-
-impl From<Image> for ImageView {
-    fn from(image: Image) -> Self {
-        let any_chip = image.is_for_any_chip();
-        Self {
-            // An image that was only looked at has no number.
-            id: Some(image.id).filter(|id| *id > 0),
-            part: image.part.word(),
-            chip: (!any_chip).then_some(image.chip.name()),
-            chip_certain: image.chip_certain,
-            size: image.size,
-            md5: image.md5.to_string(),
-            sha256: image.sha256.to_string(),
-            flash_size: image.flash_size,
-            signed: image.signed,
-            packed: image.packed.as_ref().map(PackedView::from),
-            file_name: image.file_name,
-        }
-    }
-}
-
-impl From<&Packed> for PackedView {
-    fn from(packed: &Packed) -> Self {
-        Self {
-            size: packed.size,
-            md5: packed.md5.to_string(),
-            sha256: packed.sha256.to_string(),
-            signed: packed.signed,
-            made_by: PackedSize::of(packed).from.word(),
-        }
-    }
-}
-
 /// Which releases a list shows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
+    /// Only those of this platform.
     platform: Option<String>,
+    /// Only those in this state.
+    #[schemars(with = "Option<Word<ReleaseState>>")]
     state: Option<String>,
 }
+
+pub(super) const LIST: Operation =
+    Operation::new("releases", "listReleases", "List the releases and drafts")
+        .gives("Releases, newest first.")
+        .refuses(&[when("There is no such platform", &[codes::NOT_FOUND])]);
 
 /// `GET /api/v1/releases`
 pub(super) async fn list(
@@ -161,6 +70,11 @@ async fn find(app: &App, id: i64) -> Result<Release, Problem> {
     app.store().release(id).await?.ok_or_else(|| Problem::not_found("release"))
 }
 
+pub(super) const SHOW: Operation =
+    Operation::new("releases", "showRelease", "Show a release or draft")
+        .gives("The release.")
+        .refuses(&[MISSING]);
+
 /// `GET /api/v1/releases/{id}`
 pub(super) async fn show(
     State(app): State<App>,
@@ -168,6 +82,11 @@ pub(super) async fn show(
 ) -> Result<Json<ReleaseView>, Problem> {
     Ok(Json(find(&app, id).await?.into()))
 }
+
+pub(super) const REPORT: Operation =
+    Operation::new("releases", "showReport", "Show the report card of a release or draft")
+        .gives("Its report card, made anew with the platforms that there are now.")
+        .refuses(&[MISSING]);
 
 /// `GET /api/v1/releases/{id}/report`
 pub(super) async fn report(
@@ -178,31 +97,75 @@ pub(super) async fn report(
     Ok(Json(ReportView::of(&card)))
 }
 
-/// What is to be different about a release or draft.
-#[derive(Debug, Deserialize)]
+/// What is to be different; what is missing stays as it is. `platform`, `version`, `chip` and
+/// `accept` are for drafts only.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "ReleaseChange")]
 pub(super) struct Change {
-    #[serde(default, deserialize_with = "present")]
-    state: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    notes: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    platform: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    version: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    chip: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    channel: Option<String>,
-    #[serde(default, deserialize_with = "present")]
-    rollout: Option<WishView>,
+    /// `published` publishes a draft, or a withdrawn release again; `withdrawn` takes a published
+    /// one back.
     #[serde(default)]
+    #[schemars(with = "Word<ReleaseState>")]
+    state: Given<String>,
+    /// Anything about it.
+    #[serde(default)]
+    notes: Given<String>,
+    /// Draft: the platform it is to be published on.
+    #[serde(default)]
+    platform: Given<String>,
+    /// Draft: the version it is to be published as.
+    #[serde(default)]
+    version: Given<String>,
+    /// Draft: the chip it is for, where the file does not prove it; `any` for none in particular.
+    #[serde(default)]
+    chip: Given<String>,
+    /// `stable` promotes a beta release: all devices get it. Of a draft: whom it is to be published
+    /// for.
+    #[serde(default)]
+    #[schemars(with = "Word<Channel>")]
+    channel: Given<String>,
+    /// With `"state": "published"` of a draft or withdrawn release: how it reaches its devices;
+    /// without it all at once.
+    #[serde(default)]
+    rollout: Given<WishView>,
+    /// Draft, with `"state": "published"`: open questions that are answered with “do it anyway”.
+    #[serde(default)]
+    #[schemars(with = "Vec<AcceptCode>")]
     accept: Vec<String>,
+    /// Lifts all holds of this release: every device it was held back from gets it again.
     #[serde(default)]
     lift_holds: bool,
+    /// Together with `"state": "withdrawn"`: devices that run it get the release before it.
     #[serde(default)]
     recall: bool,
 }
+
+pub(super) const CHANGE: Operation = Operation::new(
+    "releases",
+    "changeRelease",
+    "Publish, promote, withdraw, recall or describe a release or draft",
+)
+.takes(r#"{"state": "published", "rollout": {"stages": "canaries, 10%", "soak": 1800}}"#)
+.gives("As it is now.")
+.refuses(&[
+    MISSING,
+    when(
+        "It is published or withdrawn, so that platform and version are settled; or it cannot be \
+         changed so as it stands",
+        &[codes::WRONG_STATE],
+    ),
+    when(
+        "It is a draft whose version exists or is not higher, with the report card",
+        &[codes::VERSION_EXISTS, codes::VERSION_NOT_HIGHER, codes::IDENTICAL],
+    ),
+    when("A question is open (its code; with the report card)", codes::QUESTIONS),
+    when(
+        "A value cannot be used",
+        &[codes::INVALID_NAME, codes::INVALID_VALUE, codes::INVALID_MAC],
+    ),
+    when("The rollout cannot be planned so", &[codes::INVALID_PLAN]),
+]);
 
 /// `PATCH /api/v1/releases/{id}`
 pub(super) async fn change(
@@ -236,9 +199,11 @@ pub(super) async fn change(
 
 impl Change {
     fn read(self) -> Result<ReleaseChange, Problem> {
-        let Self { state, notes, platform, version, chip, accept, .. } = self;
-        let channel = self.channel.as_deref().map(read_channel).transpose()?;
-        let plan = self.rollout.map(WishView::read).transpose()?;
+        let Self { state: Given(state), notes: Given(notes), accept, .. } = self;
+        let Self { platform: Given(platform), version: Given(version), chip: Given(chip), .. } =
+            self;
+        let channel = self.channel.0.as_deref().map(read_channel).transpose()?;
+        let plan = self.rollout.0.map(WishView::read).transpose()?;
         let state = state.map(|word| {
             ReleaseState::read(&word).ok_or_else(|| Problem::value("state", &word, STATES))
         });
@@ -274,18 +239,21 @@ fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Pro
         None => Ok(()),
         Some(name) => {
             let question = Question::PlatformUnknown(name.clone());
-            let status = StatusCode::UNPROCESSABLE_ENTITY;
-            Err(Problem::new(status, question.code(), question.text()))
+            Err(Problem::new((&question).into(), question.text()))
         }
     }
 }
+
+pub(super) const DELETE: Operation =
+    Operation::new("releases", "deleteRelease", "Delete a release, or throw a draft away")
+        .refuses(&[MISSING, when("Devices are pinned to it", &[codes::WRONG_STATE])]);
 
 /// `DELETE /api/v1/releases/{id}`
 pub(super) async fn delete(
     State(app): State<App>,
     Actor(actor): Actor,
     Segment(id): Segment<i64>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     app.delete_release(id, &actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

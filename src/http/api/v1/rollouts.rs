@@ -1,40 +1,55 @@
 //! Rollouts: how they stand, and what they are told.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::app::{App, Error, PlanWish, ReleaseChange, RolloutStatus};
-use crate::domain::mac::MacAddr;
-use crate::domain::rollout::{Command, Member, Rollout, Stage};
-use crate::http::api::extract::{Actor, Body, Segment, present};
+use super::rollout::{RolloutView, StatusView};
+use crate::app::{App, Error, PlanWish, ReleaseChange};
+use crate::domain::rollout::Command;
+use crate::http::api::codes;
+use crate::http::api::describe::{MISSING, Operation, when};
+use crate::http::api::extract::{Actor, Body, Segment};
 use crate::http::api::granted::Granted;
 use crate::http::api::page::{List, Page};
 use crate::http::api::problem::Problem;
 use crate::http::api::time;
+use crate::http::api::words::{Given, Time, Word};
 
-/// Devices of a rollout that are told one by one.
-const MEMBERS: usize = 500;
 /// The words of what a rollout can be told.
 const ACTIONS: &str = "“pause”, “resume”, “advance”, “everyone” or “end”";
 
 /// How a release is to reach its devices.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "RolloutWish")]
 pub(super) struct WishView {
+    /// Sizes, each larger than the one before: `canaries`, counts, percentages; everyone comes last
+    /// by itself.
     #[serde(default)]
+    #[schemars(example = &"canaries, 10%, 50%")]
     stages: String,
+    /// MAC addresses of those that get it first; where a stage of canaries has none: the device
+    /// that asked last, of those that would get it.
     #[serde(default)]
     canaries: Vec<String>,
+    /// Only for this group, by name.
     group: Option<String>,
+    /// Seconds for which each stage is watched; half an hour by default.
     soak: Option<i64>,
+    /// At how many failures a stage halts; by default one for canaries, else two or a fifth of
+    /// those whose outcome is known.
     max_failures: Option<u32>,
+    /// Whether a person is asked before each further stage.
     #[serde(default)]
     ask: bool,
+    /// How many devices may have it unconfirmed, at least; ten by default.
     at_once: Option<u32>,
+    /// Seconds after which a stage goes on without devices that did not ask; a week by default.
     deadline: Option<i64>,
+    /// When it begins; at once by default.
+    #[schemars(with = "Option<Time>")]
     starts_at: Option<String>,
 }
 
@@ -61,152 +76,22 @@ impl WishView {
     pub(super) fn parse(text: &str) -> Result<PlanWish, Problem> {
         let wish: Self = serde_json::from_str(text).map_err(|error| {
             let detail = format!("The field rollout is no rollout in JSON: {error}.");
-            Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "invalid_plan", detail)
+            Problem::new(codes::INVALID_PLAN, detail)
         })?;
         Ok(wish.read()?)
     }
 }
 
-/// A rollout, as it is shown.
-#[derive(Debug, Serialize)]
-pub(super) struct RolloutView {
-    id: i64,
-    release_id: i64,
-    platform: Option<String>,
-    version: Option<String>,
-    state: &'static str,
-    reason: String,
-    group: Option<String>,
-    canaries: Vec<String>,
-    ask: bool,
-    at_once: u32,
-    starts_at: Option<String>,
-    stage: Option<usize>,
-    stages: Vec<StageView>,
-    counts: CountsView,
-    created_at: String,
-    created_by: String,
-    ended_at: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct StageView {
-    size: String,
-    state: &'static str,
-    soak: i64,
-    deadline: i64,
-    max_failures: Option<u32>,
-    opened_at: Option<String>,
-    soaking_at: Option<String>,
-    passed_at: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct CountsView {
-    devices: u32,
-    offered: u32,
-    on_the_way: u32,
-    confirmed: u32,
-    failed: u32,
-    others: u32,
-    asleep: Option<u32>,
-}
-
-/// A rollout with its devices.
-#[derive(Debug, Serialize)]
-pub(super) struct StatusView {
-    #[serde(flatten)]
-    rollout: RolloutView,
-    devices: Vec<MemberView>,
-    more_devices: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct MemberView {
-    mac: String,
-    state: &'static str,
-    since: Option<String>,
-}
-
-impl From<&Stage> for StageView {
-    fn from(stage: &Stage) -> Self {
-        Self {
-            size: stage.size.to_string(),
-            state: stage.state.word(),
-            soak: stage.soak,
-            deadline: stage.deadline,
-            max_failures: stage.max_failures,
-            opened_at: stage.opened_at.map(time::text),
-            soaking_at: stage.soaking_at.map(time::text),
-            passed_at: stage.passed_at.map(time::text),
-        }
-    }
-}
-
-impl RolloutView {
-    async fn of(app: &App, status: &RolloutStatus) -> Result<Self, Problem> {
-        let RolloutStatus { rollout, progress, survey, .. } = status;
-        let release = app.store().release(rollout.release_id).await?;
-        let (platform, version) =
-            release.map(|release| (release.platform, release.version)).unwrap_or_default();
-        let addresses = app.addresses(&rollout.canaries);
-        Ok(Self {
-            id: rollout.id,
-            release_id: rollout.release_id,
-            platform,
-            version: version.map(|version| version.to_string()),
-            state: rollout.state.word(),
-            reason: rollout.reason.clone(),
-            group: group(app, rollout),
-            canaries: canaries(rollout, &addresses),
-            ask: rollout.ask,
-            at_once: rollout.at_once,
-            starts_at: rollout.starts_at.map(time::text),
-            stage: rollout.current().map(|index| index + 1),
-            stages: rollout.stages.iter().map(StageView::from).collect(),
-            counts: CountsView {
-                devices: app.meant_for(rollout).max(progress.members),
-                offered: progress.members,
-                on_the_way: progress.exposed,
-                confirmed: progress.confirmed,
-                failed: progress.failed,
-                others: progress.others,
-                asleep: survey.as_ref().map(|survey| survey.asleep),
-            },
-            created_at: time::text(rollout.created_at),
-            created_by: rollout.created_by.clone(),
-            ended_at: rollout.ended_at.map(time::text),
-        })
-    }
-}
-
-fn group(app: &App, rollout: &Rollout) -> Option<String> {
-    let (id, shelf) = (rollout.group?, app.shelf());
-    let group = shelf.groups().iter().find(|group| group.id == id)?;
-    Some(group.name.to_string())
-}
-
-fn canaries(rollout: &Rollout, addresses: &HashMap<i64, MacAddr>) -> Vec<String> {
-    let known = rollout.canaries.iter().filter_map(|id| addresses.get(id));
-    known.map(ToString::to_string).collect()
-}
-
-const fn word(member: Member) -> &'static str {
-    match member {
-        Member::Exposed => "on_the_way",
-        Member::Broken => "broken",
-        Member::Confirmed => "confirmed",
-        Member::Failed | Member::Forgiven => "failed",
-        Member::Left => "left",
-    }
-}
-
 /// Which rollouts a list shows.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Filter {
+    /// Only those of this release.
     release: Option<i64>,
 }
+
+pub(super) const LIST: Operation = Operation::new("rollouts", "listRollouts", "List the rollouts")
+    .gives("Rollouts, newest first.");
 
 /// `GET /api/v1/rollouts`
 pub(super) async fn list(
@@ -222,35 +107,44 @@ pub(super) async fn list(
         .await
 }
 
+pub(super) const SHOW: Operation =
+    Operation::new("rollouts", "showRollout", "Show a rollout with its devices")
+        .gives("The rollout.")
+        .refuses(&[MISSING]);
+
 /// `GET /api/v1/rollouts/{id}`
 pub(super) async fn show(
     State(app): State<App>,
     Segment(id): Segment<i64>,
 ) -> Result<Json<StatusView>, Problem> {
-    status(&app, id).await
-}
-
-async fn status(app: &App, id: i64) -> Result<Json<StatusView>, Problem> {
-    let status = app.rollout_status(id).await?;
-    let devices = status.members.iter().take(MEMBERS).map(|(mac, member, since)| MemberView {
-        mac: mac.to_string(),
-        state: word(*member),
-        since: Some(*since).filter(|since| *since > 0).map(time::text),
-    });
-    Ok(Json(StatusView {
-        rollout: RolloutView::of(app, &status).await?,
-        devices: devices.collect(),
-        more_devices: status.members.len().saturating_sub(MEMBERS),
-    }))
+    Ok(Json(StatusView::of(&app, id).await?))
 }
 
 /// What a rollout is told.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
+#[schemars(rename = "RolloutChange", extend("required" = ["action"]))]
 pub(super) struct Told {
-    #[serde(default, deserialize_with = "present")]
-    action: Option<String>,
+    /// What to do.
+    #[serde(default)]
+    #[schemars(with = "Word<Command>")]
+    action: Given<String>,
 }
+
+pub(super) const TELL: Operation =
+    Operation::new("rollouts", "tellRollout", "Tell a rollout how to go on")
+        .more(
+            "`pause`: nobody else gets it for now. `resume`: go on; failures so far are forgiven. \
+             `advance`: open the next stage now. `everyone`: open the last stage now. `end`: \
+             nobody else gets it by this rollout, for good.",
+        )
+        .takes(r#"{"action": "pause"}"#)
+        .gives("As it stands now.")
+        .refuses(&[
+            MISSING,
+            when("That makes no sense as it stands", &[codes::WRONG_STATE]),
+            when("The action is none", &[codes::INVALID_VALUE]),
+        ]);
 
 /// `PATCH /api/v1/rollouts/{id}`
 pub(super) async fn tell(
@@ -264,8 +158,8 @@ pub(super) async fn tell(
     let release = app.store().release(rollout.release_id).await?;
     let release = release.ok_or_else(|| Problem::not_found("release"))?;
     granted.change(&release, &ReleaseChange::default())?;
-    let action = told.action.unwrap_or_default();
+    let action = told.action.0.unwrap_or_default();
     let command = Command::read(&action).ok_or_else(|| Problem::value("action", &action, ACTIONS));
     app.tell_rollout(id, command?, &actor).await?;
-    status(&app, id).await
+    Ok(Json(StatusView::of(&app, id).await?))
 }

@@ -1,40 +1,75 @@
 //! API tokens.
 
-use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Error, TokenWish};
 use crate::domain::access::Scopes;
-use crate::http::api::extract::{Actor, Body, Segment, present};
+use crate::http::api::codes;
+use crate::http::api::describe::{Created, Done, Example, MISSING, Operation, when};
+use crate::http::api::extract::{Actor, Body, Segment};
 use crate::http::api::page::{Everything, List, Page};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
+use crate::http::api::words::{Given, Time};
 use crate::store::Token;
 
-/// A token, as it is shown: never with its secret.
-#[derive(Debug, Serialize)]
+/// A token of a program, without its secret.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
 pub(super) struct TokenView {
+    /// Its number.
     id: i64,
+    /// What it is for.
     name: String,
+    /// How the secret begins, to tell tokens apart.
+    #[schemars(example = &"esp_3fa85f")]
     hint: String,
+    /// What it may do.
+    #[schemars(example = ["upload:chase", "publish:chase"])]
     scopes: Vec<String>,
-    created_at: String,
+    /// When it was made.
+    created_at: Time,
+    /// Who made it.
     created_by: String,
-    expires_at: Option<String>,
-    last_used: Option<String>,
+    /// When it ends.
+    expires_at: Option<Time>,
+    /// When it was used last, up to a minute late.
+    last_used: Option<Time>,
+    /// From where it was used last.
     address: Option<String>,
 }
 
-/// A token that was just made, with its secret, this once.
-#[derive(Serialize)]
-struct MadeView {
+/// A token that was just made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "MadeToken")]
+pub(super) struct MadeView {
     #[serde(flatten)]
     view: TokenView,
+    /// The secret. It is shown this once.
     token: String,
+}
+
+impl Example for TokenView {
+    fn example() -> Self {
+        Self {
+            id: 2,
+            name: "Nightly build".to_owned(),
+            hint: "esp_3fa85f".to_owned(),
+            scopes: vec!["upload:chase".to_owned(), "publish:chase".to_owned()],
+            created_at: Time::EXAMPLE,
+            created_by: "anna".to_owned(),
+            expires_at: Some(Time::EXAMPLE),
+            last_used: None,
+            address: None,
+        }
+    }
+}
+
+impl Example for MadeView {
+    fn example() -> Self {
+        Self { view: TokenView::example(), token: "esp_3fa85f…".to_owned() }
+    }
 }
 
 impl From<Token> for TokenView {
@@ -44,14 +79,17 @@ impl From<Token> for TokenView {
             name: token.name.to_string(),
             hint: token.hint,
             scopes: token.scopes.iter().map(ToString::to_string).collect(),
-            created_at: time::text(token.created_at),
+            created_at: Time(token.created_at),
             created_by: token.created_by,
-            expires_at: token.expires_at.map(time::text),
-            last_used: token.last_used.map(time::text),
+            expires_at: token.expires_at.map(Time),
+            last_used: token.last_used.map(Time),
             address: token.address,
         }
     }
 }
+
+pub(super) const LIST: Operation = Operation::new("tokens", "listTokens", "List the tokens")
+    .gives("Tokens, newest first, without their secrets.");
 
 /// `GET /api/v1/tokens`
 pub(super) async fn list(
@@ -67,36 +105,58 @@ pub(super) async fn list(
 }
 
 /// A token that is to be made.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a JSON object")]
 pub(super) struct NewToken {
+    /// What it is for: 1 to 60 characters.
+    #[schemars(example = &"Nightly build")]
     name: String,
+    /// `read`, `upload:<platform>`, `upload:*`, `publish:<platform>`, `publish:*`, `admin`.
+    #[schemars(example = ["upload:chase", "publish:chase"])]
     scopes: Vec<String>,
-    #[serde(default, deserialize_with = "present")]
-    days: Option<u32>,
+    /// For how many days; without end where this is missing.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 3650))]
+    days: Given<u32>,
 }
+
+pub(super) const CREATE: Operation = Operation::new("tokens", "createToken", "Make a token")
+    .more(
+        "The answer holds the secret. It is not kept, so this is the only time that it can be \
+         seen.",
+    )
+    .takes(r#"{"name": "Nightly build", "scopes": ["upload:chase", "publish:chase"], "days": 365}"#)
+    .gives("Made.")
+    .refuses(&[when(
+        "A value cannot be used",
+        &[codes::INVALID_NAME, codes::INVALID_SCOPE, codes::INVALID_VALUE],
+    )]);
 
 /// `POST /api/v1/tokens`
 pub(super) async fn create(
     State(app): State<App>,
     Actor(actor): Actor,
     Body(new): Body<NewToken>,
-) -> Result<Response, Problem> {
+) -> Result<Created<MadeView>, Problem> {
     let scopes = Scopes::read(new.scopes.iter().map(String::as_str)).map_err(Error::from)?;
     let name = new.name.parse().map_err(Error::from)?;
-    let wish = TokenWish { name, scopes, days: new.days };
+    let wish = TokenWish { name, scopes, days: new.days.0 };
     let (token, secret) = app.accounts().create_token(wish, &actor).await?;
     let location = format!("/api/v1/tokens/{}", token.id);
-    let made = MadeView { view: token.into(), token: secret.expose().to_owned() };
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(made)).into_response())
+    let body = MadeView { view: token.into(), token: secret.expose().to_owned() };
+    Ok(Created { location, body })
 }
+
+pub(super) const REVOKE: Operation = Operation::new("tokens", "revokeToken", "Revoke a token")
+    .gives("Revoked; it is refused from now on.")
+    .refuses(&[MISSING]);
 
 /// `DELETE /api/v1/tokens/{id}`
 pub(super) async fn revoke(
     State(app): State<App>,
     Actor(actor): Actor,
     Segment(id): Segment<i64>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Done, Problem> {
     app.accounts().revoke_token(id, &actor).await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }

@@ -3,63 +3,108 @@
 
 use std::sync::LazyLock;
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::multipart::{Field, Multipart, MultipartError};
 use axum::http::StatusCode;
-use axum::http::header::LOCATION;
-use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
-use super::preview::{self, PreviewView, read_channel};
-use super::releases::{ImageView, ReleaseView};
+use super::foreseen::PreviewView;
+use super::preview::{self, read_channel};
 use super::report::ReportView;
 use super::rollouts::WishView;
+use super::uploaded::{Answer, DryRunView, Fields, UploadedView};
 use crate::app::{Accepted, App, Error, ReportCard, Uploaded, Wishes};
 use crate::domain::actor;
 use crate::domain::release::{ChipChoice, Question, Release};
+use crate::http::api::codes::{self, Code};
+use crate::http::api::describe::{Created, Operation, Refusal, when};
 use crate::http::api::extract::{Actor, Form, TEXT_LIMIT};
 use crate::http::api::granted::Granted;
 use crate::http::api::problem::Problem;
 
+/// How an upload is refused.
+const REFUSALS: &[Refusal] = &[
+    when("The form holds a second file", &[codes::SEVERAL_FILES]),
+    when("It ended before the file was whole", &[codes::CUT]),
+    when(
+        "It should be published, and the version is not higher than the newest one (which can be \
+         accepted), or exists, or these bytes are a release. With the report card; nothing was \
+         kept",
+        &[codes::VERSION_NOT_HIGHER, codes::VERSION_EXISTS, codes::IDENTICAL],
+    ),
+    when(
+        "The file is larger than the server takes, or a field larger than 64 KiB",
+        &[codes::TOO_LARGE],
+    ),
+    when("A gzip file unpacks to more", &[codes::GZIP_TOO_LONG]),
+    when("By its name the file is of another kind", &[codes::NOT_BIN]),
+    when(
+        "By its content the file is of another kind",
+        &[
+            codes::HTML,
+            codes::ELF,
+            codes::UF2,
+            codes::ZIP,
+            codes::GZIP,
+            codes::INTEL_HEX,
+            codes::SDK_V2,
+            codes::NOT_FIRMWARE,
+            codes::MERGED_IMAGE,
+            codes::BOOTLOADER,
+            codes::PARTITION_TABLE,
+            codes::FILE_SYSTEM,
+            codes::GZIP_OF_OTHER,
+            codes::GZIP_FILE_SYSTEM,
+        ],
+    ),
+    when(
+        "It should be published, and a question is open. Its code; with the report card; nothing \
+         was kept",
+        codes::QUESTIONS,
+    ),
+    when(
+        "The file is damaged",
+        &[codes::EMPTY, codes::TOO_SHORT, codes::TRUNCATED, codes::GZIP_DAMAGED],
+    ),
+    when(
+        "A field cannot be used",
+        &[codes::INVALID_NAME, codes::INVALID_VALUE, codes::INVALID_MAC],
+    ),
+    when("Its rollout cannot be planned so", &[codes::INVALID_PLAN]),
+    when("There is no file", &[codes::NO_FILE]),
+    when("Its rollout is for a device or group that there is none of", &[codes::NOT_FOUND]),
+];
 /// The codes of the questions that a person may answer with "do it anyway", in words.
 static ACCEPTABLE: LazyLock<String> = LazyLock::new(|| {
     let codes: Vec<&str> = Question::acceptable_codes().collect();
     let (last, others) = codes.split_last().unwrap_or((&"", &[]));
     format!("{} or {last}", others.join(", "))
 });
+/// Their names.
+const FIELD_NAMES: &str =
+    "file, platform, version, chip, channel, rollout, notes, publish, dry_run or accept";
 /// Fields that a form may have: far more than there are.
 const FIELDS: usize = 32;
 /// Characters of an unknown field's name that are repeated.
 const NAME_SHOWN: usize = 40;
 
-/// A release that came out of an upload, with its report card.
-#[derive(Debug, Serialize)]
-struct UploadedView {
-    #[serde(flatten)]
-    release: ReleaseView,
-    report: ReportView,
-}
-
-/// What would come out of an upload.
-#[derive(Debug, Serialize)]
-struct DryRunView {
-    id: Option<i64>,
-    platform: Option<String>,
-    version: Option<String>,
-    state: Option<&'static str>,
-    images: Vec<ImageView>,
-    report: ReportView,
-    preview: Option<PreviewView>,
-}
+pub(super) const CREATE: Operation =
+    Operation::new("releases", "uploadRelease", "Upload a firmware")
+        .more(
+            "`curl -F file=@firmware.bin http://…/api/v1/releases` keeps a draft; with \
+             `-F publish=true` it is published where no question is open. A refusal is answered \
+             as soon as it is certain, without reading the rest.",
+        )
+        .takes(r#"{"file": "firmware.bin", "platform": "chase", "publish": "true"}"#)
+        .gives("It is kept: as a draft, or published.")
+        .refuses(REFUSALS);
 
 /// `POST /api/v1/releases`
 pub(super) async fn create(
     State(app): State<App>,
     Actor(actor): Actor,
     granted: Granted,
-    Form(form): Form,
-) -> Result<Response, Problem> {
+    Form(form, _): Form<Fields>,
+) -> Result<Answer, Problem> {
     let mut upload = Upload::default();
     let uploaded = upload.receive(&app, form, &actor, &granted).await;
     let uploaded = uploaded.map_err(|Refused { error, problem }| {
@@ -76,23 +121,23 @@ pub(super) async fn create(
     Ok(answer(uploaded, preview))
 }
 
-fn answer(uploaded: Uploaded, preview: Option<PreviewView>) -> Response {
+fn answer(uploaded: Uploaded, preview: Option<PreviewView>) -> Answer {
     match uploaded {
         Uploaded::Published(release, card) | Uploaded::Draft(release, card) => {
-            let location = [(LOCATION, format!("/api/v1/releases/{}", release.id))];
-            (StatusCode::CREATED, location, release_answer(*release, &card)).into_response()
+            let location = format!("/api/v1/releases/{}", release.id);
+            Answer::Kept(Box::new(Created { location, body: shown(*release, &card) }))
         }
-        Uploaded::Existing(release, card) => release_answer(*release, &card).into_response(),
-        Uploaded::Looked(card) => dry_run_answer(*card, preview).into_response(),
+        Uploaded::Existing(release, card) => Answer::Existing(Box::new(shown(*release, &card))),
+        Uploaded::Looked(card) => Answer::Looked(Box::new(looked(*card, preview))),
     }
 }
 
-fn release_answer(release: Release, card: &ReportCard) -> Json<UploadedView> {
-    Json(UploadedView { release: release.into(), report: ReportView::of(card) })
+fn shown(release: Release, card: &ReportCard) -> UploadedView {
+    UploadedView { release: release.into(), report: ReportView::of(card) }
 }
 
-fn dry_run_answer(card: ReportCard, preview: Option<PreviewView>) -> Json<DryRunView> {
-    Json(DryRunView {
+fn looked(card: ReportCard, preview: Option<PreviewView>) -> DryRunView {
+    DryRunView {
         id: None,
         state: None,
         report: ReportView::of(&card),
@@ -100,7 +145,7 @@ fn dry_run_answer(card: ReportCard, preview: Option<PreviewView>) -> Json<DryRun
         version: card.version.map(|version| version.to_string()),
         images: vec![card.file.image.into()],
         preview,
-    })
+    }
 }
 
 /// An upload that is refused: for the log and for the one who sent it.
@@ -120,8 +165,8 @@ impl From<Error> for Refused {
 
 impl Refused {
     /// A request that is at fault itself.
-    fn request(error: Error, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { error, problem: Problem::new(StatusCode::BAD_REQUEST, code, detail) }
+    fn request(error: Error, code: Code, detail: impl Into<String>) -> Self {
+        Self { error, problem: Problem::new(code, detail) }
     }
 
     /// The form broke off, or is none.
@@ -132,7 +177,7 @@ impl Refused {
         }
         let detail = "The form is not well-formed multipart/form-data, or ended too early; \
                       nothing was kept.";
-        Self::request(Error::Cut, "malformed_multipart", detail)
+        Self::request(Error::Cut, codes::MALFORMED_MULTIPART, detail)
     }
 }
 
@@ -163,7 +208,7 @@ impl Upload {
             if fields == FIELDS {
                 let error = Error::State("too many fields in one form");
                 let detail = format!("The form has more than {FIELDS} fields.");
-                return Err(Refused::request(error, "too_many_fields", detail));
+                return Err(Refused::request(error, codes::TOO_MANY_FIELDS, detail));
             }
             match field.name().unwrap_or_default() {
                 "file" => self.take(app, field).await?,
@@ -203,7 +248,7 @@ impl Upload {
             let detail = "Send one file a request; this form holds a second one.";
             return Err(Refused::request(
                 Error::State("two files in one form"),
-                "several_files",
+                codes::SEVERAL_FILES,
                 detail,
             ));
         }
@@ -253,11 +298,10 @@ pub(super) fn chip(text: &str) -> Result<ChipChoice, Error> {
 
 fn unknown(name: &str) -> Refused {
     let name: String = name.chars().take(NAME_SHOWN).collect();
-    let expected = "file, platform, version, chip, channel, rollout, notes, publish, \
-                    dry_run or accept";
+    let expected = FIELD_NAMES;
     let detail = format!("The form has a field “{name}”; expected {expected}.");
     let error = Error::Value { field: "the name of a form field", value: name, expected };
-    Refused::request(error, "unknown_field", detail)
+    Refused::request(error, codes::UNKNOWN_FIELD, detail)
 }
 
 /// Reads a field that is no file; `None` where it is empty.
@@ -267,7 +311,7 @@ async fn text(name: &'static str, mut field: Field<'_>) -> Result<Option<String>
         if bytes.len() + chunk.len() > TEXT_LIMIT {
             let detail = format!("The field “{name}” is larger than 64 KiB.");
             let error = Error::State("a field of the form is larger than 64 KiB");
-            let problem = Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail);
+            let problem = Problem::new(codes::TOO_LARGE, detail);
             return Err(Refused { error, problem });
         }
         bytes.extend_from_slice(&chunk);
@@ -276,7 +320,7 @@ async fn text(name: &'static str, mut field: Field<'_>) -> Result<Option<String>
         let detail = format!("The field “{name}” is not UTF-8 text.");
         Refused::request(
             Error::State("a field of the form is no text"),
-            "malformed_multipart",
+            codes::MALFORMED_MULTIPART,
             detail,
         )
     })?;
@@ -308,6 +352,15 @@ mod tests {
         for code in ["damaged", "version_missing", "no_such_code", ""] {
             assert!(check_code(code).is_err(), "{code}");
         }
+    }
+
+    #[test]
+    fn every_field_is_described() {
+        let schema = schemars::schema_for!(Fields);
+        let described = schema.as_value()["properties"].as_object().unwrap();
+        let names = FIELD_NAMES.split([',', ' ']).filter(|name| !["", "or"].contains(name));
+        let names: std::collections::BTreeSet<_> = names.collect();
+        assert_eq!(described.keys().map(String::as_str).collect::<Vec<_>>(), Vec::from_iter(names));
     }
 
     #[test]

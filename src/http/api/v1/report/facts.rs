@@ -1,67 +1,123 @@
 //! What is known of a file's structure.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::image::{
-    AppDescriptor, Check, FileSystem, FlashHeader, Integrity, Revisions, Segment, Signature,
-    SignatureScheme,
+    AppDescriptor, Check, FileSystem, FileSystemKind, FlashHeader, Integrity, Revisions, Segment,
+    Signature, SignatureScheme,
 };
+use crate::http::api::describe::Example;
+use crate::http::api::words::Word;
 
-#[derive(Debug, Serialize)]
+/// How the flash memory is driven.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Flash")]
 pub(super) struct FlashView {
+    /// `qio`, `qout`, `dio`, `dout`, …
     mode: Option<&'static str>,
+    /// Bytes that the build was made for.
     size: Option<u64>,
+    /// The clock in MHz.
     frequency_mhz: Option<u16>,
 }
 
-#[derive(Debug, Serialize)]
+/// The application description of ESP-IDF.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Descriptor")]
 pub(super) struct DescriptorView {
+    /// The project.
     project: String,
+    /// The project’s version.
     version: String,
+    /// The version of ESP-IDF.
     idf: String,
+    /// The day of the build.
     date: String,
+    /// The time of the build.
     time: String,
+    /// What a device with anti-rollback compares.
     secure_version: u32,
+    /// Whether it comes from Arduino’s prebuilt libraries, so that it says nothing about the
+    /// sketch.
     prebuilt: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// An image of a file system.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FileSystem")]
 pub(super) struct FileSystemView {
-    kind: &'static str,
+    /// Which one.
+    kind: Word<FileSystemKind>,
+    /// Bytes of a block, or of a sector (FAT).
     block_size: Option<u32>,
+    /// Bytes that it says it has.
     announced_size: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// The revisions of the chip that an ESP32-family image runs on, such as `3.1`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Revisions")]
 pub(super) struct RevisionsView {
+    /// The lowest.
     min: String,
+    /// The highest; null without a limit.
     max: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// What could be verified.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Integrity")]
 pub(super) struct IntegrityView {
+    /// The check byte behind the segments.
     checksum: CheckView,
+    /// The appended SHA-256 (ESP32 family).
     sha256: CheckView,
+    /// The CRC-32 of ESP8266 cores since 2.7.0.
     crc32: CheckView,
 }
 
-#[derive(Debug, Serialize)]
+/// A checksum or digest, compared with what the bytes give.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Check")]
 struct CheckView {
-    state: &'static str,
+    /// What came of it.
+    state: CheckState,
+    /// With `wrong`: where it is in the file.
     offset: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// What came of a check.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum CheckState {
+    Right,
+    Wrong,
+    Absent,
+}
+
+/// A signature behind the image. Whether it is genuine only the device can say.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Signature")]
 pub(super) struct SignatureView {
-    scheme: &'static str,
+    /// How it was made.
+    scheme: Word<SignatureScheme>,
+    /// Where it begins in the file.
     offset: u64,
+    /// Bytes of it.
     length: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// A piece of the program.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Segment")]
 pub(super) struct SegmentView {
+    /// Where it goes in the device’s memory.
     address: u32,
+    /// Where its data begins in the file.
     offset: u64,
+    /// Bytes.
     size: u64,
 }
 
@@ -89,7 +145,7 @@ impl From<&AppDescriptor> for DescriptorView {
 impl From<FileSystem> for FileSystemView {
     fn from(file_system: FileSystem) -> Self {
         let FileSystem { kind, block_size, announced_len, .. } = file_system;
-        Self { kind: kind.name(), block_size, announced_size: announced_len }
+        Self { kind: Word(kind), block_size, announced_size: announced_len }
     }
 }
 
@@ -113,9 +169,9 @@ impl From<Integrity> for IntegrityView {
 impl From<Check> for CheckView {
     fn from(check: Check) -> Self {
         let (state, offset) = match check {
-            Check::Right => ("right", None),
-            Check::Wrong { offset } => ("wrong", Some(offset)),
-            Check::Absent => ("absent", None),
+            Check::Right => (CheckState::Right, None),
+            Check::Wrong { offset } => (CheckState::Wrong, Some(offset)),
+            Check::Absent => (CheckState::Absent, None),
         };
         Self { state, offset }
     }
@@ -123,18 +179,34 @@ impl From<Check> for CheckView {
 
 impl From<Signature> for SignatureView {
     fn from(signature: Signature) -> Self {
-        let scheme = match signature.scheme {
-            SignatureScheme::Esp8266 => "esp8266",
-            SignatureScheme::ArduinoEsp32 => "arduino_esp32",
-            SignatureScheme::SecureBootV1 => "secure_boot_v1",
-            SignatureScheme::SecureBootV2 => "secure_boot_v2",
-        };
-        Self { scheme, offset: signature.offset, length: signature.len }
+        Self { scheme: Word(signature.scheme), offset: signature.offset, length: signature.len }
     }
 }
 
 impl From<&Segment> for SegmentView {
     fn from(segment: &Segment) -> Self {
         Self { address: segment.address, offset: segment.offset, size: segment.len }
+    }
+}
+
+impl Example for FlashView {
+    fn example() -> Self {
+        Self { mode: Some("dout"), size: Some(4_194_304), frequency_mhz: Some(40) }
+    }
+}
+
+impl Example for IntegrityView {
+    fn example() -> Self {
+        Self {
+            checksum: Check::Right.into(),
+            sha256: Check::Absent.into(),
+            crc32: Check::Right.into(),
+        }
+    }
+}
+
+impl Example for SegmentView {
+    fn example() -> Self {
+        Self { address: 0x4010_0000, offset: 4104, size: 28_140 }
     }
 }

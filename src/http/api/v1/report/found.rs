@@ -1,41 +1,69 @@
 //! What is written in a file: names, versions, and what is odd.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::domain::image::{
-    Marker, MentionWeight, PlatformMention, Severity, VersionCandidate, Warning,
+    Marker, MentionWeight, PlatformMention, Severity, Source, VersionCandidate, Warning,
 };
+use crate::http::api::words::Word;
 
-#[derive(Debug, Serialize)]
+/// An explicit marker.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Marker")]
 pub(super) struct MarkerView {
+    /// The platform.
     name: Option<String>,
+    /// The version.
     version: Option<String>,
+    /// Where it is in the file.
     offset: u64,
 }
 
-#[derive(Debug, Serialize)]
+/// A known platform’s name in the file.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Mention")]
 pub(super) struct MentionView {
-    name: String,
-    offset: u64,
-    context: String,
-    count: usize,
-    weight: &'static str,
+    /// The platform.
+    pub(super) name: String,
+    /// Where it is in the file: the occurrence that says most.
+    pub(super) offset: u64,
+    /// The text around it.
+    pub(super) context: String,
+    /// How often it is there.
+    pub(super) count: usize,
+    /// How much it says.
+    pub(super) weight: Word<MentionWeight>,
 }
 
-#[derive(Debug, Serialize)]
+/// A text that may be the version.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Candidate")]
 pub(super) struct CandidateView {
-    text: String,
-    offset: u64,
-    context: String,
-    source: &'static str,
-    why: String,
-    count: usize,
+    /// The text.
+    pub(super) text: String,
+    /// Where it is in the file; 0 for one from the file’s name.
+    pub(super) offset: u64,
+    /// The text around it.
+    pub(super) context: String,
+    /// Its rank, best first.
+    pub(super) source: Word<Source>,
+    /// Why it has this rank.
+    pub(super) why: String,
+    /// How often it is there.
+    pub(super) count: usize,
 }
 
-#[derive(Debug, Serialize)]
+/// Something odd.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Warning")]
 pub(super) struct WarningView {
-    severity: &'static str,
+    /// How much it matters: good to know, to be looked at, or a device would refuse the file or
+    /// break.
+    severity: Word<Severity>,
+    /// Stable code.
     code: &'static str,
+    /// In a sentence.
     text: String,
 }
 
@@ -53,14 +81,7 @@ impl From<&PlatformMention> for MentionView {
             offset: mention.offset,
             context: mention.context.clone(),
             count: mention.count,
-            weight: match mention.weight {
-                MentionWeight::CommonWord => "common_word",
-                MentionWeight::InText => "in_text",
-                MentionWeight::Alone => "alone",
-                MentionWeight::BesideVersion => "beside_version",
-                MentionWeight::Descriptor => "descriptor",
-                MentionWeight::Marker => "marker",
-            },
+            weight: Word(mention.weight),
         }
     }
 }
@@ -71,7 +92,7 @@ impl From<&VersionCandidate> for CandidateView {
             text: candidate.text.clone(),
             offset: candidate.offset,
             context: candidate.context.clone(),
-            source: candidate.source.code(),
+            source: Word(candidate.source),
             why: candidate.why.clone(),
             count: candidate.count,
         }
@@ -80,11 +101,7 @@ impl From<&VersionCandidate> for CandidateView {
 
 impl From<&Warning> for WarningView {
     fn from(warning: &Warning) -> Self {
-        let severity = match warning.severity {
-            Severity::Note => "note",
-            Severity::Doubt => "doubt",
-            Severity::Fatal => "fatal",
-        };
+        let severity = Word(warning.severity);
         let (code, text) = (warning.code, warning.text.clone());
         Self { severity, code, text }
     }

@@ -1,61 +1,19 @@
-//! A device, as it is shown.
+//! What is shown of a device, put together.
 
-use serde::Serialize;
-
-use super::secrets::SecretsView;
+use super::{
+    AttemptView, ChipView, DecisionView, DeviceView, Hold, OutcomeView, PolicyView, ReasonView,
+    ReleaseRef, RhythmView, RunningView, SaidView,
+};
 use crate::app::{App, Explanation, Runs};
-use crate::domain::chip::Family;
 use crate::domain::device::{Attempt, Device, Outcome};
-use crate::domain::learnt::GzipTried;
 use crate::domain::proof::ProofKind;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
 use crate::domain::rhythm::Presence;
 use crate::domain::update::{Decision, NoUpdate};
 use crate::http::api::problem::Problem;
-use crate::http::api::time;
-
-/// A device, as it is shown.
-#[expect(clippy::struct_excessive_bools, reason = "each is a member of its own in the JSON")]
-#[derive(Debug, Serialize)]
-pub(super) struct DeviceView {
-    mac: String,
-    mac_looks_random: bool,
-    name: String,
-    platform: Option<String>,
-    approval: &'static str,
-    approved_via: Option<String>,
-    version: Option<String>,
-    running: Option<RunningView>,
-    running_since: Option<String>,
-    mismatch: bool,
-    chip: Option<ChipView>,
-    verifies: bool,
-    ran_signed: bool,
-    gzip: Option<&'static str>,
-    proof: Option<&'static str>,
-    secret: Option<SecretsView>,
-    #[serde(flatten)]
-    policy: PolicyView,
-    first_seen: String,
-    last_seen: Option<String>,
-    checkins: u64,
-    rhythm: Option<RhythmView>,
-    address: Option<String>,
-    last_outcome: Option<OutcomeView>,
-    last_attempt: Option<AttemptView>,
-    hold: Option<Hold>,
-    report: Option<SaidView>,
-}
-
-/// What a person decided about how it gets updates.
-#[derive(Debug, Serialize)]
-struct PolicyView {
-    channel: &'static str,
-    pinned: Option<ReleaseRef>,
-    updates: bool,
-    groups: Vec<String>,
-}
+use crate::http::api::v1::secrets::SecretsView;
+use crate::http::api::words::{Time, Word};
 
 impl PolicyView {
     fn of(app: &App, device: &Device) -> Self {
@@ -64,7 +22,7 @@ impl PolicyView {
             policy.pinned.and_then(|id| shelf.images().find(|release| release.id == id).cloned());
         let groups = shelf.groups().iter().filter(|group| device.groups.contains(&group.id));
         Self {
-            channel: policy.channel.word(),
+            channel: Word(policy.channel),
             pinned: pinned.map(|release| ReleaseRef::of(app, &release)),
             updates: !policy.updates_off,
             groups: groups.map(|group| group.name.to_string()).collect(),
@@ -72,105 +30,8 @@ impl PolicyView {
     }
 }
 
-/// A release, in short.
-#[derive(Debug, Serialize)]
-pub(super) struct ReleaseRef {
-    id: i64,
-    platform: Option<String>,
-    version: String,
-}
-
-/// What it runs: the release whose image that is, else what it says.
-#[derive(Debug, Serialize)]
-struct RunningView {
-    release: Option<i64>,
-    platform: Option<String>,
-    version: Option<String>,
-    recognised: bool,
-}
-
-/// Its chip, and where that is known from.
-#[derive(Debug, Serialize)]
-struct ChipView {
-    name: &'static str,
-    from: &'static str,
-}
-
-/// How often it asks.
-#[derive(Debug, Serialize)]
-struct RhythmView {
-    every: u32,
-    next_expected: String,
-    overdue: bool,
-    restarting: bool,
-}
-
-/// What the last check-in came to.
-#[derive(Debug, Serialize)]
-struct OutcomeView {
-    status: u16,
-    code: String,
-    text: String,
-}
-
-/// The latest try to update it.
-#[derive(Debug, Serialize)]
-struct AttemptView {
-    release: Option<i64>,
-    version: String,
-    state: &'static str,
-    offered_at: String,
-    ended_at: Option<String>,
-    settled_at: Option<String>,
-    bytes: u64,
-    size: u64,
-    milliseconds: Option<u64>,
-    part: &'static str,
-    compressed: bool,
-}
-
-/// Why a release is not offered to it any more, until a person says "try again".
-#[derive(Debug, Serialize)]
-struct Hold {
-    code: &'static str,
-    text: String,
-}
-
-/// What it said last.
-#[derive(Debug, Serialize)]
-struct SaidView {
-    family: &'static str,
-    mode: &'static str,
-    dev: Option<String>,
-    version: Option<String>,
-    sketch_md5: Option<String>,
-    sketch_sha256: Option<String>,
-    sketch_size: Option<u32>,
-    free_space: Option<u32>,
-    chip_size: Option<u32>,
-    sdk: Option<String>,
-}
-
-/// What a device would get right now, and why.
-#[derive(Debug, Serialize)]
-pub(super) struct DecisionView {
-    decision: &'static str,
-    text: String,
-    status: u16,
-    platform: Option<String>,
-    release: Option<ReleaseRef>,
-    reasons: Vec<ReasonView>,
-}
-
-#[derive(Debug, Serialize)]
-struct ReasonView {
-    code: &'static str,
-    text: String,
-    ok: bool,
-}
-
 impl DeviceView {
-    pub(super) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
+    pub(in crate::http::api::v1) async fn of(app: &App, device: Device) -> Result<Self, Problem> {
         let attempts = app.store().attempts(device.id, 1).await?;
         let approved = app.store().approved_via(device.id).await?;
         let explanation = app.explain(device.mac);
@@ -181,24 +42,24 @@ impl DeviceView {
         let asked = proof.as_ref().filter(|proof| proof.kind != ProofKind::None);
         let rhythm = RhythmView::of(app, &device);
         Ok(Self {
-            proof: asked.map(|proof| proof.standing.word()),
+            proof: asked.map(|proof| Word(proof.standing)),
             secret: proof.as_ref().and_then(|proof| SecretsView::of(&proof.own)),
             mac: device.mac.to_string(),
             mac_looks_random: device.mac.is_locally_administered(),
             approved_via: approved.map(|(via, _)| via),
             platform: device.platform,
-            approval: device.approval.word(),
+            approval: Word(device.approval),
             version: report.and_then(|report| report.version.as_deref()).map(str::to_owned),
             mismatch: runs.mismatch,
-            running_since: runs.since.map(time::text),
+            running_since: runs.since.map(Time),
             running: RunningView::of(runs),
-            chip: learnt.chip.map(|(chip, from)| ChipView { name: chip.name(), from: from.word() }),
+            chip: learnt.chip.map(|(chip, from)| ChipView { name: Word(chip), from: Word(from) }),
             verifies: learnt.verifies,
             ran_signed: learnt.ran_signed,
-            gzip: learnt.gzip.map(GzipTried::word),
+            gzip: learnt.gzip.map(Word),
             policy,
-            first_seen: time::text(device.first_seen),
-            last_seen: device.last_seen.map(time::text),
+            first_seen: Time(device.first_seen),
+            last_seen: device.last_seen.map(Time),
             checkins: device.checkins,
             rhythm,
             address: device.address.map(|address| address.to_string()),
@@ -217,7 +78,7 @@ impl RhythmView {
         let silent = app.pause().listened(last_seen, app.now());
         Some(Self {
             every: rhythm.every()?,
-            next_expected: time::text(rhythm.next_expected(last_seen)?),
+            next_expected: Time(rhythm.next_expected(last_seen)?),
             overdue: rhythm.is_overdue(silent),
             restarting: app.presence_of(device.mac).contains(&Presence::Restarting),
         })
@@ -247,7 +108,7 @@ fn hold(decision: &Decision) -> Option<Hold> {
 }
 
 impl DecisionView {
-    pub(super) fn of(app: &App, explanation: Explanation) -> Self {
+    pub(in crate::http::api::v1) fn of(app: &App, explanation: Explanation) -> Self {
         let Explanation { decision, reasons, release, status, platform, running: _ } = explanation;
         let reasons = reasons.into_iter();
         Self {
@@ -264,7 +125,7 @@ impl DecisionView {
 }
 
 impl ReleaseRef {
-    pub(super) fn of(app: &App, release: &Published) -> Self {
+    pub(in crate::http::api::v1) fn of(app: &App, release: &Published) -> Self {
         let shelf = app.shelf();
         let platform = shelf.platform_by_id(release.platform_id);
         Self {
@@ -287,14 +148,14 @@ impl From<Attempt> for AttemptView {
         Self {
             release: attempt.release_id,
             version: attempt.version,
-            state: attempt.state.word(),
-            offered_at: time::text(attempt.offered_at),
-            ended_at: attempt.ended_at.map(time::text),
-            settled_at: attempt.settled_at.map(time::text),
+            state: Word(attempt.state),
+            offered_at: Time(attempt.offered_at),
+            ended_at: attempt.ended_at.map(Time),
+            settled_at: attempt.settled_at.map(Time),
             bytes: attempt.bytes,
             size: attempt.size,
             milliseconds: attempt.millis,
-            part: attempt.part.word(),
+            part: Word(attempt.part),
             compressed: attempt.packed,
         }
     }
@@ -304,11 +165,8 @@ impl From<&Report> for SaidView {
     fn from(report: &Report) -> Self {
         let text = |text: &Option<Box<str>>| text.as_deref().map(str::to_owned);
         Self {
-            family: match report.family {
-                Family::Esp8266 => "esp8266",
-                Family::Esp32 => "esp32",
-            },
-            mode: report.mode.word(),
+            family: Word(report.family),
+            mode: Word(report.mode),
             dev: text(&report.dev),
             version: text(&report.version),
             sketch_md5: report.sketch_md5.map(|digest| digest.to_string()),
