@@ -143,7 +143,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
         keep(&mut transaction, members).await?;
-        sqlx::query("DELETE FROM devices WHERE id = $1").bind(id).execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM devices WHERE id = $1")
+            .bind(id)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         Ok(())
     }

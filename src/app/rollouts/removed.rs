@@ -31,8 +31,11 @@ impl App {
             };
             watch.gone(device_id, now);
             let stands = watch.member(device_id);
-            members.extend(stands.map(|(member, since)| {
-                RolloutMember { rollout_id, device_id, member, since }
+            members.extend(stands.map(|(member, since)| RolloutMember {
+                rollout_id,
+                device_id,
+                member,
+                since,
             }));
         }
         Ok(members)

@@ -145,7 +145,7 @@ impl From<&Stage> for StageView {
 
 impl RolloutView {
     async fn of(app: &App, status: &RolloutStatus) -> Result<Self, Problem> {
-        let RolloutStatus { rollout, progress, survey, .. } = status;
+        let RolloutStatus { rollout, progress, meant, survey, .. } = status;
         let release = app.store().release(rollout.release_id).await?;
         let (platform, version) =
             release.map(|release| (release.platform, release.version)).unwrap_or_default();
@@ -165,7 +165,7 @@ impl RolloutView {
             stage: rollout.current().map(|index| index + 1),
             stages: rollout.stages.iter().map(StageView::from).collect(),
             counts: CountsView {
-                devices: app.meant_for(rollout).max(progress.members),
+                devices: *meant,
                 offered: progress.members,
                 on_the_way: progress.exposed,
                 confirmed: progress.confirmed,
@@ -260,7 +260,7 @@ pub(super) async fn tell(
     Segment(id): Segment<i64>,
     Body(told): Body<Told>,
 ) -> Result<Json<StatusView>, Problem> {
-    let rollout = app.rollout_status(id).await?.rollout;
+    let rollout = app.rollout_in_short(id).await?.rollout;
     let release = app.store().release(rollout.release_id).await?;
     let release = release.ok_or_else(|| Problem::not_found("release"))?;
     granted.change(&release, &ReleaseChange::default())?;
