@@ -27,6 +27,12 @@ async fn a_good_release_reaches_every_device_that_asks_and_can_take_it() {
     let good = report.releases.last().unwrap();
     assert_eq!((good.version.as_str(), good.most_of_one), ("v1.1.0", 3));
     assert!(good.returned > 180, "{}", report.table());
+    let told = &report.dry_run;
+    let never = told.prospects.get("never_asked").copied().unwrap_or_default();
+    assert_eq!((told.named, told.decided), (250, 250 - never), "{}", report.table());
+    let arrivals = report.arrivals.as_ref().unwrap();
+    let others: u64 = arrivals.others.values().sum();
+    assert_eq!(arrivals.confirmed + others, 250, "{}", report.table());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,6 +6,7 @@
 
 mod begin;
 mod removed;
+mod status;
 mod step;
 mod survey;
 mod watch;
@@ -21,7 +22,7 @@ use crate::domain::rollout::{Candidate, GateWait, Member, Progress, Rollout, Sta
 use crate::store::Store;
 
 pub use begin::PlanWish;
-pub use step::RolloutStatus;
+pub use status::RolloutStatus;
 pub(super) use survey::SILENCE;
 pub(super) use watch::Watch;
 

@@ -3,29 +3,12 @@
 use std::sync::Arc;
 
 use super::super::{App, Error};
-use super::{Gate, Watch, recalled};
-use crate::domain::Timestamp;
+use super::Gate;
+use super::status::gate_of;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
-use crate::domain::mac::MacAddr;
 use crate::domain::release::Release;
-use crate::domain::rollout::{Command, Member, Progress, Refused, Rollout, State, Step, Survey};
-
-/// Everything that there is to say about a rollout.
-#[derive(Debug, Clone)]
-pub struct RolloutStatus {
-    /// The rollout.
-    pub rollout: Rollout,
-    /// What became of it, in devices.
-    pub progress: Progress,
-    /// What its stage waits for; `None` where none is open.
-    pub survey: Option<Survey>,
-    /// The devices that got the release by it, with how they stand and since when; the latest
-    /// first.
-    pub members: Vec<(MacAddr, Member, Timestamp)>,
-    /// The canaries of the stage that is open that came back with it and did not ask since.
-    pub unseen: Vec<MacAddr>,
-}
+use crate::domain::rollout::{Command, Refused, Rollout, State, Step};
 
 impl App {
     /// Lets every rollout go on that can: stages pass, bad ones halt. A job calls it often; unless
@@ -64,7 +47,7 @@ impl App {
             let step = if halt.is_some() {
                 halt
             } else {
-                let survey = self.survey(gate, &shelf, now);
+                let survey = self.surveyed(gate, &shelf, now).await?;
                 gate.rollout.step(&progress, &survey, now)
             };
             let Some(step) = step else { return Ok(()) };
@@ -133,28 +116,6 @@ impl App {
         Ok(rollout)
     }
 
-    /// How a rollout stands.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub async fn rollout_status(&self, id: i64) -> Result<RolloutStatus, Error> {
-        let shelf = self.shelf();
-        if let Ok(gate) = gate_of(&shelf, id) {
-            let open = gate.rollout.state == State::Running;
-            let survey = open.then(|| self.survey(gate, &shelf, self.now()));
-            let members = self.members(&gate.watch);
-            let rollout = gate.rollout.as_ref().clone();
-            let unseen = if open { self.unseen(gate) } else { Vec::new() };
-            let progress = gate.progress();
-            return Ok(RolloutStatus { rollout, progress, survey, members, unseen });
-        }
-        let rollout = self.0.store.rollout(id).await?.ok_or(Error::NotFound("rollout"))?;
-        let watch = recalled(&self.0.store, &rollout).await?;
-        let progress = watch.progress();
-        let (members, unseen) = (self.members(&watch), Vec::new());
-        Ok(RolloutStatus { rollout, progress, survey: None, members, unseen })
-    }
-
     /// The rollout that stands before a release, if one does.
     #[must_use]
     pub fn rollout_before(&self, release_id: i64) -> Option<Arc<Rollout>> {
@@ -167,18 +128,6 @@ impl App {
         let shelf = self.shelf();
         let ended = |gate: &Gate| gate.rollout.state == State::Ended;
         shelf.release(release_id).is_some() && shelf.gate(release_id).is_some_and(ended)
-    }
-
-    /// The devices of a rollout, the latest first.
-    fn members(&self, watch: &Watch) -> Vec<(MacAddr, Member, Timestamp)> {
-        let (all, mut members) = (watch.all(), Vec::new());
-        self.0.fleet.each(|mac, live| {
-            if let Some((member, since)) = all.get(&live.id) {
-                members.push((mac, *member, *since));
-            }
-        });
-        members.sort_by_key(|(mac, _, since)| (-since, *mac));
-        members
     }
 
     /// Ends the rollouts of a release that is withdrawn or replaced. Whoever calls it holds
@@ -224,10 +173,6 @@ impl App {
         let event = Event::new(self.now(), kind, text).about(release_id).by(actor);
         self.record(event.on(platform).does(deed)).await
     }
-}
-
-fn gate_of(shelf: &super::super::Shelf, id: i64) -> Result<&Gate, Error> {
-    shelf.gates().find(|gate| gate.rollout.id == id).ok_or(Error::NotFound("rollout"))
 }
 
 /// The stage of the moment: `stage 2 of 3 (10%)`.

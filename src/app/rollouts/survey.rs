@@ -10,7 +10,7 @@ use super::{Gate, candidate};
 use crate::domain::Timestamp;
 use crate::domain::mac::MacAddr;
 use crate::domain::release::Published;
-use crate::domain::rollout::{Member, Progress, Rollout, Size, Stage, StageState, Survey};
+use crate::domain::rollout::{Member, Progress, Size, Stage, StageState, Survey};
 use crate::domain::update::{Decision, NoUpdate};
 use crate::store::RolloutMember;
 
@@ -80,7 +80,7 @@ impl App {
         };
         let (settings, progress) = (self.settings(), gate.progress());
         self.0.fleet.each(|mac, live| {
-            if !is_for(live, release, gate) {
+            if !is_for(live, release, rollout.group) {
                 return;
             }
             survey.fleet += 1;
@@ -118,23 +118,6 @@ impl App {
 }
 
 impl App {
-    /// How many devices a rollout is for, all stages together, as things stand.
-    #[must_use]
-    pub fn meant_for(&self, rollout: &Rollout) -> u32 {
-        let shelf = self.shelf();
-        let release = shelf.release(rollout.release_id).and_then(|files| files.images().first());
-        let Some(release) = release else { return 0 };
-        let mut count = 0;
-        self.0.fleet.each(|_, live| {
-            let follows = live.policy.channel.follows(release.channel);
-            let grouped = rollout.group.is_none_or(|group| live.groups.contains(&group));
-            if live.gets_updates_of(release.platform_id) && follows && grouped {
-                count += 1;
-            }
-        });
-        count
-    }
-
     /// The addresses of devices by their numbers.
     #[must_use]
     pub fn addresses(&self, ids: &[i64]) -> HashMap<i64, MacAddr> {
@@ -151,8 +134,7 @@ impl App {
 }
 
 /// Whether the rollout is for a device.
-fn is_for(live: &Live, release: &Published, gate: &Gate) -> bool {
-    let group = gate.rollout.group;
+pub(super) fn is_for(live: &Live, release: &Published, group: Option<i64>) -> bool {
     live.gets_updates_of(release.platform_id)
         && live.policy.channel.follows(release.channel)
         && group.is_none_or(|group| live.groups.contains(&group))

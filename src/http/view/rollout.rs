@@ -3,9 +3,10 @@
 use super::filters::count;
 use super::words::Badge;
 use crate::domain::Timestamp;
-use crate::domain::rollout::{
-    Command, Member, Progress, Rollout, Size, Stage, StageState, State, Survey,
-};
+use crate::domain::rollout::{Command, Member, Progress, Rollout, Size, Stage, StageState, State};
+
+/// Devices that a sentence calls by their names.
+pub const NAMED: usize = 2;
 
 /// How a rollout stands, for its sentences.
 #[derive(Debug, Clone, Copy)]
@@ -14,11 +15,10 @@ pub struct Standing<'a> {
     pub rollout: &'a Rollout,
     /// What became of it.
     pub progress: &'a Progress,
-    /// What the stage of the moment waits for.
-    pub survey: Option<&'a Survey>,
     /// How many devices it is for.
     pub meant: u32,
-    /// Names of the devices that have it, or are to have it first.
+    /// Names of the devices that have it, or are to have it first; those behind [`NAMED`] are only
+    /// counted.
     pub names: &'a [String],
 }
 
@@ -122,6 +122,11 @@ impl Standing<'_> {
                     format!("It waits for {first} to ask, then {then}.")
                 }
             }
+            // Of a canary one wants to see that it lives on.
+            _ if done && stage.size == Size::Canaries => {
+                let whom = if confirmed == 1 { "it" } else { "them" };
+                format!("{state}, waiting to see {whom} a second time, then {then}.")
+            }
             _ if done => format!("{state}, then {then}."),
             _ => {
                 let rest = progress.exposed;
@@ -162,9 +167,10 @@ impl Standing<'_> {
         }
     }
 
-    /// What canaries that came back with it, the names, are waited for; empty where it is nothing.
+    /// What canaries that came back with it, the names, are waited for, and until when; empty where
+    /// it is nothing.
     #[must_use]
-    pub fn again(&self) -> String {
+    pub fn again(&self, clock: impl Fn(Timestamp) -> String) -> String {
         let names = match self.names {
             [] => return String::new(),
             [one] => one.clone(),
@@ -172,23 +178,22 @@ impl Standing<'_> {
             [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
         };
         let index = self.rollout.current().unwrap_or_default();
-        let soak = self.rollout.stages.get(index).map_or(0, |stage| stage.soak);
-        let then = match count(&u64::try_from(soak / 60).unwrap_or_default(), "min", "min") {
-            _ if soak <= 0 => "then it goes on".to_owned(),
-            minutes if self.names.len() == 1 => format!("then it is watched for {minutes}"),
-            minutes => format!("then they are watched for {minutes}"),
+        let Some(stage) = self.rollout.stages.get(index) else { return String::new() };
+        let one = self.names.len() == 1;
+        let (they, them, are) = if one { ("it", "it", "is") } else { ("they", "them", "are") };
+        let asks = if one { "asks" } else { "ask" };
+        let then = match count(&u64::try_from(stage.soak / 60).unwrap_or_default(), "min", "min") {
+            _ if stage.soak <= 0 => "then it goes on".to_owned(),
+            minutes => format!("then {they} {are} watched for {minutes}"),
         };
-        if self.names.len() == 1 {
-            format!(
-                "{names} came back with it; it must ask once more, {then}. If it asks only at \
-                 start, restart it or press Go on now."
-            )
-        } else {
-            format!(
-                "{names} came back with it; they must ask once more, {then}. If they ask only at \
-                 start, restart them or press Go on now."
-            )
-        }
+        let until = stage.opened_at.map(|opened| clock(opened + stage.deadline));
+        let until = until.map_or_else(String::new, |until| {
+            format!(" If nothing is heard of {them}, you are asked at {until} at the latest.")
+        });
+        format!(
+            "Waiting to see {names} a second time: {they} came back with it and must ask once \
+             more, {then}. If {they} {asks} only at start, restart {them} or press Go on now.{until}"
+        )
     }
 
     /// When the stage of the moment halts, and how far it is.
@@ -273,7 +278,7 @@ mod tests {
         let progress = Progress { members, exposed, confirmed, ..Progress::default() };
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let names = names.as_slice();
-        let standing = Standing { rollout, progress: &progress, survey: None, meant: 6, names };
+        let standing = Standing { rollout, progress: &progress, meant: 6, names };
         standing.sentence(|at| format!("{at} s"))
     }
 
@@ -288,6 +293,10 @@ mod tests {
             said,
             "0 of 6 (Greenhouse) confirmed; 1 device is on the way. Then the other 5."
         );
+        let said = told(&rollout, [1, 0, 1], greenhouse);
+        let expected = "1 of 6 (Greenhouse) confirmed, waiting to see it a second time, then the \
+                        other 5.";
+        assert_eq!(said, expected);
         rollout.take(&Step::Soak, 60);
         let said = told(&rollout, [1, 0, 1], greenhouse);
         assert_eq!(said, "1 of 6 (Greenhouse) confirmed, watching until 1860 s, then the other 5.");
@@ -317,24 +326,14 @@ mod tests {
         let rollout = begun("10%");
         for (failed, words) in [(0, "none so far"), (1, "1 so far")] {
             let progress = Progress { members: 3, failed, ..Progress::default() };
-            let standing = Standing {
-                rollout: &rollout,
-                progress: &progress,
-                survey: None,
-                meant: 6,
-                names: &[],
-            };
+            let standing =
+                Standing { rollout: &rollout, progress: &progress, meant: 6, names: &[] };
             assert_eq!(standing.stop_rule(), format!("It halts by itself at 2 failures; {words}."));
         }
         for (failed, far) in [(0, "none"), (1, "1")] {
             let progress = Progress { members: 5, failed, forgiven: 2, ..Progress::default() };
-            let standing = Standing {
-                rollout: &rollout,
-                progress: &progress,
-                survey: None,
-                meant: 6,
-                names: &[],
-            };
+            let standing =
+                Standing { rollout: &rollout, progress: &progress, meant: 6, names: &[] };
             let words = format!("{far} since it was resumed (2 before).");
             assert!(standing.stop_rule().ends_with(&words), "{}", standing.stop_rule());
         }
@@ -347,15 +346,16 @@ mod tests {
         let again = |names: &[&str]| {
             let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
             let (rollout, progress) = (&rollout, &progress);
-            Standing { rollout, progress, survey: None, meant: 6, names: &names }.again()
+            Standing { rollout, progress, meant: 6, names: &names }.again(|at| format!("{at} s"))
         };
         assert_eq!(again(&[]), "");
-        let one =
-            "kitchen came back with it; it must ask once more, then it is watched for 30 min.";
-        assert!(again(&["kitchen"]).starts_with(one), "{}", again(&["kitchen"]));
-        assert!(
-            again(&["a", "b"]).starts_with("a and b came back with it; they must ask once more")
-        );
+        let one = "Waiting to see kitchen a second time: it came back with it and must ask once \
+                   more, then it is watched for 30 min. If it asks only at start, restart it or \
+                   press Go on now. If nothing is heard of it, you are asked at 604800 s at the latest.";
+        assert_eq!(again(&["kitchen"]), one);
+        let two = again(&["a", "b"]);
+        assert!(two.starts_with("Waiting to see a and b a second time: they came back"), "{two}");
+        assert!(two.contains("If they ask only at start, restart them"), "{two}");
     }
 
     #[test]

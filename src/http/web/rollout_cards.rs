@@ -1,7 +1,5 @@
 //! Rollouts as banners and in lists: where each of them stands, in a sentence.
 
-use std::collections::HashMap;
-
 use super::error::PageError;
 use super::page::Page;
 use super::preview::title;
@@ -78,7 +76,7 @@ pub(super) async fn banners(app: &App, page: &Page, about: About) -> Result<Vec<
     let mut cards = Vec::new();
     for rollout in app.store().rollouts(true, None).await? {
         if rollout.state.is_active() && concerned(&rollout) {
-            let status = app.rollout_status(rollout.id).await?;
+            let status = app.rollout_in_short(rollout.id).await?;
             cards.push(card(app, page, &status).await?);
         }
     }
@@ -94,10 +92,9 @@ pub(super) async fn card(
 ) -> Result<Card, PageError> {
     let rollout = status.rollout.clone();
     let release = app.store().release(rollout.release_id).await?;
-    let names = names_of(app, status).await?;
-    let first = first_names(app, status, &names);
-    let meant = app.meant_for(&rollout).max(status.progress.members);
-    let standing = standing(status, meant, &first);
+    let first = first_names(app, status).await?;
+    let meant = status.meant;
+    let standing = standing(status, &first);
     let halted = rollout.state == Standing::Halted;
     Ok(Card {
         id: rollout.id,
@@ -115,28 +112,14 @@ pub(super) async fn card(
 }
 
 /// What its sentences are made from.
-pub(super) fn standing<'a>(
-    status: &'a RolloutStatus,
-    meant: u32,
-    names: &'a [String],
-) -> view::Standing<'a> {
-    let RolloutStatus { rollout, progress, survey, .. } = status;
-    view::Standing { rollout, progress, survey: survey.as_ref(), meant, names }
-}
-
-/// What people call its devices.
-pub(super) async fn names_of(
-    app: &App,
-    status: &RolloutStatus,
-) -> Result<HashMap<MacAddr, String>, PageError> {
-    let members = status.members.iter().map(|(mac, ..)| *mac);
-    let canaries = app.addresses(&status.rollout.canaries).into_values();
-    let macs: Vec<MacAddr> = members.chain(canaries).collect();
-    Ok(app.store().device_names(&macs).await?)
+pub(super) fn standing<'a>(status: &'a RolloutStatus, names: &'a [String]) -> view::Standing<'a> {
+    let RolloutStatus { rollout, progress, meant, .. } = status;
+    view::Standing { rollout, progress, meant: *meant, names }
 }
 
 /// The devices that its sentence names: those that came back with it, else those that come first.
-fn first_names(app: &App, status: &RolloutStatus, names: &HashMap<MacAddr, String>) -> Vec<String> {
+/// Of more than a few it only says how many there are.
+async fn first_names(app: &App, status: &RolloutStatus) -> Result<Vec<String>, PageError> {
     let confirmed = |member: &&(MacAddr, Member, Timestamp)| member.1 == Member::Confirmed;
     let mut macs: Vec<MacAddr> =
         status.members.iter().filter(confirmed).map(|(mac, ..)| *mac).collect();
@@ -148,7 +131,11 @@ fn first_names(app: &App, status: &RolloutStatus, names: &HashMap<MacAddr, Strin
         macs = app.addresses(&status.rollout.canaries).into_values().collect();
         macs.sort_unstable();
     }
-    macs.into_iter().map(|mac| title(names, mac)).collect()
+    let named = macs.get(..macs.len().min(view::NAMED)).unwrap_or_default();
+    let names = app.store().device_names(named).await?;
+    let mut titles: Vec<String> = named.iter().map(|mac| title(&names, *mac)).collect();
+    titles.resize(macs.len(), String::new());
+    Ok(titles)
 }
 
 /// A time of the day, with the day where it is not near.

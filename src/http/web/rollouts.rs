@@ -9,7 +9,7 @@ use super::confirm::Part;
 use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, View};
 use super::preview::title;
-use super::rollout_cards::{Card, card, clock, names_of, standing};
+use super::rollout_cards::{Card, card, clock, standing};
 use super::touched::nothing_before;
 use crate::app::{App, Error, RolloutStatus};
 use crate::domain::Timestamp;
@@ -52,7 +52,7 @@ pub(super) async fn list(
     let older = rollouts.last().filter(|_| more).map(|rollout| rollout.id);
     let mut cards = Vec::new();
     for rollout in rollouts {
-        cards.push(card(&app, &page, &app.rollout_status(rollout.id).await?).await?);
+        cards.push(card(&app, &page, &app.rollout_in_short(rollout.id).await?).await?);
     }
     let list = List { page, cards, older, first: wish.before.is_none() };
     if wish.fragment.as_deref() == Some("live") {
@@ -171,12 +171,16 @@ impl Show {
     async fn of(app: &App, page: Page, status: &RolloutStatus) -> Result<Self, PageError> {
         let card = card(app, &page, status).await?;
         let release = app.store().release(card.release_id).await?;
-        let names = names_of(app, status).await?;
-        let RolloutStatus { rollout, progress, survey, members, unseen } = status;
-        let again: Vec<String> = unseen.iter().map(|mac| title(&names, *mac)).collect();
+        let RolloutStatus { rollout, progress, survey, members, unseen, .. } = status;
         let mut members: Vec<&(MacAddr, Member, Timestamp)> = members.iter().collect();
-        members.sort_by_key(|(mac, member, since)| (rank(*member), -since, *mac));
+        members.sort_unstable_by_key(|(mac, member, since)| (rank(*member), -since, *mac));
         let more = members.len().saturating_sub(MEMBERS) as u64;
+        members.truncate(MEMBERS);
+        let mut canaries: Vec<MacAddr> = app.addresses(&rollout.canaries).into_values().collect();
+        canaries.sort_unstable();
+        let shown = members.iter().map(|(mac, ..)| mac).chain(&canaries).chain(unseen).copied();
+        let names = app.store().device_names(&shown.collect::<Vec<_>>()).await?;
+        let again: Vec<String> = unseen.iter().map(|mac| title(&names, *mac)).collect();
         let row = |(mac, member, since): &(MacAddr, Member, Timestamp)| MemberRow {
             hex: mac.hex(),
             title: title(&names, *mac),
@@ -198,8 +202,6 @@ impl Show {
             let group = shelf.groups().iter().find(|group| group.id == id);
             group.map(|group| group.name.to_string())
         });
-        let mut canaries: Vec<MacAddr> = app.addresses(&rollout.canaries).into_values().collect();
-        canaries.sort_unstable();
         let canaries: Vec<String> = canaries.iter().map(|mac| title(&names, *mac)).collect();
         let canaries = canaries.join(", ");
         let stage = |stage: &Stage| StageRow::new(stage, &page, rollout.state, &canaries);
@@ -213,11 +215,11 @@ impl Show {
                 Some(release) if !app.has_before(release) => nothing_before(release),
                 _ => String::new(),
             },
-            again: standing(status, card.meant, &again).again(),
+            again: standing(status, &again).again(|at| clock(at, &page)),
             platform: release.and_then(|release| release.platform).unwrap_or_default(),
             stages: rollout.stages.iter().map(stage).collect(),
-            stop_rule: standing(status, card.meant, &[]).stop_rule(),
-            members: members.into_iter().take(MEMBERS).map(row).collect(),
+            stop_rule: standing(status, &[]).stop_rule(),
+            members: members.into_iter().map(row).collect(),
             commands: commands(rollout).iter().map(button).collect(),
             counts,
             group,
@@ -265,7 +267,7 @@ pub(super) async fn confirm(
     Path(id): Path<i64>,
     Query(asked): Query<Asked>,
 ) -> Result<Response, PageError> {
-    let card = card(&app, &page, &app.rollout_status(id).await?).await?;
+    let card = card(&app, &page, &app.rollout_in_short(id).await?).await?;
     let command = Command::read(&asked.action).ok_or_else(|| PageError::not_found("action"))?;
     let rest = u64::from(card.meant.saturating_sub(card.confirmed));
     let rest = filters::count(&rest, "device", "devices");

@@ -138,7 +138,7 @@ impl From<&Stage> for StageView {
 
 impl RolloutView {
     pub(super) async fn of(app: &App, status: &RolloutStatus) -> Result<Self, Problem> {
-        let RolloutStatus { rollout, progress, survey, .. } = status;
+        let RolloutStatus { rollout, progress, meant, survey, .. } = status;
         let release = app.store().release(rollout.release_id).await?;
         let (platform, version) =
             release.map(|release| (release.platform, release.version)).unwrap_or_default();
@@ -158,7 +158,7 @@ impl RolloutView {
             stage: rollout.current().map(|index| index + 1),
             stages: rollout.stages.iter().map(StageView::from).collect(),
             counts: CountsView {
-                devices: app.meant_for(rollout).max(progress.members),
+                devices: *meant,
                 offered: progress.members,
                 on_the_way: progress.exposed,
                 confirmed: progress.confirmed,

@@ -154,7 +154,7 @@ pub(super) async fn tell(
     Segment(id): Segment<i64>,
     Body(told): Body<Told>,
 ) -> Result<Json<StatusView>, Problem> {
-    let rollout = app.rollout_status(id).await?.rollout;
+    let rollout = app.rollout_in_short(id).await?.rollout;
     let release = app.store().release(rollout.release_id).await?;
     let release = release.ok_or_else(|| Problem::not_found("release"))?;
     granted.change(&release, &ReleaseChange::default())?;
