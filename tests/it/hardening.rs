@@ -206,3 +206,67 @@ async fn too_much_of_anything_is_refused() {
     assert_eq!(answer.status, 409, "{answer:?}");
     assert_eq!(app.files("firmware").len(), 0);
 }
+
+/// A gzip file of so many zeros, which takes a thousandth of that.
+fn bomb(first: u8, zeros: usize) -> Vec<u8> {
+    let mut content = vec![0; zeros];
+    content[0] = first;
+    let mut file = vec![0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 0xFF];
+    file.extend(miniz_oxide::deflate::compress_to_vec(&content, 6));
+    let crc = crc::Crc::<u32>::new(&crc::CRC_32_ISO_HDLC).checksum(&content);
+    file.extend(crc.to_le_bytes());
+    file.extend(u32::try_from(zeros).unwrap().to_le_bytes());
+    file
+}
+
+#[tokio::test]
+async fn what_is_packed_small_and_is_large_is_not_unpacked() {
+    let app = TestApp::plan().with("--max-upload").with("1MiB").start().await;
+    let released = app.platform("chase").released("v1.0.2").approving(CHASE).await;
+    let kept = app.files("firmware").len();
+    for first in [0xE9, 0] {
+        let file = bomb(first, 64 << 20);
+        assert!(file.len() < 100_000, "{}", file.len());
+        for name in ["firmware.bin", "firmware.bin.gz"] {
+            let form = Form::file(name, &file).field("platform", "chase");
+            let form = form.field("version", "v1.0.3").field("publish", "true");
+            let answer = form.sent_to(&app, "/api/v1/releases").await;
+            let code = &answer.json()["code"];
+            assert_eq!((answer.status, code), (413, &"gzip_too_long".into()), "{name}");
+        }
+    }
+    assert_eq!(app.files("firmware").len(), kept, "nothing is kept");
+    assert_eq!(app.files("tmp").len(), 0, "nothing is left");
+    // A body is never unpacked before it is read.
+    let body = bomb(b'{', 1 << 20);
+    let head = format!(
+        "POST /api/v1/platforms HTTP/1.1\r\nHost: pi\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let answer = exchange(app.address, &[head.as_bytes(), &body].concat()).await;
+    assert!(matches!(answer.status, 400 | 415), "{answer:?}");
+    let device = FakeDevice::esp8266(CHASE);
+    device.polls(&app, "chase", "v1.0.1").await.is_firmware(&released[0].bytes);
+}
+
+#[tokio::test]
+async fn what_is_searched_for_is_no_part_of_a_query() {
+    let app = TestApp::start().await;
+    app.platform("chase").released("v1.0.2").approving(CHASE).approving(MARSHALL).await;
+    let count = async |path: &str| {
+        let answer = browse(&app, "GET", path, "Host: pi.lan\r\n").await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()["items"].as_array().unwrap().len()
+    };
+    assert_eq!(count("/api/v1/devices?q=18FE34").await, 2);
+    for evil in
+        ["%27%20OR%20%271%27%3D%271", "%25", "_", "%27%3B%20DROP%20TABLE%20devices%3B--", "!"]
+    {
+        assert_eq!(count(&format!("/api/v1/devices?q={evil}")).await, 0, "{evil}");
+        assert_eq!(count(&format!("/api/v1/events?platform={evil}")).await, 0, "{evil}");
+        let poll = format!("/update?dev={evil}&ver={evil}");
+        assert_eq!(FakeDevice::esp8266(CHASE).asks(&app, &poll).await.status, 400, "{evil}");
+    }
+    assert_eq!(count("/api/v1/devices").await, 2);
+}

@@ -236,7 +236,17 @@ async fn no_address_leads_out_of_the_catalog() {
         let answer = device.asks(&app, target).await;
         assert!(matches!(answer.status, 403 | 404), "{target}: {answer:?}");
     }
-    for target in ["/../etc/passwd", "/%2e%2e/x", "/a/..%2f..%2fx", "/../secret"] {
+    for target in [
+        "/../etc/passwd",
+        "/%2e%2e/x",
+        "/a/..%2f..%2fx",
+        "/../secret",
+        "/static/../../data/espalier.db",
+        "/static/..%2f..%2fdata%2fespalier.db",
+        "/data/espalier.db",
+        "/_catalog/../data/espalier.db",
+        "/k/secret/../../data/espalier.db",
+    ] {
         let request = format!("GET {target} HTTP/1.0\r\nUser-Agent: curl/8.5\r\n\r\n");
         let answer = exchange(app.address, request.as_bytes()).await;
         assert!(matches!(answer.status, 403 | 404), "{target}: {answer:?}");

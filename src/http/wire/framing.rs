@@ -4,8 +4,9 @@ use std::mem;
 
 use super::request_line::{self, MAX_LINE};
 
-/// The longest header line that is remembered across two reads; those of interest are short.
-const MAX_PARTIAL: usize = 128;
+/// The longest header line that is read; those of interest are short. Of a longer one so much is
+/// remembered across two reads that it is known to be longer.
+const MAX_FIELD: usize = 128;
 
 /// Follows the requests of one connection byte by byte: heads and bodies of a known length.
 ///
@@ -208,7 +209,7 @@ impl Framing {
         if end.is_some() && self.partial.is_empty() {
             self.line(piece);
         } else {
-            let room = MAX_PARTIAL - self.partial.len();
+            let room = MAX_FIELD + 1 - self.partial.len();
             self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
             if end.is_some() {
                 let line = mem::take(&mut self.partial);
@@ -219,7 +220,8 @@ impl Framing {
     }
 
     fn line(&mut self, line: &[u8]) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let line =
+            if line.len() > MAX_FIELD { line } else { line.strip_suffix(b"\r").unwrap_or(line) };
         match line.first().map(u8::to_ascii_lowercase) {
             None => self.end_of_head(),
             Some(b'c' | b't') => self.field(line),
@@ -234,6 +236,9 @@ impl Framing {
         let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.odd = true;
+        } else if line.len() > MAX_FIELD {
+            // Where it was cut is chance, so the rest of the stream is left alone.
+            self.odd |= name.eq_ignore_ascii_case(b"content-length");
         } else if name.eq_ignore_ascii_case(b"content-length") {
             match number(value) {
                 Some(length) if self.length.is_none_or(|known| known == length) => {
@@ -304,6 +309,23 @@ mod tests {
         }
         let single: Vec<&[u8]> = STREAM.chunks(1).collect();
         assert_eq!(through(&single).0, EXPECTED);
+    }
+
+    #[test]
+    fn a_length_behind_many_spaces_is_not_read_by_halves() {
+        for spaces in 90..130 {
+            let spaces = " ".repeat(spaces);
+            let stream = format!(
+                "POST /x HTTP/1.1\r\nContent-Length:{spaces}27\r\n\r\n1\r\nGET no change HTTP/1.0\r\n\r\n"
+            );
+            let whole = through(&[stream.as_bytes()]).0.escape_ascii().to_string();
+            assert!(whole.contains("GET no change"), "{whole}");
+            for at in 0..stream.len() {
+                let (first, rest) = stream.as_bytes().split_at(at);
+                let cut = through(&[first, rest]).0.escape_ascii().to_string();
+                assert_eq!(cut, whole, "{} spaces, cut at {at}", spaces.len());
+            }
+        }
     }
 
     #[test]
