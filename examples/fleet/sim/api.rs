@@ -182,14 +182,8 @@ pub struct ForeseenSeen {
 }
 
 #[derive(Debug, Deserialize)]
-struct ForeseenPage {
-    items: Vec<ForeseenSeen>,
-    next: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-struct List {
-    items: Vec<Seen>,
+struct List<T> {
+    items: Vec<T>,
     next: Option<String>,
 }
 
@@ -297,7 +291,7 @@ impl Api {
     pub async fn devices(&self) -> Result<Vec<Seen>, Fault> {
         let mut all = Vec::new();
         let mut path = "/api/v1/devices?limit=500".to_owned();
-        while let Some(list) = self.get::<List>(&path).await? {
+        while let Some(list) = self.get::<List<Seen>>(&path).await? {
             all.extend(list.items);
             match list.next {
                 Some(next) => path = format!("/api/v1/devices?limit=500&cursor={next}"),
@@ -336,7 +330,7 @@ impl Api {
         loop {
             let page = format!("{path}{next}");
             let told = self.put("POST", &page, wish).await?;
-            let read = serde_json::from_value::<ForeseenPage>(told.clone());
+            let read = serde_json::from_value::<List<ForeseenSeen>>(told.clone());
             let read = read.map_err(|_| {
                 let (method, status, text) = ("POST".to_owned(), 200, told.to_string());
                 Fault::Api { method, path: page, status, text }
