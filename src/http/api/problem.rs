@@ -13,7 +13,7 @@ use super::v1::report::ReportView;
 use super::words::Word;
 use crate::app::{Error, ReportCard};
 use crate::domain::access::{Need, Principal, Where};
-use crate::domain::image::Partition;
+use crate::domain::image::{Merged, Partition};
 use crate::domain::release::Question;
 use crate::store::StoreError;
 
@@ -25,7 +25,7 @@ const VALUE_SHOWN: usize = 80;
 pub struct Problem {
     code: Code,
     detail: String,
-    more: More,
+    more: Option<Box<More>>,
 }
 
 /// What went wrong (RFC 9457). `code` is stable; `title` and `detail` are for people.
@@ -99,7 +99,7 @@ impl From<&Partition> for PartView {
 impl Problem {
     /// A problem in a sentence of its own.
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), more: More::default() }
+        Self { code, detail: detail.into(), more: None }
     }
 
     /// What was named does not exist.
@@ -113,12 +113,12 @@ impl Problem {
             let (has, wants) = (role.word(), need.role().word());
             let detail = format!("Your role is {has}; this needs the role {wants}.");
             let more = More { role: Some(wants), ..More::default() };
-            return Self { more, ..Self::new(codes::FORBIDDEN, detail) };
+            return Self::new(codes::FORBIDDEN, detail).with(more);
         }
         let scope = need.scope(place);
         let detail = format!("This token lacks the scope {scope}.");
         let more = More { scope: Some(scope), ..More::default() };
-        Self { more, ..Self::new(codes::FORBIDDEN, detail) }
+        Self::new(codes::FORBIDDEN, detail).with(more)
     }
 
     /// The query string cannot be used.
@@ -138,28 +138,35 @@ impl Problem {
             Error::Questions(card) => Code::from(leading(card)),
             _ => Code::from(error),
         };
-        Self { code, detail: detail(error), more: More::of(error) }
+        let problem = Self::new(code, detail(error));
+        match More::of(error) {
+            Some(more) => problem.with(more),
+            None => problem,
+        }
+    }
+
+    fn with(self, more: More) -> Self {
+        Self { more: Some(Box::new(more)), ..self }
     }
 }
 
 impl More {
-    fn of(error: &Error) -> Self {
+    fn of(error: &Error) -> Option<Self> {
         let none = Self::default();
-        match error {
+        Some(match error {
             Error::Questions(card) => Self { report: Some(Box::new(ReportView::of(card))), ..none },
             Error::AlreadyApproved { mac, platform, same: _ } => {
                 Self { mac: Some(mac.to_string()), platform: Some(platform.clone()), ..none }
             }
             Error::TooLarge { limit } => Self { limit: Some(*limit), ..none },
             Error::Unusable(cause, merged) => {
-                let parts = merged
-                    .as_ref()
-                    .map(|merged| merged.table.partitions.iter().map(PartView::from).collect());
-                Self { kind: Some(cause.code()), parts, ..none }
+                let parts =
+                    |merged: &Merged| merged.table.partitions.iter().map(PartView::from).collect();
+                Self { kind: Some(cause.code()), parts: merged.as_deref().map(parts), ..none }
             }
             Error::Forbidden(scope) => Self { scope: Some(scope.clone()), ..none },
-            _ => none,
-        }
+            _ => return None,
+        })
     }
 }
 
@@ -193,6 +200,7 @@ impl From<Problem> for Document {
         let Problem { code, detail, more } = problem;
         let r#type = format!("urn:espalier:problem:{}", code.word());
         let (title, status) = (title(code.http_status()), code.status());
+        let more = more.map(|more| *more).unwrap_or_default();
         Self { r#type, title, status, detail, code: Word(code), more }
     }
 }

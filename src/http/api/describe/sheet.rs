@@ -1,7 +1,6 @@
 //! An operation while it is described.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -121,7 +120,7 @@ impl<'a> Sheet<'a> {
         &mut self,
         status: u16,
         schema: &Value,
-        example: impl Serialize,
+        example: &impl Serialize,
     ) {
         let media = json!({"schema": schema, "example": example});
         let text = self.operation.answer;
@@ -201,15 +200,13 @@ impl<'a> Sheet<'a> {
     }
 }
 
-/// Each status with the refusals that have it; one that repeats another is left out.
+/// Each status with the refusals that have it; one that adds no code to those before is left out.
 fn by_status(refusals: &[Refusal]) -> BTreeMap<u16, Vec<Refusal>> {
     let mut all: BTreeMap<u16, Vec<Refusal>> = BTreeMap::new();
     for refusal in refusals {
-        let mut statuses: Vec<u16> = refusal.codes.iter().map(|code| code.status()).collect();
-        statuses.dedup();
-        for status in statuses {
-            let known = all.entry(status).or_default();
-            if known.iter().all(|known| known.text != refusal.text) {
+        for code in refusal.codes {
+            let known = all.entry(code.status()).or_default();
+            if known.iter().all(|known| !known.codes.contains(code)) {
                 known.push(*refusal);
             }
         }
@@ -219,28 +216,21 @@ fn by_status(refusals: &[Refusal]) -> BTreeMap<u16, Vec<Refusal>> {
 
 /// An answer that refuses.
 fn refused(status: u16, refusals: &[Refusal]) -> Value {
-    let mut text = String::new();
-    let mut words = Vec::new();
-    for refusal in refusals {
-        let own = refusal.codes.iter().filter(|code| code.status() == status);
+    let (mut sentences, mut words) = (Vec::new(), Vec::new());
+    for Refusal { text, codes, .. } in refusals {
+        let own = codes.iter().filter(|code| code.status() == status);
         let own: Vec<&str> = own.map(|code| code.word()).collect();
-        let separator = if text.is_empty() { "" } else { " " };
-        let _infallible = if own.iter().all(|word| refusal.text.contains(&format!("`{word}`"))) {
-            write!(text, "{separator}{}.", refusal.text)
-        } else {
-            write!(text, "{separator}{}: `{}`.", refusal.text, own.join("`, `"))
-        };
-        for word in own {
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
+        let said = own.iter().all(|word| text.contains(&format!("`{word}`")));
+        let list = if said { String::new() } else { format!(": `{}`", own.join("`, `")) };
+        sentences.push(format!("{text}{list}."));
+        let new = own.into_iter().filter(|word| !words.contains(word)).collect::<Vec<_>>();
+        words.extend(new);
     }
     let codes = refusals.iter().flat_map(|refusal| refusal.codes);
     let code = codes.copied().find(|code| code.status() == status);
     let example = code.map(|code| problem::example(code, refusals[0].text));
     json!({
-        "description": text,
+        "description": sentences.join(" "),
         "content": {"application/problem+json": {
             "schema": {
                 "$ref": "#/components/schemas/Problem",

@@ -134,14 +134,14 @@ impl<R: Gives> Gives for Result<R, Problem> {
 impl<T: JsonSchema + Serialize + Example> Gives for Json<T> {
     fn draw(sheet: &mut Sheet<'_>) {
         let schema = sheet.schemas.shown::<T>();
-        sheet.json(200, &schema, T::example());
+        sheet.json(200, &schema, &T::example());
     }
 }
 
 impl<T: JsonSchema + Serialize + Example> Gives for Page<T> {
     fn draw(sheet: &mut Sheet<'_>) {
         let schema = sheet.schemas.shown::<page::Answer<T>>();
-        sheet.json(200, &schema, page::Answer::<T>::example());
+        sheet.json(200, &schema, &page::Answer::<T>::example());
         let text = "The next page: `<…>; rel=\"next\"`. Missing on the last one.";
         sheet.header(200, "Link", text);
     }
@@ -176,7 +176,7 @@ impl<T: Serialize> IntoResponse for Made<T> {
 impl<T: JsonSchema + Serialize + Example> Gives for Made<T> {
     fn draw(sheet: &mut Sheet<'_>) {
         let schema = sheet.schemas.shown::<T>();
-        sheet.json(201, &schema, T::example());
+        sheet.json(201, &schema, &T::example());
     }
 }
 

@@ -1,4 +1,31 @@
 //! The first version of the API, one file per noun.
+//!
+//! Its description (`/api/v1/openapi.json`, and to read at `/api`) is made from the code. To add a
+//! route:
+//!
+//! 1. Write the handler. Requests ([`Body`], [`List`], `Query`) and answers are types that derive
+//!    `JsonSchema` beside `serde`’s traits, with a line of doc comment on each member: that is what
+//!    is read. One of some words is a [`Word`], a moment a [`Time`], a member that may be missing,
+//!    but not null, is [`Given`]; what only a query or body reads as text says
+//!    `#[schemars(with = "Word<…>")]`.
+//! 2. Give the answer’s type an [`Example`]: a value of it.
+//! 3. Write an [`Operation`] above the handler: noun, name, summary; `more` to say; the JSON that an
+//!    example request `takes`; what it `gives`; how it `refuses`, by codes of
+//!    [`codes`](crate::http::api::codes). What follows from the signature (a body that cannot be
+//!    read, a full disk, who may not) is added by itself.
+//! 4. Add the route to [`table`], with both. A handler whose signature says too little, such as one
+//!    that gives a bare `Response`, does not compile there.
+//!
+//! A new parameter or member is a new field, with its words. `tests/it_api/description.rs` holds
+//! the whole document, and `tests/it_api/schema.rs` every answer that a test sees.
+//!
+//! [`Body`]: crate::http::api::extract::Body
+//! [`List`]: crate::http::api::page::List
+//! [`Word`]: crate::http::api::words::Word
+//! [`Time`]: crate::http::api::words::Time
+//! [`Given`]: crate::http::api::words::Given
+//! [`Example`]: crate::http::api::describe::Example
+//! [`Operation`]: crate::http::api::describe::Operation
 
 mod audit;
 mod back;
@@ -38,9 +65,13 @@ pub(super) fn routes() -> Routes {
 
 /// All routes, with what they need and what is said about them.
 pub(super) fn table() -> Table {
-    use Need::{Administer, Edit, Public, Publish, Upload, View};
-    Table::new()
-        .get("/api/v1/openapi.json", Public, openapi::show, openapi::SHOW)
+    others(releases(devices(Table::new())))
+}
+
+/// Platforms, devices and groups.
+fn devices(table: Table) -> Table {
+    use Need::{Administer, Edit, View};
+    table
         .get("/api/v1/platforms", View, platforms::list, platforms::LIST)
         .post("/api/v1/platforms", Edit, platforms::create, platforms::CREATE)
         .get("/api/v1/platforms/{name}", View, platforms::show, platforms::SHOW)
@@ -77,6 +108,17 @@ pub(super) fn table() -> Table {
             secrets::END_FOR_DEVICE,
         )
         .get("/api/v1/devices/{mac}/decision", View, devices::decision, devices::DECISION)
+        .get("/api/v1/groups", View, groups::list, groups::LIST)
+        .post("/api/v1/groups", Edit, groups::create, groups::CREATE)
+        .get("/api/v1/groups/{name}", View, groups::show, groups::SHOW)
+        .patch("/api/v1/groups/{name}", Edit, groups::change, groups::CHANGE)
+        .delete("/api/v1/groups/{name}", Edit, groups::delete, groups::DELETE)
+}
+
+/// Releases, and how they get to devices.
+fn releases(table: Table) -> Table {
+    use Need::{Edit, Publish, Upload, View};
+    table
         .get("/api/v1/releases", View, releases::list, releases::LIST)
         .upload("/api/v1/releases", Upload, upload::create, upload::CREATE)
         .get("/api/v1/releases/{id}", View, releases::show, releases::SHOW)
@@ -121,11 +163,13 @@ pub(super) fn table() -> Table {
         .get("/api/v1/rollouts/{id}", View, rollouts::show, rollouts::SHOW)
         .patch("/api/v1/rollouts/{id}", Publish, rollouts::tell, rollouts::TELL)
         .post("/api/v1/releases/{id}/back", Publish, back::back, back::BACK)
-        .get("/api/v1/groups", View, groups::list, groups::LIST)
-        .post("/api/v1/groups", Edit, groups::create, groups::CREATE)
-        .get("/api/v1/groups/{name}", View, groups::show, groups::SHOW)
-        .patch("/api/v1/groups/{name}", Edit, groups::change, groups::CHANGE)
-        .delete("/api/v1/groups/{name}", Edit, groups::delete, groups::DELETE)
+}
+
+/// What happened, who may do what, and this description.
+fn others(table: Table) -> Table {
+    use Need::{Administer, Edit, Public, View};
+    table
+        .get("/api/v1/openapi.json", Public, openapi::show, openapi::SHOW)
         .get("/api/v1/events", View, events::list, events::LIST)
         .get("/api/v1/audit", Administer, audit::list, audit::LIST)
         .get("/api/v1/pairing", View, pairing::show, pairing::SHOW)

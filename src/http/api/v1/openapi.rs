@@ -60,7 +60,7 @@ impl IntoResponse for Description {
 
 impl Gives for Description {
     fn draw(sheet: &mut Sheet<'_>) {
-        sheet.json(200, &json!({"type": "object"}), json!({"openapi": "3.1.0"}));
+        sheet.json(200, &json!({"type": "object"}), &json!({"openapi": "3.1.0"}));
     }
 }
 
