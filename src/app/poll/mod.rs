@@ -25,6 +25,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rollout::Member;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
@@ -117,6 +118,8 @@ pub(super) struct Settlement {
     pub(super) attempt_id: i64,
     pub(super) release_id: Option<i64>,
     pub(super) settled: Settled,
+    /// How it stands in its rollout after that.
+    pub(super) member: Member,
     /// The device with its tally after that; `None` where the release is gone.
     pub(super) tally: Option<(i64, Tally)>,
 }
@@ -341,7 +344,7 @@ impl App {
 fn tell_rollout(finding: &Finding<'_>, shelf: &Shelf, now: Timestamp) -> Option<i64> {
     let settlement = finding.settled?;
     let release_id = settlement.release_id?;
-    let member = settlement.settled.state().into();
+    let member = settlement.member;
     shelf.gate(release_id)?.note(finding.device_id, member, now).then_some(release_id)
 }
 

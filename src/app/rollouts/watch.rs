@@ -31,11 +31,8 @@ impl Watch {
         let watch = Self::default();
         let mut members = watch.members();
         for attempt in attempts {
-            let mut member = Member::from(attempt.state);
-            if member == Member::Broken && attempt.whole {
-                member = Member::Exposed;
-            }
-            if member == Member::Failed && resumed_at.is_some_and(|at| attempt.since <= at) {
+            let mut member = Member::of(attempt.state, attempt.whole);
+            if member.is_failure() && resumed_at.is_some_and(|at| attempt.since <= at) {
                 member = Member::Forgiven;
             }
             let (device_id, since) = (attempt.device_id, attempt.since);
@@ -133,10 +130,11 @@ impl Watch {
     /// A person looked at the failures so far.
     pub(super) fn forgive(&self, now: Timestamp) {
         let mut members = self.members();
-        let failed = |(_, own): &(&i64, &(Member, Timestamp))| own.0 == Member::Failed;
-        let failed: Vec<i64> = members.by_device.iter().filter(failed).map(|(id, _)| *id).collect();
-        for device_id in failed {
-            members.set(device_id, Member::Failed, Member::Forgiven, now);
+        let failed = |(_, own): &(&i64, &(Member, Timestamp))| own.0.is_failure();
+        let failed = members.by_device.iter().filter(failed).map(|(id, own)| (*id, own.0));
+        let failed: Vec<(i64, Member)> = failed.collect();
+        for (device_id, was) in failed {
+            members.set(device_id, was, Member::Forgiven, now);
         }
     }
 

@@ -223,7 +223,7 @@ impl Show {
 /// The most telling first.
 const fn rank(member: Member) -> u8 {
     match member {
-        Member::Failed | Member::Forgiven => 0,
+        Member::Failed | Member::Strayed | Member::Forgiven => 0,
         Member::Broken => 1,
         Member::Exposed => 2,
         Member::Confirmed => 3,

@@ -108,6 +108,7 @@ struct CountsView {
     on_the_way: u32,
     confirmed: u32,
     failed: u32,
+    came_back_otherwise: u32,
     others: u32,
     asleep: Option<u32>,
 }
@@ -170,6 +171,7 @@ impl RolloutView {
                 on_the_way: progress.exposed,
                 confirmed: progress.confirmed,
                 failed: progress.failed,
+                came_back_otherwise: progress.strayed,
                 others: progress.others,
                 asleep: survey.as_ref().map(|survey| survey.asleep),
             },
@@ -197,6 +199,7 @@ const fn word(member: Member) -> &'static str {
         Member::Broken => "broken",
         Member::Confirmed => "confirmed",
         Member::Failed | Member::Forgiven => "failed",
+        Member::Strayed => "came_back_otherwise",
         Member::Left => "left",
     }
 }
