@@ -314,6 +314,9 @@ impl App {
                 }
                 self.suppose_published(stock, release.as_ref().clone(), plan.as_ref(), open)?;
             }
+            Supposed::Recorded { release_id, version } => {
+                find(&mut stock.releases, *release_id)?.version = Some(version.clone());
+            }
             Supposed::Withdrawn(id) => {
                 find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;
             }

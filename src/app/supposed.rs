@@ -28,6 +28,13 @@ pub enum Supposed {
         /// How it reaches its devices; `None`: all at once.
         plan: Option<PlanWish>,
     },
+    /// A release is recorded as another version.
+    Recorded {
+        /// Its number.
+        release_id: i64,
+        /// The version.
+        version: FirmwareVersion,
+    },
     /// A release is withdrawn.
     Withdrawn(i64),
     /// These releases are recalled.

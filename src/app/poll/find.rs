@@ -60,7 +60,6 @@ pub(super) fn find<'a>(
     let proven = news != ProofNews::Stranger && !decision.is_unproven();
     let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
-        decision,
         admit: admits_anyone(&situation),
         device_id: live.id,
         platform: view.platform,
@@ -71,7 +70,9 @@ pub(super) fn find<'a>(
         learnt,
         proof: news,
         unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
-        judged: None,
+        held: view.newly_held(&decision).filter(|_| proven && !poll.only_looks),
+        judged: Vec::new(),
+        decision,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::app::{App, Error, PlanWish, ReleaseChange, RolloutStatus};
 use crate::domain::mac::MacAddr;
@@ -29,13 +29,29 @@ pub(super) struct WishView {
     #[serde(default)]
     canaries: Vec<String>,
     group: Option<String>,
+    #[serde(default, deserialize_with = "seconds")]
     soak: Option<i64>,
     max_failures: Option<u32>,
     #[serde(default)]
     ask: bool,
     at_once: Option<u32>,
+    #[serde(default, deserialize_with = "seconds")]
     deadline: Option<i64>,
     starts_at: Option<String>,
+}
+
+/// A span of time: JSON has no other word for it than a number.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number of seconds, like 1800, or null")]
+    enum Span {
+        Seconds(i64),
+        Null(()),
+    }
+    Ok(match Span::deserialize(deserializer)? {
+        Span::Seconds(seconds) => Some(seconds),
+        Span::Null(()) => None,
+    })
 }
 
 impl WishView {
