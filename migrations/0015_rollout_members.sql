@@ -3,7 +3,8 @@
 CREATE TABLE rollout_members (
     rollout_id INTEGER NOT NULL REFERENCES rollouts (id) ON DELETE CASCADE,
     device_id  INTEGER NOT NULL,
-    state      TEXT    NOT NULL CHECK (state IN ('exposed', 'broken', 'confirmed', 'failed', 'left')),
+    state      TEXT    NOT NULL
+        CHECK (state IN ('exposed', 'broken', 'confirmed', 'failed', 'strayed', 'left')),
     since      INTEGER NOT NULL,
     PRIMARY KEY (rollout_id, device_id)
 ) STRICT;

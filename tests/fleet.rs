@@ -95,3 +95,21 @@ async fn a_good_release_by_stages_reaches_everybody_whatever_restarts_there_are(
     assert!(rollout.confirmed > 85, "{}", report.table());
     assert!(report.dry_run.agreed > 80, "{}", report.table());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_release_after_which_devices_call_themselves_otherwise_halts_by_itself_too() {
+    for kind in ["babbler", "mute"] {
+        let report = fleet(&format!(
+            "--devices 150 --platforms 1 --fastest 15 --image-kib 16 --breaks 1 \
+             --rollout stages:10%,50% --mix {kind}:95"
+        ))
+        .await;
+        let rollout = &report.rollouts[0];
+        assert_eq!(rollout.state, "halted", "{kind}\n{}", report.table());
+        let halt = &rollout.halts[0];
+        assert!(halt.failed >= 2 && halt.reached <= halt.bound, "{kind}\n{}", report.table());
+        assert_eq!(rollout.reached, halt.reached, "nobody gets it after that");
+        let bad = report.releases.last().unwrap();
+        assert!(bad.most_of_one <= 3, "{kind}\n{}", report.table());
+    }
+}

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Error;
 use super::presence::Asked;
+use super::told::Told;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
@@ -21,13 +22,11 @@ use crate::domain::policy::Policy;
 use crate::domain::release::Part;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Pause, Rhythm};
-use crate::domain::tally::Tally;
+use crate::domain::tally::{Patience, Tally};
 use crate::store::{DeviceFilter, News, Store};
 
 /// Parts of the fleet that are locked apart, so that polls do not wait for each other.
 const SHARDS: usize = 64;
-/// Events of one device that are written in an hour.
-const EVENTS_AN_HOUR: u16 = 60;
 /// The code of what came of naming a platform without a version.
 const INVALID: &str = "invalid_parameters";
 /// Devices that are read from the database at once.
@@ -92,8 +91,8 @@ pub(super) struct Live {
     flights: Vec<Weak<InFlight>>,
     /// What is not written yet.
     pub(super) news: Option<Box<News>>,
-    /// The hour, and how many events the device made in it.
-    events: (i64, u16),
+    /// What was told of it so far.
+    pub(super) told: Told,
     pub(super) dirty: bool,
 }
 
@@ -120,7 +119,7 @@ impl Live {
             secrets: None,
             flights: Vec::new(),
             news: None,
-            events: (0, 0),
+            told: Told::default(),
             dirty: false,
         }
     }
@@ -168,17 +167,6 @@ impl Live {
         self.rhythm.overdue_after()
     }
 
-    /// Whether one more event of the device is worth a row this hour: a device whose statements
-    /// change at every check-in must not fill the disk.
-    pub(super) fn may_tell(&mut self, now: Timestamp) -> bool {
-        let hour = now.div_euclid(3600);
-        if self.events.0 != hour {
-            self.events = (hour, 0);
-        }
-        self.events.1 = self.events.1.saturating_add(1);
-        self.events.1 <= EVENTS_AN_HOUR
-    }
-
     /// Takes a person's word, also into what is not written yet.
     pub(super) fn learn(&mut self, learnt: Learnt) {
         self.learnt = learnt;
@@ -200,6 +188,15 @@ impl Live {
             self.tallies.len() - 1
         });
         &mut self.tallies[index]
+    }
+
+    /// Whether a release is held back from it until a person decides.
+    pub(super) fn is_stopped(&self, release_id: i64, patience: &Patience) -> bool {
+        self.tallies.iter().filter(|own| own.release_id == release_id).any(|own| {
+            // Files are delivered once, and that is no loop.
+            let program = own.part == Part::Application;
+            own.hold.is_some() || (program && own.held(patience).is_some())
+        })
     }
 
     /// Downloads under way.

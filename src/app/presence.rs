@@ -12,6 +12,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::hours::{Hours, KEPT_DAYS, day_of};
 use crate::domain::mac::MacAddr;
 use crate::domain::rhythm::{Pause, Presence, span};
+use crate::domain::rollout::Member;
 use crate::store::{DayCount, PresenceFilter, Store};
 
 /// The setting that remembers until when the server listened.
@@ -207,7 +208,7 @@ impl App {
             self.record_later(event.on(platform.map(|own| own.platform.name.as_str())));
             let gate = attempt.release_id.and_then(|id| Some((id, shelf.gate(id)?)));
             if let (Some((release_id, gate)), Some((device_id, _))) = (gate, known)
-                && gate.note(device_id, AttemptState::Lost.into(), now)
+                && gate.note(device_id, Member::Failed, now)
             {
                 self.halt_rollout(release_id).await;
             }

@@ -74,6 +74,12 @@ impl Flights {
         flights.push(Arc::downgrade(flight));
     }
 
+    /// How far those are of which the database does not know it: attempts and bytes.
+    pub(super) fn unwritten(&self) -> Vec<(i64, u64)> {
+        let alive: Vec<_> = self.lock().iter().filter_map(Weak::upgrade).collect();
+        alive.iter().filter_map(|flight| flight.unwritten()).collect()
+    }
+
     fn sending(&self, wanted: impl Fn(&InFlight) -> bool) -> Vec<Sending> {
         let mut flights = self.lock();
         flights.retain(|flight| flight.strong_count() > 0);

@@ -32,6 +32,13 @@ pub enum Supposed {
         /// How it reaches its devices; `None`: all at once.
         plan: Option<PlanWish>,
     },
+    /// A release is recorded as another version.
+    Recorded {
+        /// Its number.
+        release_id: i64,
+        /// The version.
+        version: FirmwareVersion,
+    },
     /// A release is withdrawn.
     Withdrawn(i64),
     /// These releases are recalled.
@@ -132,6 +139,9 @@ impl App {
                     stock.gates.remove(&release.id);
                 }
                 self.suppose_published(stock, release.as_ref().clone(), plan.as_ref(), open)?;
+            }
+            Supposed::Recorded { release_id, version } => {
+                find(&mut stock.releases, *release_id)?.version = Some(version.clone());
             }
             Supposed::Withdrawn(id) => {
                 find(&mut stock.releases, *id)?.state = ReleaseState::Withdrawn;

@@ -36,6 +36,8 @@ pub struct InFlight {
     /// Whether it counts as a download of the release.
     pub(super) counted: bool,
     pub(super) progress: OnceLock<Arc<AtomicU64>>,
+    /// Bytes of it that the database knows of.
+    pub(super) written: AtomicU64,
     pub(super) settled: CancellationToken,
     /// The rollout by which the device gets it.
     pub(super) watch: Option<Arc<Watch>>,
@@ -73,6 +75,7 @@ impl InFlight {
             started: 0,
             counted: true,
             progress: OnceLock::new(),
+            written: AtomicU64::new(0),
             settled: CancellationToken::new(),
             watch: None,
         }
@@ -82,6 +85,14 @@ impl InFlight {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.progress.get().map_or(0, |progress| progress.load(Ordering::Relaxed))
+    }
+
+    /// How far it is, where the database does not know that: after a crash the attempt is to say
+    /// about how much was sent. The last byte only counts with the end of the transfer.
+    pub(super) fn unwritten(&self) -> Option<(i64, u64)> {
+        let bytes = self.bytes().min(self.size.saturating_sub(1));
+        let news = !self.is_settled() && self.written.swap(bytes, Ordering::Relaxed) != bytes;
+        news.then_some((self.attempt_id, bytes))
     }
 
     /// How far it is; `None` once its end is recorded.

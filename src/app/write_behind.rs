@@ -6,6 +6,7 @@ use super::{App, Error};
 use crate::domain::Timestamp;
 use crate::domain::actor::Actor;
 use crate::domain::event::{Event, Kind};
+use crate::domain::tally::Tally;
 use crate::store::{EndedAttempt, StoreError};
 
 /// Events that are kept in memory while the database fails; beyond, the oldest are lost.
@@ -27,6 +28,8 @@ pub(super) enum LateWrite {
         /// When.
         at: Timestamp,
     },
+    /// The limit holds a release back from a device.
+    Held(i64, Tally),
     /// Nobody heard of the device again since this attempt.
     Lost(i64),
 }
@@ -45,6 +48,7 @@ impl App {
     async fn try_write(&self, write: LateWrite) -> Result<(), StoreError> {
         match write {
             LateWrite::Lost(attempt_id) => self.0.store.lose_attempt(attempt_id).await,
+            LateWrite::Held(device_id, tally) => self.0.store.save_tally(device_id, &tally).await,
             LateWrite::Transfer(ended) => self.0.store.record_transfer(ended).await,
             LateWrite::Settled {
                 settlement: Settlement { attempt_id, settled, tally, .. },
@@ -84,6 +88,10 @@ impl App {
         let _flushing = self.0.flushing.lock().await;
         self.catch_up().await?;
         self.0.accounts.flush().await?;
+        let under_way = self.0.flights.unwritten();
+        if !under_way.is_empty() {
+            self.0.store.save_progress(&under_way).await?;
+        }
         let batch = self.0.fleet.take_batch(days_at_once);
         if batch.is_empty() {
             return Ok(());

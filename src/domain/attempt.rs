@@ -68,8 +68,10 @@ pub struct Shown<'a> {
     pub md5: Option<Md5>,
     /// The release and the image that it runs, where that is recognised.
     pub running: Option<(i64, i64)>,
-    /// Whether it runs something else than at its last check-in, or that is not known.
+    /// Whether it says something else than at its last check-in, or that is not known.
     pub changed: bool,
+    /// Whether it runs the image of its last check-in; `None` where no digest tells.
+    pub same_image: Option<bool>,
 }
 
 /// What becomes of an attempt.
@@ -109,7 +111,8 @@ impl Settled {
 /// |---|---|---|
 /// | open or lost | the offered version, and had not before | confirmed |
 /// | delivered | the offered image, but another version | not taken: reports other |
-/// | delivered | the same as before | not taken |
+/// | delivered | the same image as before, whatever it calls itself | not taken |
+/// | delivered | no digest, and the same version as before | not taken |
 /// | delivered | anything else | overtaken |
 /// | aborted after its last byte | anything | as if delivered |
 /// | lost after its last byte | anything | as if delivered |
@@ -127,13 +130,14 @@ pub fn settle(attempt: &LastAttempt, shown: &Shown<'_>) -> Option<Settled> {
     let has_it = has_offered_version(attempt, shown);
     let runs_image = attempt.image_id.is_some()
         && shown.running.map(|(_, image_id)| image_id) == attempt.image_id;
+    let unchanged = !shown.changed || kept_image(attempt, shown);
     match attempt.state {
         Offered | Delivered | Aborted | Lost if has_it && shown.changed => Some(Settled::Confirmed),
-        Lost if !attempt.whole && !shown.changed => Some(Settled::Broken),
+        Lost if !attempt.whole && unchanged => Some(Settled::Broken),
         Lost if !attempt.whole => Some(Settled::Overtaken),
         Aborted if !attempt.whole => None,
         Delivered | Aborted | Lost if runs_image && !has_it => Some(Settled::ReportsOther),
-        Delivered | Aborted | Lost if !shown.changed => Some(Settled::NotTaken),
+        Delivered | Aborted | Lost if unchanged => Some(Settled::NotTaken),
         Delivered | Aborted | Lost => Some(Settled::Overtaken),
         Confirmed if !has_it && is_back(attempt, shown) => Some(Settled::RolledBack),
         Offered | Confirmed | NotTaken | Overtaken | RolledBack => None,
@@ -151,6 +155,15 @@ fn has_offered_version(attempt: &LastAttempt, shown: &Shown<'_>) -> bool {
             attempt.release_id.is_some()
                 && shown.running.map(|(release_id, _)| release_id) == attempt.release_id
         }
+    }
+}
+
+/// Whether it provably runs the image from before the attempt: then it took nothing, also where it
+/// calls itself otherwise each time.
+fn kept_image(attempt: &LastAttempt, shown: &Shown<'_>) -> bool {
+    match (attempt.from_md5, shown.md5) {
+        (Some(before), Some(now)) => before == now,
+        _ => shown.same_image == Some(true),
     }
 }
 
@@ -189,7 +202,7 @@ mod tests {
 
     fn shown(version: &str, md5: Md5, changed: bool) -> Shown<'_> {
         let running = (md5 == NEW).then_some((7, 70));
-        Shown { version: Some(version), md5: Some(md5), running, changed }
+        Shown { version: Some(version), md5: Some(md5), running, changed, same_image: None }
     }
 
     #[test]
@@ -203,7 +216,9 @@ mod tests {
             (Delivered, "v1.0.1", NEW, true, Some(Settled::ReportsOther)),
             (Delivered, "v1.0.1", OLD, false, Some(Settled::NotTaken)),
             (Delivered, "v1.1.0", OTHER, true, Some(Settled::Overtaken)),
-            (Delivered, "nonsense", OLD, true, Some(Settled::Overtaken)),
+            (Delivered, "nonsense", OLD, true, Some(Settled::NotTaken)),
+            (Delivered, "nonsense", OTHER, true, Some(Settled::Overtaken)),
+            (Lost, "nonsense", OLD, true, Some(Settled::NotTaken)),
             (Offered, "v1.0.1", OLD, false, None),
             (Aborted, "v1.0.1", OLD, false, None),
             (Confirmed, "v1.0.2", NEW, false, None),
@@ -242,6 +257,7 @@ mod tests {
         for (version, md5, changed, expected) in [
             ("v1.0.2", NEW, true, Settled::Confirmed),
             ("v1.0.1", OLD, false, Settled::Broken),
+            ("nonsense", OLD, true, Settled::Broken),
             ("v1.1.0", OTHER, true, Settled::Overtaken),
         ] {
             assert_eq!(settle(&lost, &shown(version, md5, changed)), Some(expected), "{version}");
@@ -264,13 +280,32 @@ mod tests {
 
     #[test]
     fn without_digests_the_version_tells() {
-        let plain = |version| Shown { version, md5: None, running: None, changed: true };
+        let plain =
+            |version| Shown { version, md5: None, running: None, changed: true, same_image: None };
         let delivered = attempt(AttemptState::Delivered);
         assert_eq!(settle(&delivered, &plain(Some("v1.0.2"))), Some(Settled::Confirmed));
         let confirmed = attempt(AttemptState::Confirmed);
         assert_eq!(settle(&confirmed, &plain(Some("v1.0.1"))), Some(Settled::RolledBack));
         assert_eq!(settle(&confirmed, &plain(Some("v1.0.0"))), None);
         assert_eq!(settle(&confirmed, &plain(None)), None);
+        assert_eq!(settle(&delivered, &plain(Some("nonsense"))), Some(Settled::Overtaken));
+    }
+
+    #[test]
+    fn the_appended_digest_tells_where_no_md5_was_sent() {
+        let delivered = LastAttempt { from_md5: None, ..attempt(AttemptState::Delivered) };
+        for (same_image, settled) in [
+            (Some(true), Settled::NotTaken),
+            (Some(false), Settled::Overtaken),
+            (None, Settled::Overtaken),
+        ] {
+            let shown = Shown { same_image, ..shown("nonsense", OTHER, true) };
+            assert_eq!(settle(&delivered, &shown), Some(settled), "{same_image:?}");
+        }
+        let known = attempt(AttemptState::Delivered);
+        let shown = Shown { same_image: Some(true), ..shown("nonsense", OTHER, true) };
+        let taken = settle(&known, &shown);
+        assert_eq!(taken, Some(Settled::Overtaken), "what counts is what it ran before the offer");
     }
 
     #[test]

@@ -43,6 +43,18 @@ impl Approval {
     pub fn read(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|value| value.word() == word)
     }
+
+    /// Whether a person may say so of a device that stands like this: one that was approved is
+    /// blocked and not ignored, one that was set aside is approved, and none waits again.
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use Approval::{Approved, Blocked, Ignored, Pending};
+        match (self, next) {
+            (Pending, Pending) | (Ignored, Ignored) | (_, Approved) => true,
+            (Pending, Ignored | Blocked) | (Approved | Blocked, Blocked) => true,
+            (Approved | Blocked, Ignored) | (Ignored, Blocked) | (_, Pending) => false,
+        }
+    }
 }
 
 /// A device as pages and the API show it.

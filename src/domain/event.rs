@@ -206,6 +206,15 @@ impl Kind {
         )
     }
 
+    /// Whether it is about a rollout.
+    #[must_use]
+    pub const fn is_rollout(self) -> bool {
+        matches!(
+            self,
+            Self::RolloutChanged | Self::RolloutAsks | Self::RolloutHalted | Self::RolloutFinished
+        )
+    }
+
     /// Whether somebody changes something by it, so that the audit log tells of it. What devices
     /// do and how they are answered is none.
     #[must_use]

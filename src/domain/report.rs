@@ -86,6 +86,15 @@ impl Report {
         })
     }
 
+    /// Whether the device runs the image that it ran when it said `earlier`; `None` where no digest
+    /// tells.
+    #[must_use]
+    pub fn same_image_as(&self, earlier: &Self) -> Option<bool> {
+        let md5 = self.sketch_md5.zip(earlier.sketch_md5).map(|(now, then)| now == then);
+        let sha256 = self.sketch_sha256.zip(earlier.sketch_sha256);
+        md5.or(sha256.map(|(now, then)| now == then))
+    }
+
     /// Whether the device runs something else than when it said `earlier`: another version or
     /// another image. A digest that is missing now and then (out of memory) says nothing.
     #[must_use]

@@ -156,17 +156,21 @@ impl Tally {
         self.retry_at = None;
     }
 
+    /// Why a person is asked before it is offered again: because that was said, or because the
+    /// limit is reached.
+    #[must_use]
+    pub fn held(&self, patience: &Patience) -> Option<Hold> {
+        self.hold.or((self.delivered >= patience.limit).then_some(Hold::NotTaken))
+    }
+
     /// Whether the release may be offered now; `flights` downloads of it are under way.
     ///
     /// # Errors
     /// Why it may not.
     pub fn allows(&self, flights: u32, patience: &Patience, now: Timestamp) -> Result<(), Wait> {
         let delivered = self.delivered;
-        if let Some(hold) = self.hold {
+        if let Some(hold) = self.held(patience) {
             return Err(Wait::Hold { hold, delivered });
-        }
-        if delivered >= patience.limit {
-            return Err(Wait::Hold { hold: Hold::NotTaken, delivered });
         }
         if delivered.saturating_add(flights) >= patience.limit {
             return Err(Wait::Downloading);

@@ -215,6 +215,25 @@ impl Store {
         Ok(())
     }
 
+    /// Records how far transfers are that are under way: attempts and bytes.
+    ///
+    /// # Errors
+    /// Where the database fails; then none is recorded.
+    pub async fn save_progress(&self, under_way: &[(i64, u64)]) -> Result<(), StoreError> {
+        let mut transaction = self.write.begin().await?;
+        for (id, bytes) in under_way {
+            sqlx::query(
+                "UPDATE attempts SET bytes = max(bytes, $2) WHERE id = $1 AND state = 'offered'",
+            )
+            .bind(id)
+            .bind(signed(*bytes))
+            .execute(&mut *transaction)
+            .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Records what the next check-in showed of an attempt, with the device's tally after that.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod pairing;
 mod platforms;
 mod policies;
 mod presence;
+mod record;
 mod releases;
 mod rollouts;
 mod secrets;

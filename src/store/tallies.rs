@@ -6,7 +6,6 @@ use sqlx::{FromRow, SqliteConnection};
 
 use super::{Store, StoreError};
 use crate::domain::Timestamp;
-use crate::domain::mac::MacAddr;
 use crate::domain::release::Part;
 use crate::domain::tally::{Hold, Tally};
 
@@ -140,39 +139,20 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets all tallies of a release; answers the devices that had one.
+    /// Forgets the tallies that these devices have of a release.
     ///
     /// # Errors
-    /// Where the database fails.
-    pub async fn lift_release(&self, release_id: i64) -> Result<Vec<MacAddr>, StoreError> {
+    /// Where the database fails; then none is forgotten.
+    pub async fn lift_release(&self, release_id: i64, devices: &[i64]) -> Result<(), StoreError> {
         let mut transaction = self.write.begin().await?;
-        let macs: Vec<String> = sqlx::query_scalar(
-            "SELECT DISTINCT d.mac FROM tallies t JOIN devices d ON d.id = t.device_id
-              WHERE t.release_id = $1",
-        )
-        .bind(release_id)
-        .fetch_all(&mut *transaction)
-        .await?;
-        sqlx::query("DELETE FROM tallies WHERE release_id = $1")
-            .bind(release_id)
-            .execute(&mut *transaction)
-            .await?;
+        for device_id in devices {
+            sqlx::query("DELETE FROM tallies WHERE release_id = $1 AND device_id = $2")
+                .bind(release_id)
+                .bind(device_id)
+                .execute(&mut *transaction)
+                .await?;
+        }
         transaction.commit().await?;
-        let wrong = |text: String| StoreError::inconsistent("devices", "mac", text);
-        macs.into_iter().map(|text| text.parse().map_err(|_| wrong(text))).collect()
-    }
-
-    /// How many devices a release is held back from.
-    ///
-    /// # Errors
-    /// Where the database fails.
-    pub async fn held(&self, release_id: i64) -> Result<u64, StoreError> {
-        let held: i64 = sqlx::query_scalar(
-            "SELECT count(*) FROM tallies WHERE release_id = $1 AND hold IS NOT NULL",
-        )
-        .bind(release_id)
-        .fetch_one(&self.read)
-        .await?;
-        Ok(super::unsigned(held))
+        Ok(())
     }
 }

@@ -68,6 +68,12 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
     ),
     ("POST /releases/{id}/lift", "/releases/{release}/lift", Form(&[]), &["lifted"]),
     (
+        "POST /releases/{id}/record",
+        "/releases/{release}/record",
+        Form(&[("version", "v1.0.9")]),
+        &["release_edited"],
+    ),
+    (
         "POST /releases/{id}/notes",
         "/releases/{release}/notes",
         Form(&[("notes", "quieter")]),
@@ -437,6 +443,13 @@ impl Scene {
         match route {
             "POST /setup" => Self::bare().await,
             "POST /login/code" => Self::new().await.with_codes().await,
+            "POST /releases/{id}/record" => {
+                let id = self.filled("{release}").parse().unwrap();
+                let release = self.server.app.store().release(id).await.unwrap().unwrap();
+                let md5 = release.image.md5.to_string();
+                polls_running(&self.server, ATTIC, "v1.0.9", &md5).await;
+                self
+            }
             "POST /account/sessions/all" | "POST /api/v1/platforms" => Self::new().await,
             _ => self,
         }
@@ -559,11 +572,16 @@ async fn roll_out(server: &Server, firmware: &Firmware) -> i64 {
 
 /// An ESP8266 asks and takes what it is given; the status.
 async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
+    polls_running(server, mac, version, "").await
+}
+
+async fn polls_running(server: &Server, mac: &str, version: &str, md5: &str) -> u16 {
     let headers = [
         ("user-agent", "ESP8266-http-Update"),
         ("x-esp8266-sta-mac", mac),
         ("x-esp8266-free-space", "2097152"),
         ("x-esp8266-sketch-size", "300000"),
+        ("x-esp8266-sketch-md5", md5),
         ("x-esp8266-mode", "sketch"),
     ];
     let path = format!("/update?dev=chase&ver={version}");

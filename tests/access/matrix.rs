@@ -82,6 +82,8 @@ const MATRIX: &[(&str, &[&str])] = &[
     ("GET /releases/{id}/back", PUBLISH),
     ("POST /releases/{id}/back", PUBLISH),
     ("POST /releases/{id}/lift", EDIT),
+    ("GET /releases/{id}/record", PUBLISH),
+    ("POST /releases/{id}/record", PUBLISH),
     ("GET /releases/{id}/images/{image}/delete", EDIT),
     ("POST /releases/{id}/images/{image}/delete", EDIT),
     ("POST /releases/{id}/notes", EDIT),

@@ -1,8 +1,12 @@
 //! The loop breaker: no device downloads the same release more often than the limit without a
 //! person's word, whatever it does.
 
+use espalier::app::Supposed;
+use espalier::domain::actor::ActorKind;
 use espalier::domain::device::AttemptState;
 use espalier::domain::event::Kind;
+use espalier::domain::update::Prospect;
+use espalier::store::AuditFilter;
 
 use crate::support::{CHASE, FakeDevice, Firmware, MARSHALL, Released, TestApp, a_test, mac};
 
@@ -109,6 +113,14 @@ async fn nonsense_versions_and_changing_images_do_not_get_more() {
     }
     assert_eq!(downloads, LIMIT);
     assert_eq!(app.counters(&released).await.downloads, 3);
+    let deeds = AuditFilter { actor_kind: Some(ActorKind::Machine), ..AuditFilter::default() };
+    let deeds = app.app.store().audit(&deeds).await.unwrap();
+    let told: Vec<_> = deeds.iter().map(|entry| entry.text.as_str()).collect();
+    let held = "espalier held v1.0.2 back from 18:FE:34:00:00:01: it took it 3 times and came back \
+                without it.";
+    assert_eq!(told, [held], "once, however often it calls itself otherwise");
+    let app = app.restarted().await;
+    assert_eq!(app.app.held_from(released.id()).len(), 1, "and it is written down");
 }
 
 #[tokio::test]
@@ -172,6 +184,41 @@ async fn a_file_that_reports_another_version_is_held_at_once_where_the_image_tel
     assert_eq!(app.attempts(CHASE).await.len(), 1);
     let told = app.told(Kind::NotTaken).await;
     assert_eq!(told, ["Runs exactly the file of v1.0.2, but says v1.0.1."]);
+    // It is held, and everything that tells of it says so.
+    assert!(app.app.explain(mac(CHASE)).unwrap().decision.is_held());
+    let held = app.app.held_from(released.id());
+    assert!(held.len() == 1 && held[0].has_file, "{held:?}");
+    let platform = app.app.shelf().platform("chase").unwrap().platform.id;
+    let preview = app.app.preview(platform, &Supposed::Nothing).await.unwrap();
+    assert_eq!(preview.prospects.get(&Prospect::OnHold), Some(&1), "{:?}", preview.prospects);
+    // To get what it has already is no help.
+    assert_eq!(app.app.lift_holds(released.id(), &a_test()).await.unwrap(), 0);
+    flashed.asks(&app, OLD).await.is_not_modified();
+    assert_eq!(app.app.held_from(released.id()).len(), 1);
+}
+
+#[tokio::test]
+async fn lifting_the_holds_of_a_release_counts_holds_and_nothing_else() {
+    let (app, released) = stocked().await;
+    app.approve(MARSHALL, "chase").await;
+    let waits = FakeDevice::esp8266(MARSHALL);
+    for _ in 0..2 {
+        waits.asks(&app, OLD).await.is_firmware(&released.bytes);
+        app.until_attempt(MARSHALL, AttemptState::Delivered).await;
+    }
+    waits.asks(&app, OLD).await.is_not_modified();
+    // The limit is reached, and the device did not ask since.
+    let device = FakeDevice::esp8266(CHASE);
+    for story in 0..3_u32 {
+        let device = device.clone().with_md5(&format!("{story:032x}"));
+        takes(&app, &device, &format!("/update?dev=chase&ver=v0.0.{story}"), &released).await;
+    }
+    assert_eq!(app.app.held_from(released.id()).len(), 1, "one waits, and is not held");
+    assert_eq!(app.app.lift_holds(released.id(), &a_test()).await.unwrap(), 1);
+    assert_eq!(app.app.held_from(released.id()).len(), 0);
+    let waiting = app.app.explain(mac(MARSHALL)).unwrap().decision.code();
+    assert_eq!(waiting, "retry_later", "it goes on waiting");
+    takes(&app, &device, OLD, &released).await;
 }
 
 #[tokio::test]
@@ -274,9 +321,9 @@ async fn a_person_holds_a_release_back_and_lifts_all_holds_of_it() {
     assert_eq!(decision(&app), "held");
     let app = app.restarted().await;
     device.asks(&app, OLD).await.is_not_modified();
-    assert_eq!(app.app.store().held(released.id()).await.unwrap(), 1);
+    assert_eq!(app.app.held_from(released.id()).len(), 1);
     assert_eq!(app.app.lift_holds(released.id(), &a_test()).await.unwrap(), 1);
-    assert_eq!(app.app.store().held(released.id()).await.unwrap(), 0);
+    assert_eq!(app.app.held_from(released.id()).len(), 0);
     takes(&app, &device, OLD, &released).await;
     let other = app.app.hold(mac(MARSHALL), released.id(), &a_test()).await;
     assert!(other.is_err(), "nobody knows that device");

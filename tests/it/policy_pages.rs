@@ -1,6 +1,9 @@
 //! The pages on which people decide which release a device gets, as forms without script.
 
+use espalier::app::Error;
+use espalier::domain::device::AttemptState;
 use espalier::domain::policy::{Channel, Rule};
+use espalier::domain::version::FirmwareVersion;
 
 use crate::support::{
     Answer, CHASE, FakeDevice, MARSHALL, Released, SKYE, TestApp, a_test, exchange,
@@ -134,7 +137,7 @@ async fn going_back_withdrawing_and_promoting_say_whom_they_touch() {
     app.teach(CHASE, named).await;
     FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await;
     FakeDevice::esp8266(MARSHALL).polls(&app, "chase", "v1.1.0").await;
-    app.until_attempt(MARSHALL, espalier::domain::device::AttemptState::Delivered).await;
+    app.until_attempt(MARSHALL, AttemptState::Delivered).await;
     let of = |index: usize, what: &str| format!("/releases/{}{what}", released[index].id());
 
     let page = get(&app, &of(1, "")).await;
@@ -216,4 +219,54 @@ async fn stable_and_beta_are_told_apart_where_the_newest_is_shown() {
     app.app.set_channel(released[2].id(), Channel::Stable, &a_test()).await.unwrap();
     app.app.set_channel(released[1].id(), Channel::Beta, &a_test()).await.unwrap();
     assert!(app.app.shelf().platform("chase").unwrap().newest_beta().is_none());
+}
+
+#[tokio::test]
+async fn a_file_that_calls_itself_otherwise_is_recorded_as_what_it_says() {
+    let (app, released) = stocked().await;
+    let newest = &released[2];
+    let device = FakeDevice::esp8266(CHASE);
+    device.asks(&app, "/update?dev=chase&ver=v1.0.0").await.is_firmware(&newest.bytes);
+    app.until_attempt(CHASE, AttemptState::Delivered).await;
+    let flashed = device.running(newest);
+    flashed.asks(&app, "/update?dev=chase&ver=v1.1.9").await.is_not_modified();
+    let page = get(&app, ATTIC).await;
+    for words in ["On hold", "Upload a corrected build", "Record this file as v1.1.9"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    assert!(!page.contains("Try again now"), "it has the file: {page}");
+    let release = format!("/releases/{}", newest.id());
+    let page = get(&app, &release).await;
+    for words in ["1 device runs exactly this file, but says v1.1.9.", "Record this file as v1.1.9"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    let asks = get(&app, &format!("{release}/record?version=v1.1.9")).await;
+    assert!(asks.contains("Record chase v1.2.0 as v1.1.9?"), "{asks}");
+    sends(&app, &format!("{release}/record"), "version=v1.1.9").await;
+    let attempt = app.attempts(CHASE).await.remove(0);
+    assert_eq!((attempt.state, attempt.version.as_str()), (AttemptState::Confirmed, "v1.1.9"));
+    let app = app.restarted().await;
+    flashed.asks(&app, "/update?dev=chase&ver=v1.1.9").await.is_not_modified();
+    assert_eq!(app.decision(CHASE), "identical");
+    assert_eq!(app.app.held_from(newest.id()), []);
+    assert_eq!(app.attempts(CHASE).await[0].state, AttemptState::Confirmed);
+    let other = FakeDevice::esp8266(MARSHALL);
+    other.asks(&app, "/update?dev=chase&ver=v1.0.0").await.is_firmware(&newest.bytes);
+}
+
+#[tokio::test]
+async fn no_release_is_recorded_as_what_another_one_is_or_nobody_says() {
+    let (app, released) = stocked().await;
+    let newest = &released[2];
+    let flashed = FakeDevice::esp8266(CHASE).running(newest);
+    flashed.asks(&app, "/update?dev=chase&ver=v1.1.0").await.is_not_modified();
+    let page = get(&app, &format!("/releases/{}", newest.id())).await;
+    assert!(page.contains("another v1.1.0</a>"), "{page}");
+    assert!(!page.contains("Record this file as"), "{page}");
+    for version in ["v1.1.0", "v1.1.9"] {
+        let version = FirmwareVersion::read(version);
+        let refused = app.app.record_as(newest.id(), &version, &a_test()).await;
+        assert!(matches!(refused, Err(Error::State(_))), "{refused:?}");
+    }
 }

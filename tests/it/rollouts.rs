@@ -650,18 +650,53 @@ async fn what_was_forgiven_forgives_nothing_else() {
 }
 
 #[tokio::test]
-async fn those_that_left_are_let_in_again_only_a_few_at_once() {
-    let fleet = Fleet::of(6).await;
-    fleet.rolls_out(PlanWish { at_once: Some(2), ..stages("everyone") }).await;
-    for index in 0..6 {
-        assert_eq!(fleet.gets(index).await, "offer");
-        // It runs something of its own.
-        fleet.asks(index, "v9.0.0").await;
-        fleet.app.until_attempt(&fleet.macs[index], AttemptState::Overtaken).await;
+async fn a_canary_that_comes_back_with_something_else_halts_it_at_once() {
+    let fleet = Fleet::of(4).await;
+    let released = fleet.rolls_out(canary(&fleet, 0)).await;
+    assert_eq!(fleet.gets(0).await, "offer");
+    let other = FakeDevice::esp8266(&fleet.macs[0]).with_md5(&"ab".repeat(16));
+    other.asks(&fleet.app, "/update?dev=chase&ver=factory-1").await;
+    fleet.app.until_attempt(&fleet.macs[0], AttemptState::Overtaken).await;
+    let status = fleet.app.rollout(&released).await;
+    assert_eq!(status.rollout.state, State::Halted);
+    assert!(status.rollout.reason.contains("something else"), "{}", status.rollout.reason);
+    assert_eq!(status.members[0].1, Member::Strayed);
+    let fleet = fleet.restarted().await;
+    assert_eq!(fleet.app.rollout(&released).await.members[0].1, Member::Strayed);
+    fleet.tells(&released, Command::Resume).await;
+    assert_eq!(fleet.app.rollout(&released).await.members[0].1, Member::Forgiven);
+    assert_eq!(fleet.state(&released).await, State::Running);
+}
+
+#[tokio::test]
+async fn devices_that_call_themselves_otherwise_each_time_halt_it() {
+    for digests in [true, false] {
+        let fleet = Fleet::of(14).await;
+        let released = fleet.rolls_out(stages("everyone")).await;
+        let mut downloads = 0;
+        for round in 0..4 {
+            for (index, mac) in fleet.macs.iter().enumerate() {
+                let device = match digests {
+                    true => FakeDevice::esp8266(mac),
+                    false => FakeDevice::esp8266_core_2_0_0(mac),
+                };
+                let version = if round == 0 { OLD.to_owned() } else { format!("j{round}-{index}") };
+                let target = format!("/update?dev=chase&ver={version}");
+                if device.asks(&fleet.app, &target).await.status == 200 {
+                    downloads += 1;
+                    fleet.app.until_attempt(mac, AttemptState::Delivered).await;
+                }
+            }
+            fleet.app.clock.advance(DAY);
+        }
+        let status = fleet.app.rollout(&released).await;
+        let (state, progress) = (status.rollout.state, status.progress);
+        assert_eq!(state, State::Halted, "{digests}: {progress:?}");
+        assert_eq!((progress.members, progress.confirmed), (10, 0), "{digests}: {progress:?}");
+        assert!(downloads <= 12, "{digests}: {downloads}");
+        let strayed = if digests { 0 } else { progress.failed };
+        assert_eq!(progress.strayed, strayed, "{digests}: {progress:?}");
     }
-    fleet.app.clock.advance(DAY);
-    let statuses = futures((0..6).map(|index| fleet.asks(index, OLD))).await;
-    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 2, "{statuses:?}");
 }
 
 #[tokio::test]

@@ -102,9 +102,21 @@ async fn a_device_is_renamed_moved_blocked_and_removed() {
     assert_eq!(renamed["name"], "");
     let moved = server.patch(&path, r#"{"platform": "marshall"}"#).await.is(200).json();
     assert_eq!(moved["platform"], "marshall");
-    for word in ["blocked", "ignored", "pending"] {
-        let change = format!(r#"{{"approval": "{word}"}}"#);
-        assert_eq!(server.patch(&path, &change).await.is(200).json()["approval"], word);
+    for (word, may) in [
+        ("pending", false),
+        ("ignored", false),
+        ("blocked", true),
+        ("ignored", false),
+        ("pending", false),
+        ("approved", true),
+        ("blocked", true),
+    ] {
+        let answer = server.patch(&path, &format!(r#"{{"approval": "{word}"}}"#)).await;
+        if may {
+            assert_eq!(answer.is(200).json()["approval"], word);
+        } else {
+            answer.problem(409, "wrong_state");
+        }
     }
     server.delete(&path).await.is(204);
     server.get(&path).await.problem(404, "not_found");
@@ -353,4 +365,34 @@ async fn the_rhythm_of_a_device_and_who_is_overdue() {
     }
     let wrong = server.get("/api/v1/devices?presence=offline").await.problem(400, "invalid_query");
     assert!(wrong.contains("“overdue”, “lost” or “restarting”"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_release_is_recorded_as_what_its_devices_say() {
+    let server = approved().await;
+    let id = server.release("chase", "v1.2.0").await;
+    let path = format!("/api/v1/releases/{id}");
+    let version = r#"{"version": "v1.1.0"}"#;
+    server.patch(&path, version).await.problem(409, "wrong_state");
+    let release = server.get(&path).await.is(200).json();
+    let md5 = release["images"][0]["md5"].as_str().unwrap();
+    let headers = [
+        ("user-agent", "ESP8266-http-Update"),
+        ("x-esp8266-sta-mac", MAC),
+        ("x-esp8266-free-space", "2097152"),
+        ("x-esp8266-sketch-md5", md5),
+        ("x-esp8266-mode", "sketch"),
+    ];
+    let ask = "/update?dev=chase&ver=v1.1.0";
+    server.send_raw("GET", ask, &headers, b"").await.is(304);
+    server.app.flush().await.unwrap();
+    let device = format!("/api/v1/devices/{MAC}");
+    let held = server.get(&device).await.is(200).json();
+    assert_eq!(held["hold"]["code"], "identical_but_reports", "{held}");
+    let recorded = server.patch(&path, version).await.is(200).json();
+    assert_eq!(recorded["version"], "v1.1.0");
+    assert_eq!(server.get(&device).await.json()["hold"], json!(null));
+    server.send_raw("GET", ask, &headers, b"").await.is(304);
+    server.app.flush().await.unwrap();
+    assert_eq!(server.get(&device).await.json()["last_outcome"]["code"], "identical");
 }

@@ -21,6 +21,10 @@ pub enum Behaviour {
     Stuck,
     /// Its flash memory refuses: it comes back unchanged.
     Refuses,
+    /// Its flash memory refuses, and from then on it calls itself otherwise each time.
+    Babbler,
+    /// The same, and its library never says which image it runs.
+    Mute,
     /// What it installs crashes: it comes back a few times fast, then rolls back or falls silent.
     BootLoop,
     /// It never comes back from an update.
@@ -35,7 +39,7 @@ pub enum Behaviour {
 
 impl Behaviour {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Normal,
         Self::Sleeper,
         Self::Weak,
@@ -43,6 +47,8 @@ impl Behaviour {
         Self::Parallel,
         Self::Stuck,
         Self::Refuses,
+        Self::Babbler,
+        Self::Mute,
         Self::BootLoop,
         Self::Silent,
         Self::WrongChip,
@@ -60,6 +66,8 @@ impl Behaviour {
             Self::Parallel => "parallel",
             Self::Stuck => "stuck",
             Self::Refuses => "refuses",
+            Self::Babbler => "babbler",
+            Self::Mute => "mute",
             Self::BootLoop => "boot-loop",
             Self::Silent => "silent",
             Self::WrongChip => "wrong-chip",
@@ -80,7 +88,7 @@ impl Behaviour {
 
     /// Whether what it says of itself is true.
     pub const fn is_honest(self) -> bool {
-        !matches!(self, Self::Liar)
+        !matches!(self, Self::Liar | Self::Babbler | Self::Mute)
     }
 }
 
@@ -148,7 +156,10 @@ mod tests {
         let mix: Mix = Mix::REALISTIC.parse().unwrap();
         let mut random = Random::of(1, 1);
         let drawn: Vec<Behaviour> = (0..10_000).map(|_| mix.draw(&mut random)).collect();
-        assert!(Behaviour::ALL.iter().all(|behaviour| drawn.contains(behaviour)));
+        // Those stand for a release that spoils a whole fleet: they are there where asked for.
+        let asked_for = [Behaviour::Babbler, Behaviour::Mute];
+        let mut usual = Behaviour::ALL.iter().filter(|behaviour| !asked_for.contains(behaviour));
+        assert!(usual.all(|behaviour| drawn.contains(behaviour)));
     }
 
     #[test]

@@ -133,7 +133,10 @@ impl Device {
             names_chip: chip.family() == Family::Esp32 && random.chance(50),
             rhythm: rhythm(behaviour, &mut random).max(breed.fastest),
             seed: random.next(),
-            core: if random.chance(10) { Core::Old } else { Core::Current },
+            core: match random.chance(10) || behaviour == Behaviour::Mute {
+                true => Core::Old,
+                false => Core::Current,
+            },
             flash_mode,
             runs,
             before: None,
@@ -173,14 +176,14 @@ impl Device {
     pub fn asks(&mut self, platform: &str) -> Ask {
         let liar = self.behaviour == Behaviour::Liar;
         let mac = if liar { self.notation() } else { self.mac.to_string() };
-        let lie = if liar { self.random.pick(&LIES) } else { None };
+        let lie = if liar { self.random.pick(&LIES).map(str::to_owned) } else { self.babble() };
         let made_up = (liar && self.random.chance(50)).then(|| self.random.hex(32));
         let said = Said {
             chip: self.chip,
             core: self.core,
             mac: &mac,
             platform,
-            version: lie.unwrap_or(&self.runs.version),
+            version: lie.as_deref().unwrap_or(&self.runs.version),
             names_chip: self.names_chip,
             md5: made_up.as_deref().unwrap_or(&self.runs.md5),
             sha256: &self.runs.sha256,
@@ -189,6 +192,13 @@ impl Device {
         let request = said.bytes();
         let again = self.last == Some(mark(&request));
         Ask { request, reading: self.reading(), again }
+    }
+
+    /// What it calls itself once it took something, where it is not what it runs.
+    fn babble(&mut self) -> Option<String> {
+        let babbles = matches!(self.behaviour, Behaviour::Babbler | Behaviour::Mute)
+            && self.log.offers.iter().any(|offers| offers.whole > 0);
+        babbles.then(|| format!("junk-{}", self.random.below(1_000_000)))
     }
 
     /// Hears what was answered to `request`; seconds until it asks again, if ever.

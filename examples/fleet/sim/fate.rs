@@ -41,7 +41,7 @@ pub fn fate(behaviour: Behaviour, chip: Chip, seed: u64, build: &Build, number: 
     let drawn = random.below(4);
     match behaviour {
         Behaviour::Stuck => Fate::KeepsVersion,
-        Behaviour::Refuses => Fate::Unchanged,
+        Behaviour::Refuses | Behaviour::Babbler | Behaviour::Mute => Fate::Unchanged,
         Behaviour::BootLoop => loops(chip, &mut random),
         Behaviour::Silent => Fate::Silent,
         Behaviour::Liar if drawn < 2 => Fate::Unchanged,

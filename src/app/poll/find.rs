@@ -15,6 +15,7 @@ use crate::domain::learnt::{Evidence, GzipTried, Learnt};
 use crate::domain::proof::{ProofSeen, SecretShown};
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
+use crate::domain::rollout::Member;
 use crate::domain::tally::{Hold, Patience, Tally};
 use crate::domain::update::{NoTrace, admits_anyone, decide};
 
@@ -59,7 +60,6 @@ pub(super) fn find<'a>(
     let proven = news != ProofNews::Stranger && !decision.is_unproven();
     let learnt = Learnt { proof, ..if proven { learnt } else { live.learnt } };
     Finding {
-        decision,
         admit: admits_anyone(&situation),
         device_id: live.id,
         platform: view.platform,
@@ -70,7 +70,9 @@ pub(super) fn find<'a>(
         learnt,
         proof: news,
         unrecognised: proven && running.is_none() && report.sketch_md5.is_some(),
-        judged: None,
+        held: view.newly_held(&decision).filter(|_| proven && !poll.only_looks),
+        judged: Vec::new(),
+        decision,
     }
 }
 
@@ -115,12 +117,14 @@ pub(super) fn settlement(
     if report.mode != Mode::Sketch {
         return None;
     }
+    let earlier = live.program();
     let shown = Shown {
         version: report.version.as_deref(),
         md5: report.sketch_md5,
         running: running.map(|release| (release.id, release.image.id)),
         // What it ran before is unknown where a crash lost it.
-        changed: changed || live.program().is_none(),
+        changed: changed || earlier.is_none(),
+        same_image: earlier.and_then(|earlier| report.same_image_as(earlier)),
     };
     let settled = settle(attempt, &shown)?;
     let tally = attempt.release_id.map(|release_id| {
@@ -135,7 +139,8 @@ pub(super) fn settlement(
         (live.id, tally)
     });
     let release_id = attempt.release_id;
-    Some(Settlement { attempt_id: attempt.id, release_id, settled, tally })
+    let member = Member::of(settled.state(), attempt.whole);
+    Some(Settlement { attempt_id: attempt.id, release_id, settled, member, tally })
 }
 
 /// How the device took a compressed image, if this check-in shows it. An old boot loader ends the

@@ -25,6 +25,7 @@ use crate::domain::event::{Event, Kind};
 use crate::domain::learnt::Learnt;
 use crate::domain::release::Published;
 use crate::domain::report::{Mode, Report};
+use crate::domain::rollout::Member;
 use crate::domain::secret::Secret;
 use crate::domain::tally::Tally;
 use crate::domain::update::{Decision, Refusal};
@@ -117,6 +118,8 @@ pub(super) struct Settlement {
     pub(super) attempt_id: i64,
     pub(super) release_id: Option<i64>,
     pub(super) settled: Settled,
+    /// How it stands in its rollout after that.
+    pub(super) member: Member,
     /// The device with its tally after that; `None` where the release is gone.
     pub(super) tally: Option<(i64, Tally)>,
 }
@@ -139,8 +142,10 @@ pub(super) struct Finding<'a> {
     pub(super) learnt: Learnt,
     /// It says which image it runs, and no digest of that is known.
     pub(super) unrecognised: bool,
-    /// The event in which the server judges something, to be written before the answer leaves.
-    pub(super) judged: Option<Box<Event>>,
+    /// The tally by which the release is held back from now on, as its limit is reached.
+    pub(super) held: Option<Tally>,
+    /// The events in which the server judges something, to be written before the answer leaves.
+    pub(super) judged: Vec<Event>,
     /// What its secret says.
     pub(super) proof: ProofNews,
 }
@@ -168,7 +173,8 @@ impl Finding<'_> {
 
     /// Whether something must be durable before the answer leaves.
     fn needs_writing(&self) -> bool {
-        self.settled.is_some() || self.admit || matches!(self.decision, Decision::Offer(_))
+        let changed = self.settled.is_some() || self.held.is_some() || self.admit;
+        changed || matches!(self.decision, Decision::Offer(_))
     }
 }
 
@@ -248,7 +254,7 @@ impl App {
         }
         for event in events {
             if event.deed.is_some() {
-                finding.judged = Some(Box::new(event));
+                finding.judged.push(event);
             } else if approved || self.0.strangers.allows(now) {
                 self.record_later(event);
             }
@@ -264,14 +270,17 @@ impl App {
     /// What must be durable before the answer leaves, and the answer.
     async fn carry_out(&self, poll: &Poll, mut finding: Finding<'_>, now: Timestamp) -> Answer {
         let mac = poll.report.mac;
-        if let Some(event) = finding.judged.take() {
-            self.record_judged(*event).await;
+        for event in finding.judged.drain(..) {
+            self.record_judged(event).await;
         }
         if let Some(settlement) = finding.settled {
             self.write(LateWrite::Settled { settlement, at: now }).await;
             if let Some(release_id) = finding.halts {
                 self.halt_rollout(release_id).await;
             }
+        }
+        if let Some(tally) = finding.held {
+            self.write(LateWrite::Held(finding.device_id, tally)).await;
         }
         if finding.admit
             && let Some(platform) = finding.platform
@@ -341,7 +350,7 @@ impl App {
 fn tell_rollout(finding: &Finding<'_>, shelf: &Shelf, now: Timestamp) -> Option<i64> {
     let settlement = finding.settled?;
     let release_id = settlement.release_id?;
-    let member = settlement.settled.state().into();
+    let member = settlement.member;
     shelf.gate(release_id)?.note(finding.device_id, member, now).then_some(release_id)
 }
 

@@ -40,7 +40,7 @@ pub(super) fn note(
     if let Some(settlement) = finding.settled {
         events.extend(tell_settled(poll, finding, live, settlement.settled, now));
     }
-    if (new_outcome || new_report) && live.may_tell(now) {
+    if (new_outcome || new_report) && live.told.allows(now) {
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
     if let Some(settlement) = finding.settled {
@@ -51,6 +51,10 @@ pub(super) fn note(
         if let Some((_, tally)) = settlement.tally {
             *live.tally_mut(tally.release_id, tally.part) = tally;
         }
+    }
+    if let Some(tally) = finding.held {
+        *live.tally_mut(tally.release_id, tally.part) = tally;
+        events.push(tell_held(poll, finding, tally.delivered, now));
     }
     if for_files {
         live.files_outcome = code.into();
@@ -81,7 +85,7 @@ pub(super) fn note(
 fn tell(
     poll: &Poll,
     finding: &Finding<'_>,
-    live: &Live,
+    live: &mut Live,
     new_outcome: bool,
     now: Timestamp,
     events: &mut Vec<Event>,
@@ -92,6 +96,7 @@ fn tell(
         let release = finding.release.as_ref().map(|release| release.id);
         Event { release_id: release, ..event.on(platform) }
     };
+    let mut changed = None;
     if live.approval == Approval::Approved
         && finding.proof != ProofNews::Stranger
         && poll.report.mode != Mode::FileSystem
@@ -105,20 +110,29 @@ fn tell(
             (None, Some(is)) => format!("Reports {is} now."),
             _ => "Runs another image than before.".to_owned(),
         };
-        events.push(event(Kind::Changed, text));
+        changed = Some(text);
+    }
+    // The same again on the same day is no news: a device may call itself otherwise at every turn.
+    let mut push = |kind: Kind, text: String| {
+        if live.told.is_news(kind, &text, now) {
+            events.push(event(kind, text));
+        }
+    };
+    if let Some(text) = changed {
+        push(Kind::Changed, text);
     }
     if !new_outcome {
         return;
     }
     match &finding.decision {
-        Decision::Refuse(_) => events.push(event(Kind::Refused, finding.decision.text())),
-        decision if decision.is_held() => {
-            events.push(event(Kind::Stopped, finding.decision.text()));
-        }
+        Decision::Refuse(_) => push(Kind::Refused, finding.decision.text()),
+        // It was told already, with the deed.
+        decision if decision.is_held() && finding.held.is_some() => {}
+        decision if decision.is_held() => push(Kind::Stopped, finding.decision.text()),
         decision if decision.is_withheld() => {
             let version = finding.release.as_ref().map(|release| release.version.to_string());
             let version = version.map(|version| format!("{version}: ")).unwrap_or_default();
-            events.push(event(Kind::Withheld, format!("{version}{}", decision.text())));
+            push(Kind::Withheld, format!("{version}{}", decision.text()));
         }
         _ => {}
     }
@@ -166,6 +180,21 @@ fn tell_settled(
         None => event,
     };
     Some(Event { release_id: attempt.release_id, ..event.on(platform) })
+}
+
+/// The event about a release that is held back from now on, as the device took it too often.
+fn tell_held(poll: &Poll, finding: &Finding<'_>, downloads: u32, now: Timestamp) -> Event {
+    let mac = poll.report.mac;
+    let release = finding.release.as_ref();
+    let version = release.map(|release| release.version.to_string()).unwrap_or_default();
+    let platform = finding.platform.as_ref().map(|platform| platform.platform.name.as_str());
+    let event = Event::new(now, Kind::Stopped, finding.decision.text()).of(mac);
+    let event = event.by(poll.address.to_string()).on(platform);
+    let deed = format!(
+        "held {version} back from {mac}: it took it {downloads} times and came back without it"
+    );
+    let release_id = release.map(|release| release.id);
+    Event { release_id, ..event.decided(Kind::Stopped, deed) }
 }
 
 /// The event about a device that has begun to restart too often since an update.

@@ -18,10 +18,10 @@ use crate::domain::policy::Channel;
 use crate::domain::proof::SecretShown;
 use crate::domain::release::{Part, Published};
 use crate::domain::report::{Mode, Report};
-use crate::domain::tally::{Patience, Tally};
+use crate::domain::tally::{Patience, Tally, Wait};
 use crate::domain::update::{
-    Ask, Asked, Bound, Choice, Decision, NoTrace, Running, Selection, Situation, Standing, Waiting,
-    decide,
+    Ask, Asked, Bound, Choice, Decision, NoTrace, NoUpdate, Running, Selection, Situation,
+    Standing, Waiting, decide,
 };
 use crate::domain::version::FirmwareVersion;
 
@@ -197,6 +197,17 @@ impl<'a> View<'a> {
         }
         let platform_id = self.platform.map(|platform| platform.platform.id);
         self.pairings.door_for(platform_id, self.device_id, now)
+    }
+
+    /// The tally with the hold that its limit has come to, where that is not written down yet.
+    pub(super) fn newly_held(&self, decision: &Decision) -> Option<Tally> {
+        let mut tally = self.tally.filter(|tally| tally.hold.is_none())?;
+        let Decision::NoUpdate(NoUpdate::OnHold { wait: Wait::Hold { hold, .. }, .. }) = decision
+        else {
+            return None;
+        };
+        tally.hold(*hold);
+        Some(tally)
     }
 
     /// The release that it would get.

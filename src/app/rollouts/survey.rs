@@ -91,7 +91,9 @@ impl App {
             let silent = now - live.last_seen > live.silence().unwrap_or(SILENCE);
             let busy = match gate.watch.member(live.id) {
                 Some((Member::Exposed, _)) => true,
-                Some((Member::Failed | Member::Forgiven | Member::Left, _)) => return,
+                Some((Member::Failed | Member::Strayed | Member::Forgiven | Member::Left, _)) => {
+                    return;
+                }
                 // Of a canary one wants to see that it lives on.
                 Some((Member::Confirmed, since)) => {
                     if stage.size != Size::Canaries || live.last_seen > since {

@@ -37,7 +37,9 @@ impl Watch {
         let mut kept: HashMap<i64, &RolloutMember> =
             kept.iter().map(|own| (own.device_id, own)).collect();
         let forgiven = |member: Member, since: Timestamp| match member {
-            Member::Failed if resumed_at.is_some_and(|at| since <= at) => Member::Forgiven,
+            member if member.is_failure() && resumed_at.is_some_and(|at| since <= at) => {
+                Member::Forgiven
+            }
             member => member,
         };
         for attempt in attempts {
@@ -48,10 +50,7 @@ impl Watch {
             {
                 members.tell(device_id, forgiven(own.member, own.since), own.since);
             }
-            let mut member = Member::from(attempt.state);
-            if member == Member::Broken && attempt.whole {
-                member = Member::Exposed;
-            }
+            let member = Member::of(attempt.state, attempt.whole);
             members.tell(device_id, forgiven(member, since), since);
         }
         for own in kept.into_values() {
@@ -152,10 +151,11 @@ impl Watch {
     /// A person looked at the failures so far.
     pub(super) fn forgive(&self, now: Timestamp) {
         let mut members = self.members();
-        let failed = |(_, own): &(&i64, &(Member, Timestamp))| own.0 == Member::Failed;
-        let failed: Vec<i64> = members.by_device.iter().filter(failed).map(|(id, _)| *id).collect();
-        for device_id in failed {
-            members.set(device_id, Member::Failed, Member::Forgiven, now);
+        let failed = |(_, own): &(&i64, &(Member, Timestamp))| own.0.is_failure();
+        let failed = members.by_device.iter().filter(failed).map(|(id, own)| (*id, own.0));
+        let failed: Vec<(i64, Member)> = failed.collect();
+        for (device_id, was) in failed {
+            members.set(device_id, was, Member::Forgiven, now);
         }
     }
 

@@ -155,13 +155,25 @@ impl Rollout {
         let (failures, allowed) = self.excess(progress)?;
         let (took, confirmed) = (progress.members, progress.confirmed);
         if took == 1 {
-            let only = "The only device that it was offered to did not come back with it, or \
-                        rolled it back.";
+            let only = if progress.strayed > 0 {
+                "The only device that it was offered to took it, and came back with something else."
+            } else {
+                "The only device that it was offered to did not come back with it, or rolled it \
+                 back."
+            };
             return Some(Step::Halt(only.to_owned()));
         }
+        let how = match progress.strayed {
+            0 => "did not come back with it or rolled it back".to_owned(),
+            all if all == failures => "took it, and came back with something else".to_owned(),
+            some => format!(
+                "did not come back with it, rolled it back, or came back with something else \
+                 ({some} of them)"
+            ),
+        };
         Some(Step::Halt(format!(
-            "Of {took} devices that it was offered to, {failures} did not come back with it or \
-             rolled it back ({confirmed} came back with it). The stage halts at {allowed}."
+            "Of {took} devices that it was offered to, {failures} {how} ({confirmed} came back \
+             with it). The stage halts at {allowed}."
         )))
     }
 

@@ -236,9 +236,12 @@ pub enum Member {
     Confirmed,
     /// It came back without it, rolled it back, or did not come back at all.
     Failed,
+    /// It took it whole, and came back with something else: that proves nothing for the release,
+    /// whether a person flashed the device or the release calls itself by any other name.
+    Strayed,
     /// It failed, and a person looked at that.
     Forgiven,
-    /// It runs something else by now.
+    /// It is gone, or runs something else without having taken the release.
     Left,
 }
 
@@ -251,6 +254,7 @@ impl Member {
             Self::Broken => "broken",
             Self::Confirmed => "confirmed",
             Self::Failed | Self::Forgiven => "failed",
+            Self::Strayed => "strayed",
             Self::Left => "left",
         }
     }
@@ -258,7 +262,8 @@ impl Member {
     /// Reads the word.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
-        let all = [Self::Exposed, Self::Broken, Self::Confirmed, Self::Failed, Self::Left];
+        let all =
+            [Self::Exposed, Self::Broken, Self::Confirmed, Self::Failed, Self::Strayed, Self::Left];
         all.into_iter().find(|member| member.word() == word)
     }
 
@@ -267,20 +272,31 @@ impl Member {
     #[must_use]
     pub const fn then(self, next: Self) -> Self {
         match (self, next) {
-            (Self::Failed, Self::Exposed | Self::Broken | Self::Left) => Self::Failed,
+            (Self::Failed, Self::Exposed | Self::Broken | Self::Strayed | Self::Left) => {
+                Self::Failed
+            }
+            (Self::Strayed, Self::Exposed | Self::Broken | Self::Left) => Self::Strayed,
             (Self::Forgiven, Self::Exposed | Self::Broken | Self::Left) => Self::Forgiven,
             _ => next,
         }
     }
-}
 
-impl From<AttemptState> for Member {
-    fn from(state: AttemptState) -> Self {
+    /// Whether it speaks against the release, and nobody has looked at it.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Strayed)
+    }
+
+    /// How a device stands whose attempt stands so; `whole`: it took the last byte.
+    #[must_use]
+    pub const fn of(state: AttemptState, whole: bool) -> Self {
         match state {
             AttemptState::Offered | AttemptState::Delivered => Self::Exposed,
+            AttemptState::Aborted if whole => Self::Exposed,
             AttemptState::Aborted => Self::Broken,
             AttemptState::Confirmed => Self::Confirmed,
             AttemptState::NotTaken | AttemptState::RolledBack | AttemptState::Lost => Self::Failed,
+            AttemptState::Overtaken if whole => Self::Strayed,
             AttemptState::Overtaken => Self::Left,
         }
     }
@@ -295,8 +311,10 @@ pub struct Progress {
     pub exposed: u32,
     /// Those that came back with it.
     pub confirmed: u32,
-    /// Those that failed, and nobody has looked at it.
+    /// Those that failed or came back with something else, and nobody has looked at it.
     pub failed: u32,
+    /// Those of them that came back with something else.
+    pub strayed: u32,
     /// Those that failed, and a person looked at that.
     pub forgiven: u32,
     /// Those whose transfer broke, and those that run something else by now.
@@ -307,21 +325,19 @@ impl Progress {
     /// Counts a device in.
     pub fn count(&mut self, member: Member) {
         self.members += 1;
-        *self.of(member) += 1;
+        self.add(member);
     }
 
     /// Counts a device that stands otherwise now.
     pub fn recount(&mut self, was: Member, member: Member) {
-        let count = self.of(was);
-        *count = count.saturating_sub(1);
-        *self.of(member) += 1;
+        self.subtract(was);
+        self.add(member);
     }
 
     /// Counts a device out that never got it.
     pub fn discount(&mut self, was: Member) {
         self.members = self.members.saturating_sub(1);
-        let count = self.of(was);
-        *count = count.saturating_sub(1);
+        self.subtract(was);
     }
 
     /// Those that came back or are known not to: confirmed or failed.
@@ -330,11 +346,22 @@ impl Progress {
         self.confirmed + self.failed + self.forgiven
     }
 
+    fn add(&mut self, member: Member) {
+        *self.of(member) += 1;
+        self.strayed += u32::from(member == Member::Strayed);
+    }
+
+    fn subtract(&mut self, member: Member) {
+        let count = self.of(member);
+        *count = count.saturating_sub(1);
+        self.strayed = self.strayed.saturating_sub(u32::from(member == Member::Strayed));
+    }
+
     fn of(&mut self, member: Member) -> &mut u32 {
         match member {
             Member::Exposed => &mut self.exposed,
             Member::Confirmed => &mut self.confirmed,
-            Member::Failed => &mut self.failed,
+            Member::Failed | Member::Strayed => &mut self.failed,
             Member::Forgiven => &mut self.forgiven,
             Member::Broken | Member::Left => &mut self.others,
         }

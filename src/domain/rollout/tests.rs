@@ -23,7 +23,7 @@ fn begun(stages: &str) -> Rollout {
 
 fn progress(members: u32, exposed: u32, confirmed: u32, failed: u32) -> Progress {
     let others = members - exposed - confirmed - failed;
-    Progress { members, exposed, confirmed, failed, forgiven: 0, others }
+    Progress { members, exposed, confirmed, failed, others, ..Progress::default() }
 }
 
 fn device(device_id: i64, member: Option<Member>) -> Candidate<'static> {
@@ -332,8 +332,14 @@ fn holds(rollout: &Rollout, was: State) {
 
 #[test]
 fn a_failure_stays_one_until_the_device_comes_back_with_it() {
-    use Member::{Broken, Confirmed, Exposed, Failed, Forgiven, Left};
+    use Member::{Broken, Confirmed, Exposed, Failed, Forgiven, Left, Strayed};
     for (was, next, then) in [
+        (Exposed, Strayed, Strayed),
+        (Strayed, Exposed, Strayed),
+        (Strayed, Failed, Failed),
+        (Strayed, Confirmed, Confirmed),
+        (Failed, Strayed, Failed),
+        (Forgiven, Strayed, Strayed),
         (Exposed, Confirmed, Confirmed),
         (Exposed, Failed, Failed),
         (Failed, Exposed, Failed),
@@ -354,4 +360,32 @@ fn a_failure_stays_one_until_the_device_comes_back_with_it() {
     counted.count(Exposed);
     counted.discount(Exposed);
     assert_eq!(counted, progress(1, 0, 0, 1));
+    counted.count(Strayed);
+    assert_eq!((counted.failed, counted.strayed), (2, 1));
+    counted.recount(Strayed, Confirmed);
+    assert_eq!(counted, progress(2, 0, 1, 1));
+}
+
+#[test]
+fn who_takes_it_and_comes_back_with_something_else_speaks_against_it() {
+    use AttemptState::{Aborted, Lost, Overtaken};
+    assert_eq!(Member::of(Overtaken, true), Member::Strayed);
+    assert_eq!(Member::of(Overtaken, false), Member::Left, "it never had it");
+    assert_eq!(Member::of(Aborted, true), Member::Exposed, "it may be running it");
+    assert_eq!(Member::of(Aborted, false), Member::Broken);
+    assert_eq!(Member::of(Lost, true), Member::Failed);
+    let only = begun("canaries");
+    let strayed = Progress { strayed: 1, ..progress(1, 0, 0, 1) };
+    let Some(Step::Halt(reason)) = only.must_halt(&strayed) else { panic!("it goes on") };
+    assert!(reason.ends_with("came back with something else."), "{reason}");
+    let half = begun("50%");
+    for (strayed, says) in [
+        (0, "3 did not come back with it or rolled it back (4"),
+        (3, "3 took it, and came back with something else (4"),
+        (1, "came back with something else (1 of them) (4"),
+    ] {
+        let progress = Progress { strayed, ..progress(8, 1, 4, 3) };
+        let Some(Step::Halt(reason)) = half.must_halt(&progress) else { panic!("it goes on") };
+        assert!(reason.contains(says), "{reason}");
+    }
 }

@@ -236,10 +236,26 @@ impl Decision {
         matches!(self, Self::Refuse(Refusal::Unproven(_)))
     }
 
-    /// Whether the loop breaker asks a person before the release is offered again.
+    /// Whether nothing more comes of the release until a person decides: the loop breaker holds
+    /// it back, or the device has the very file and calls itself otherwise.
     #[must_use]
     pub const fn is_held(&self) -> bool {
-        matches!(self, Self::NoUpdate(NoUpdate::OnHold { wait: Wait::Hold { .. }, .. }))
+        matches!(
+            self,
+            Self::NoUpdate(
+                NoUpdate::OnHold { wait: Wait::Hold { .. }, .. }
+                    | NoUpdate::IdenticalButReports { .. }
+            )
+        )
+    }
+
+    /// Whether the device has the release, or needs none of it.
+    #[must_use]
+    pub const fn is_through(&self) -> bool {
+        matches!(
+            self,
+            Self::NoUpdate(NoUpdate::UpToDate | NoUpdate::Identical | NoUpdate::Pinned { .. })
+        )
     }
 
     /// Whether a release was there and a person may wonder why it is not given.

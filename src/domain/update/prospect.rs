@@ -174,10 +174,7 @@ impl Prospect {
 
     const fn without_update(reason: &NoUpdate) -> Self {
         match reason {
-            NoUpdate::UpToDate
-            | NoUpdate::Identical
-            | NoUpdate::IdenticalButReports { .. }
-            | NoUpdate::FilesTaken => Self::Has,
+            NoUpdate::UpToDate | NoUpdate::Identical | NoUpdate::FilesTaken => Self::Has,
             NoUpdate::NothingPublished => Self::Nothing,
             NoUpdate::VersionUnknown => Self::NoVersion,
             NoUpdate::TooBig { .. } | NoUpdate::FlashTooSmall { .. } | NoUpdate::NoSlot => {
@@ -197,7 +194,7 @@ impl Prospect {
                 GateWait::Stage { .. } | GateWait::Full { .. } => Self::Waits,
                 GateWait::Paused | GateWait::Halted | GateWait::Ended => Self::Still,
             },
-            NoUpdate::OnHold { .. } => Self::OnHold,
+            NoUpdate::IdenticalButReports { .. } | NoUpdate::OnHold { .. } => Self::OnHold,
         }
     }
 }
@@ -228,7 +225,10 @@ mod tests {
         for (reason, prospect) in [
             (NoUpdate::UpToDate, Prospect::Has),
             (NoUpdate::Identical, Prospect::Has),
-            (NoUpdate::IdenticalButReports { reported: text(), published: text() }, Prospect::Has),
+            (
+                NoUpdate::IdenticalButReports { reported: text(), published: text() },
+                Prospect::OnHold,
+            ),
             (NoUpdate::FilesTaken, Prospect::Has),
             (NoUpdate::NothingPublished, Prospect::Nothing),
             (NoUpdate::VersionUnknown, Prospect::NoVersion),

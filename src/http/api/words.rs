@@ -149,6 +149,7 @@ words! {
         Confirmed = "confirmed"
         Failed = "failed"
         Forgiven = "failed"
+        Strayed = "came_back_otherwise"
         Left = "left"
     }
     Severity { Info = "info" Good = "good" Warning = "warning" Problem = "problem" }

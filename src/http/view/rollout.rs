@@ -46,6 +46,7 @@ pub const fn member(member: &Member) -> Badge {
         Member::Exposed => ("wait", "download", "on the way"),
         Member::Broken => ("warn", "alert", "transfer broke"),
         Member::Confirmed => ("good", "check", "confirmed"),
+        Member::Strayed => ("bad", "arrow", "came back with something else"),
         Member::Left => ("", "arrow", "runs something else"),
     };
     Badge { tone, icon, word }

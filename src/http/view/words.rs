@@ -215,9 +215,7 @@ pub const fn verdict(decision: &Decision) -> Badge {
         Decision::NoUpdate(NoUpdate::UpdatesOff) => ("", "ban", "updates off"),
         Decision::NoUpdate(NoUpdate::QuietHours { .. }) => ("wait", "moon", "quiet hours"),
         Decision::NoUpdate(NoUpdate::NothingPublished) => ("", "clock", "nothing published"),
-        Decision::NoUpdate(NoUpdate::OnHold { .. }) if decision.is_held() => {
-            ("bad", "stop", "on hold")
-        }
+        Decision::NoUpdate(_) if decision.is_held() => ("bad", "stop", "on hold"),
         Decision::NoUpdate(NoUpdate::OnHold { .. } | NoUpdate::Waits { .. }) => {
             ("wait", "clock", "waits")
         }
@@ -232,7 +230,9 @@ pub const fn verdict(decision: &Decision) -> Badge {
 #[must_use]
 pub fn outcome_tone(status: &u16, code: &str) -> &'static str {
     match (status, code) {
-        (_, "stopped" | "rolled_back" | "reports_other" | "held") => "bad",
+        (_, "stopped" | "rolled_back" | "reports_other" | "identical_but_reports" | "held") => {
+            "bad"
+        }
         (
             _,
             "not_approved" | "downloading" | "quiet_hours" | "rollout_scheduled"

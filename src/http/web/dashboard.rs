@@ -245,7 +245,8 @@ fn gathered(outcome: &str, devices: &[Device]) -> Vec<Attention> {
 
 /// Devices of which the same is to be said.
 fn in_trouble(outcome: &str, devices: &[&Device], text: &str) -> Attention {
-    let held = matches!(outcome, "stopped" | "rolled_back" | "reports_other");
+    let held =
+        matches!(outcome, "stopped" | "rolled_back" | "reports_other" | "identical_but_reports");
     let (tone, icon) = if held { ("bad", "stop") } else { ("warn", "alert") };
     if let [device] = devices {
         return Attention {

@@ -13,6 +13,8 @@ use super::known::{ChipForm, Known};
 use super::page::{Page, View};
 use super::platforms::names;
 use super::presence::Asks;
+use super::record::OtherNameView;
+use super::releases;
 use super::rollout_cards::clock;
 use super::runs::RunsView;
 use super::sending::SendingView;
@@ -37,6 +39,8 @@ struct Show {
     verdict: Verdict,
     /// Why the loop stop holds it; empty where it does not.
     hold: HoldNotice,
+    /// What it calls the release whose file it runs, where that is another version.
+    other_name: Option<OtherNameView>,
     reasons: Vec<Reason>,
     /// Its latest attempt.
     attempts: Vec<Try>,
@@ -177,7 +181,8 @@ impl HoldNotice {
     fn of(explanation: Option<&Explanation>) -> Self {
         let Some(explanation) = explanation else { return Self::default() };
         let decision = &explanation.decision;
-        let waits = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
+        let on_hold = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
+        let waits = on_hold || decision.is_held();
         let may_be_held = matches!(decision, Decision::Offer(_)) || (waits && !decision.is_held());
         let release = explanation.release.as_ref().filter(|_| may_be_held);
         Self {
@@ -186,6 +191,22 @@ impl HoldNotice {
             offered: release.map(|release| (release.id, release.version.to_string())),
         }
     }
+}
+
+/// What a device calls the release whose file it runs, where that is another version.
+async fn other_name(
+    app: &App,
+    explanation: Option<&Explanation>,
+) -> Result<Option<OtherNameView>, PageError> {
+    let Some(explanation) = explanation else { return Ok(None) };
+    let Decision::NoUpdate(NoUpdate::IdenticalButReports { reported, .. }) = &explanation.decision
+    else {
+        return Ok(None);
+    };
+    let Some(release) = &explanation.release else { return Ok(None) };
+    let release = releases::find(app, release.id).await?;
+    let mut names = OtherNameView::all(app, &release).await?.into_iter();
+    Ok(names.find(|name| name.version == *reported))
 }
 
 /// `GET /devices/{mac}`
@@ -216,6 +237,7 @@ pub(super) async fn show(
         others: others.cloned().collect(),
         verdict: Verdict::new(explanation.as_ref(), &page),
         hold: HoldNotice::of(explanation.as_ref()),
+        other_name: other_name(&app, explanation.as_ref()).await?,
         reasons: explanation.map(|explanation| explanation.reasons).unwrap_or_default(),
         attempts: attempts.into_iter().map(|attempt| Try::new(attempt, &shelf)).collect(),
         said: said(&device),

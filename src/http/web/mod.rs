@@ -39,6 +39,7 @@ mod proof;
 mod publish;
 mod query;
 mod reached;
+mod record;
 mod releases;
 mod rollout_cards;
 mod rollouts;
@@ -147,6 +148,8 @@ fn release_routes() -> Routes {
         .get("/releases/{id}/back", Publish, touched::confirm_back)
         .post("/releases/{id}/back", Publish, touched::back)
         .post("/releases/{id}/lift", Edit, releases::lift)
+        .get("/releases/{id}/record", Publish, record::confirm)
+        .post("/releases/{id}/record", Publish, record::record)
         .post("/releases/{id}/notes", Edit, releases::note)
         .get("/releases/{id}/delete", Edit, releases::confirm_delete)
         .post("/releases/{id}/delete", Edit, releases::delete)

@@ -13,6 +13,7 @@ use super::error::PageError;
 use super::images::{self, ImageRow};
 use super::page::{Actor, Flash, Page, View};
 use super::reached::{Reached, Wish};
+use super::record::OtherNameView;
 use super::rollout_cards::{About, Card, banners};
 use super::sending::SendingView;
 use super::updates::version_of;
@@ -51,6 +52,8 @@ struct Show {
     images: Vec<ImageRow>,
     /// Devices that it is held back from.
     held: u64,
+    /// What devices call it that run its file and say another version.
+    names: Vec<OtherNameView>,
     /// Devices that get nothing until their chip is known.
     undecided: u64,
     /// Where another image of this version is uploaded.
@@ -130,7 +133,8 @@ pub(super) async fn show(
     let waiting = images::waiting(&app).await?;
     let show = Show {
         images: ImageRow::all(&release, &waiting, reach.as_ref()),
-        held: app.store().held(id).await?,
+        held: app.held_from(id).len() as u64,
+        names: OtherNameView::all(&app, &release).await?,
         undecided: reach.filter(|_| is_newest).map_or(0, |reach| reach.undecided),
         another: images::another(&release),
         newest: newest

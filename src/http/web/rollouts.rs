@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::confirm::Part;
@@ -36,6 +36,8 @@ struct List {
 #[derive(Debug, Deserialize)]
 pub(super) struct Before {
     before: Option<i64>,
+    /// Only those of this release; where it is one, that is shown.
+    release: Option<i64>,
     fragment: Option<String>,
 }
 
@@ -45,7 +47,10 @@ pub(super) async fn list(
     page: Page,
     Query(wish): Query<Before>,
 ) -> Result<Response, PageError> {
-    let mut rollouts = app.store().rollouts(false, None).await?;
+    let mut rollouts = app.store().rollouts(false, wish.release).await?;
+    if let ([only], Some(_)) = (rollouts.as_slice(), wish.release) {
+        return Ok(Redirect::to(&format!("/rollouts/{}", only.id)).into_response());
+    }
     rollouts.retain(|rollout| wish.before.is_none_or(|before| rollout.id < before));
     let more = rollouts.len() > LISTED;
     rollouts.truncate(LISTED);
@@ -233,7 +238,7 @@ impl Show {
 /// The most telling first.
 const fn rank(member: Member) -> u8 {
     match member {
-        Member::Failed | Member::Forgiven => 0,
+        Member::Failed | Member::Strayed | Member::Forgiven => 0,
         Member::Broken => 1,
         Member::Exposed => 2,
         Member::Confirmed => 3,

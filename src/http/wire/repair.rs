@@ -124,8 +124,9 @@ impl Wire {
     fn begin_watch(&mut self, slices: &[IoSlice<'_>]) {
         if self.watch.is_none() {
             self.watch = self.shared.armed();
-            if self.watch.is_some() {
-                bound_send_buffer(self.stream.socket(), self.settings.send_buffer);
+            if let Some(watch) = &self.watch {
+                let ahead = watch.ahead(self.settings.send_buffer);
+                bound_send_buffer(self.stream.socket(), ahead);
             }
         }
         if let Some(watch) = &mut self.watch {

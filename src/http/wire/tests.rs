@@ -300,6 +300,20 @@ async fn a_download_that_is_left_in_the_middle_is_aborted() {
 }
 
 #[tokio::test]
+async fn a_small_download_that_is_left_early_was_not_handed_over_whole() {
+    let mut server = Server::start(settings()).await;
+    for end in [drop as fn(TcpStream), reset] {
+        let mut client = server.small_client().await;
+        client.write_all(b"GET /firmware/35000 HTTP/1.0\r\n\r\n").await.unwrap();
+        read_until(&mut client, "\r\n\r\n").await;
+        soon(client.read_exact(&mut [0; 9_000])).await.unwrap();
+        end(client);
+        let outcome = server.outcome().await;
+        assert!(!outcome.completed && outcome.bytes < 35_000, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn bytes_that_only_the_clients_system_has_taken_do_not_complete_a_download() {
     let mut server = Server::start(settings()).await;
     let mut client = server.client().await;

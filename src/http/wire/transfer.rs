@@ -195,6 +195,9 @@ impl Shared {
     }
 }
 
+/// The least that may wait in the system.
+const LEAST_AHEAD: u32 = 2 * 1024;
+
 /// The server's half of a [`Transfer`]; dropped before its end, it reports an abort.
 #[derive(Debug)]
 pub(super) struct Watch {
@@ -208,6 +211,13 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// How much of the body may wait in the system, at most `most`: of a small one an eighth. A
+    /// device that leaves early must not have been handed all of it.
+    pub(super) fn ahead(&self, most: u32) -> u32 {
+        let eighth = u32::try_from(self.size / 8).unwrap_or(u32::MAX);
+        eighth.max(LEAST_AHEAD).min(most)
+    }
+
     /// These bytes are about to be offered to the socket.
     pub(super) fn offer(&mut self, slices: &[IoSlice<'_>]) {
         if self.head.is_none() {
@@ -293,6 +303,16 @@ mod tests {
                 assert_eq!(transfer.progress.load(Ordering::Relaxed), body);
             }
             assert!(watch.is_all_taken());
+        }
+    }
+
+    #[test]
+    fn of_a_small_body_little_waits_in_the_system() {
+        for (size, ahead) in [(0, 2_048), (35_000, 4_375), (262_144, 32_768), (4 << 20, 32_768)] {
+            let connection = connection();
+            let _transfer = connection.watch(size);
+            assert!(connection.shared.arm(true));
+            assert_eq!(connection.shared.armed().unwrap().ahead(32_768), ahead, "{size}");
         }
     }
 

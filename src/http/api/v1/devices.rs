@@ -346,6 +346,11 @@ pub(super) async fn change(
         Approval::read(&word).ok_or_else(|| Problem::value("approval", &word, APPROVALS))
     });
     let approval = approval.transpose()?;
+    if approval.is_some_and(|next| !device.approval.may_become(next)) {
+        let text = "a pending device is approved, ignored or blocked, an approved one is blocked, \
+                    and one that is ignored or blocked is approved";
+        return Err(Error::State(text).into());
+    }
     let chip = chip.map(|ChipWord(word)| word.as_deref().map(read_chip).transpose()).transpose()?;
     let change = DeviceChange { name: name.0, approval, platform, chip, verifies: verifies.0 };
     app.change_device(mac, &change, &actor).await?;

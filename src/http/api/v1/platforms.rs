@@ -216,7 +216,8 @@ fn read_gzip(word: &str) -> Result<GzipPolicy, Problem> {
 }
 
 fn read_rule(word: &str) -> Result<Rule, Problem> {
-    Rule::read(word).ok_or_else(|| Problem::value("rule", word, "“newer” or “different”"))
+    let expected = "“newer” or “different”; to give every device exactly one release, set “pinned”";
+    Rule::read(word).ok_or_else(|| Problem::value("rule", word, expected))
 }
 
 pub(super) const SHOW: Operation = Operation::new("platforms", "showPlatform", "Show a platform")

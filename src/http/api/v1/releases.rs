@@ -14,6 +14,7 @@ use super::uploaded::AcceptCode;
 use crate::app::{App, Error, ReleaseChange, Wishes};
 use crate::domain::policy::Channel;
 use crate::domain::release::{Question, Release, ReleaseState};
+use crate::domain::version::FirmwareVersion;
 use crate::http::api::codes;
 use crate::http::api::describe::{Done, MISSING, Operation, when};
 use crate::http::api::extract::{Actor, Body, Segment};
@@ -187,6 +188,13 @@ pub(super) async fn change(
     if recall {
         app.recall(id, &actor).await?;
     }
+    let recorded =
+        change.wishes.version.as_deref().filter(|_| release.state != ReleaseState::Draft);
+    if let Some(version) = recorded.map(FirmwareVersion::read) {
+        if release.version.as_ref() != Some(&version) {
+            app.record_as(id, &version, &actor).await?;
+        }
+    }
     let mut changed = app.change_release(id, &change, &actor).await?;
     if let Some(channel) = change.wishes.channel {
         changed = app.set_channel(id, channel, &actor).await?;
@@ -217,7 +225,7 @@ impl Change {
 
 /// Refuses what would be silently without effect.
 fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Problem> {
-    let Wishes { platform, version, chip, accept, .. } = &change.wishes;
+    let Wishes { platform, chip, accept, .. } = &change.wishes;
     let publishes = change.state == Some(ReleaseState::Published);
     if change.wishes.plan.is_some() && (!publishes || release.state == ReleaseState::Published) {
         let text = "a rollout begins when a release is published; send it with “state”: \
@@ -225,11 +233,11 @@ fn check(app: &App, release: &Release, change: &ReleaseChange) -> Result<(), Pro
         return Err(Error::State(text).into());
     }
     if release.state != ReleaseState::Draft {
-        if platform.is_none() && version.is_none() && chip.is_none() && accept.is_empty() {
+        if platform.is_none() && chip.is_none() && accept.is_empty() {
             return Ok(());
         }
-        let text = "platform, version and chip of a release cannot be changed any more; delete it and \
-                    upload the file again";
+        let text = "platform and chip of a release cannot be changed any more; delete it and upload \
+                    the file again";
         return Err(Error::State(text).into());
     }
     let unknown = platform.as_ref().filter(|name| {

@@ -88,8 +88,12 @@ struct CountsView {
     on_the_way: u32,
     /// Those that came back with it.
     confirmed: u32,
-    /// Those that came back without it, rolled it back, or did not come back.
+    /// Those that came back without it, rolled it back, did not come back, or came back with
+    /// something else. The stop rule counts these.
     failed: u32,
+    /// Those of the failed that took it whole and came back with something else: neither with the
+    /// release nor with what they ran before.
+    came_back_otherwise: u32,
     /// Those whose transfer broke, and those that run something else by now.
     others: u32,
     /// Those of the open stage that have not asked for longer than is usual; null where no stage is
@@ -163,6 +167,7 @@ impl RolloutView {
                 on_the_way: progress.exposed,
                 confirmed: progress.confirmed,
                 failed: progress.failed,
+                came_back_otherwise: progress.strayed,
                 others: progress.others,
                 asleep: survey.as_ref().map(|survey| survey.asleep),
             },
@@ -247,6 +252,7 @@ impl Example for CountsView {
             on_the_way: 0,
             confirmed: 1,
             failed: 0,
+            came_back_otherwise: 0,
             others: 0,
             asleep: Some(0),
         }

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::rollout::{RolloutView, StatusView};
 use crate::app::{App, Error, PlanWish, ReleaseChange};
@@ -37,6 +37,7 @@ pub(super) struct WishView {
     /// Only for this group, by name.
     group: Option<String>,
     /// Seconds for which each stage is watched; half an hour by default.
+    #[serde(default, deserialize_with = "seconds")]
     soak: Option<i64>,
     /// At how many failures a stage halts; by default one for canaries, else two or a fifth of
     /// those whose outcome is known.
@@ -47,10 +48,25 @@ pub(super) struct WishView {
     /// How many devices may have it unconfirmed, at least; ten by default.
     at_once: Option<u32>,
     /// Seconds after which a stage goes on without devices that did not ask; a week by default.
+    #[serde(default, deserialize_with = "seconds")]
     deadline: Option<i64>,
     /// When it begins; at once by default.
     #[schemars(with = "Option<Time>")]
     starts_at: Option<String>,
+}
+
+/// A span of time: JSON has no other word for it than a number.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number of seconds, like 1800, or null")]
+    enum Span {
+        Seconds(i64),
+        Null(()),
+    }
+    Ok(match Span::deserialize(deserializer)? {
+        Span::Seconds(seconds) => Some(seconds),
+        Span::Null(()) => None,
+    })
 }
 
 impl WishView {

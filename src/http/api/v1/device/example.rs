@@ -1,7 +1,7 @@
 //! A device, as an example.
 
 use super::{
-    AttemptView, ChipView, DecisionView, DeviceView, OutcomeView, PolicyView, ReasonView,
+    AttemptView, ChipView, DecisionView, DeviceView, Flow, OutcomeView, PolicyView, ReasonView,
     ReleaseRef, RhythmView, RunningView, SaidView,
 };
 use crate::domain::chip::{Chip, Family};
@@ -88,7 +88,7 @@ impl Example for AttemptView {
         Self {
             release: Some(7),
             version: VERSION.to_owned(),
-            state: Word(AttemptState::Confirmed),
+            state: Word(Flow::Still(AttemptState::Confirmed)),
             offered_at: Time::EXAMPLE,
             ended_at: Some(Time::EXAMPLE),
             settled_at: Some(Time::EXAMPLE),

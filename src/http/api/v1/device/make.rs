@@ -1,11 +1,11 @@
 //! What is shown of a device, put together.
 
 use super::{
-    AttemptView, ChipView, DecisionView, DeviceView, Hold, OutcomeView, PolicyView, ReasonView,
-    ReleaseRef, RhythmView, RunningView, SaidView,
+    AttemptView, ChipView, DecisionView, DeviceView, Flow, Hold, OutcomeView, PolicyView,
+    ReasonView, ReleaseRef, RhythmView, RunningView, SaidView,
 };
-use crate::app::{App, Explanation, Runs};
-use crate::domain::device::{Attempt, Device, Outcome};
+use crate::app::{App, Explanation, Runs, Sending};
+use crate::domain::device::{Attempt, AttemptState, Device, Outcome};
 use crate::domain::proof::ProofKind;
 use crate::domain::release::Published;
 use crate::domain::report::Report;
@@ -40,7 +40,7 @@ impl DeviceView {
         let report = device.report.as_ref();
         let proof = app.device_proof(device.mac);
         let asked = proof.as_ref().filter(|proof| proof.kind != ProofKind::None);
-        let rhythm = RhythmView::of(app, &device);
+        let (rhythm, sending) = (RhythmView::of(app, &device), app.sending_to(device.mac));
         Ok(Self {
             proof: asked.map(|proof| Word(proof.standing)),
             secret: proof.as_ref().and_then(|proof| SecretsView::of(&proof.own)),
@@ -64,7 +64,7 @@ impl DeviceView {
             rhythm,
             address: device.address.map(|address| address.to_string()),
             last_outcome: device.outcome.map(OutcomeView::from),
-            last_attempt: attempts.into_iter().next().map(AttemptView::from),
+            last_attempt: attempts.into_iter().next().map(|own| AttemptView::of(own, &sending)),
             hold: explanation.as_ref().and_then(|explained| hold(&explained.decision)),
             report: report.map(SaidView::from),
             name: device.name,
@@ -103,8 +103,8 @@ impl RunningView {
 }
 
 fn hold(decision: &Decision) -> Option<Hold> {
-    let held = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
-    held.then(|| Hold { code: decision.code(), text: decision.text() })
+    let waits = matches!(decision, Decision::NoUpdate(NoUpdate::OnHold { .. }));
+    (waits || decision.is_held()).then(|| Hold { code: decision.code(), text: decision.text() })
 }
 
 impl DecisionView {
@@ -143,16 +143,19 @@ impl From<Outcome> for OutcomeView {
     }
 }
 
-impl From<Attempt> for AttemptView {
-    fn from(attempt: Attempt) -> Self {
+impl AttemptView {
+    /// An attempt. While its bytes flow, how many did is known in memory alone.
+    fn of(attempt: Attempt, sending: &[Sending]) -> Self {
+        let flows = sending.iter().find(|own| own.attempt_id == attempt.id);
+        let flows = flows.filter(|_| attempt.state == AttemptState::Offered);
         Self {
             release: attempt.release_id,
             version: attempt.version,
-            state: Word(attempt.state),
+            state: Word(flows.map_or(Flow::Still(attempt.state), |_| Flow::Sending)),
             offered_at: Time(attempt.offered_at),
             ended_at: attempt.ended_at.map(Time),
             settled_at: attempt.settled_at.map(Time),
-            bytes: attempt.bytes,
+            bytes: flows.map_or(attempt.bytes, |own| own.bytes),
             size: attempt.size,
             milliseconds: attempt.millis,
             part: Word(attempt.part),

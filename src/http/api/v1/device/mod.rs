@@ -18,10 +18,11 @@ use crate::domain::proof::ProofStanding;
 use crate::domain::release::Part;
 use crate::domain::report::Mode;
 use crate::domain::update::Decision;
-use crate::http::api::words::{Time, Word};
+use crate::http::api::words::{Time, Word, Words};
 
 /// The codes of what holds a release back from a device.
-const HOLDS: [&str; 7] = [
+const HOLDS: [&str; 8] = [
+    "identical_but_reports",
     "stopped",
     "rolled_back",
     "reports_other",
@@ -171,8 +172,9 @@ struct AttemptView {
     release: Option<i64>,
     /// The version that was offered.
     version: String,
-    /// How it stands. Only `confirmed` means that the device came back with the new version.
-    state: Word<AttemptState>,
+    /// How it stands. While its bytes flow it is `sending`, and `bytes` says how far it is. Only
+    /// `confirmed` means that the device came back with the new version.
+    state: Word<Flow>,
     /// When it was offered.
     offered_at: Time,
     /// When the transfer ended.
@@ -191,7 +193,32 @@ struct AttemptView {
     compressed: bool,
 }
 
-/// Why its release is not offered any more. Lifted by PATCH with `"try_again": true`.
+/// How an attempt stands, as it is told.
+#[derive(Debug, Clone, Copy)]
+enum Flow {
+    /// Its bytes flow.
+    Sending,
+    /// They do not.
+    Still(AttemptState),
+}
+
+impl Words for Flow {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Still(state) => state.word(),
+        }
+    }
+
+    fn all() -> Vec<&'static str> {
+        let states = AttemptState::ALL.iter().map(|state| state.word());
+        std::iter::once(Self::Sending.word()).chain(states).collect()
+    }
+}
+
+/// Why its release is not offered any more. Lifted by PATCH with `"try_again": true`; of
+/// `identical_but_reports` by a corrected build, or by recording the release as the version that
+/// the device says (PATCH of the release).
 #[derive(Debug, Serialize, JsonSchema)]
 struct Hold {
     /// Stable code.
