@@ -137,7 +137,7 @@ async fn going_back_withdrawing_and_promoting_say_whom_they_touch() {
     app.teach(CHASE, named).await;
     FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.2.0").await;
     FakeDevice::esp8266(MARSHALL).polls(&app, "chase", "v1.1.0").await;
-    app.until_attempt(MARSHALL, espalier::domain::device::AttemptState::Delivered).await;
+    app.until_attempt(MARSHALL, AttemptState::Delivered).await;
     let of = |index: usize, what: &str| format!("/releases/{}{what}", released[index].id());
 
     let page = get(&app, &of(1, "")).await;

@@ -10,7 +10,7 @@ use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Rhythm, span};
 use crate::domain::tally::Hold;
-use crate::domain::update::Decision;
+use crate::domain::update::{Decision, NoUpdate};
 use crate::store::News;
 
 /// Brings what is known of the device up to date; answers the events this makes.
@@ -128,7 +128,9 @@ fn tell(
         Decision::Refuse(_) => push(Kind::Refused, finding.decision.text()),
         // It was told already, with the deed.
         decision if decision.is_held() && finding.held.is_some() => {}
-        decision if decision.is_held() => push(Kind::Stopped, finding.decision.text()),
+        Decision::NoUpdate(NoUpdate::OnHold { .. }) if finding.decision.is_held() => {
+            push(Kind::Stopped, finding.decision.text());
+        }
         decision if decision.is_withheld() => {
             let version = finding.release.as_ref().map(|release| release.version.to_string());
             let version = version.map(|version| format!("{version}: ")).unwrap_or_default();
