@@ -43,19 +43,8 @@ pub(super) fn note(
     if (new_outcome || new_report) && live.told.allows(now) {
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
-    if let Some(settlement) = finding.settled {
-        if let Some(attempt) = &mut live.attempt {
-            attempt.state = settlement.settled.state();
-            attempt.at = now;
-        }
-        if let Some((_, tally)) = settlement.tally {
-            *live.tally_mut(tally.release_id, tally.part) = tally;
-        }
-    }
-    if let Some(tally) = finding.held {
-        *live.tally_mut(tally.release_id, tally.part) = tally;
-        events.push(tell_held(poll, finding, tally.delivered, now));
-    }
+    settle(finding, live, now);
+    events.extend(finding.held.map(|tally| tell_held(poll, finding, tally.delivered, now)));
     if for_files {
         live.files_outcome = code.into();
     } else if new_outcome || new_report || new_address || new_learnt {
@@ -79,6 +68,22 @@ pub(super) fn note(
         );
     }
     events
+}
+
+/// What becomes of its attempt, and of what it did with the release so far.
+fn settle(finding: &Finding<'_>, live: &mut Live, now: Timestamp) {
+    if let Some(settlement) = finding.settled {
+        if let Some(attempt) = &mut live.attempt {
+            attempt.state = settlement.settled.state();
+            attempt.at = now;
+        }
+        if let Some((_, tally)) = settlement.tally {
+            *live.tally_mut(tally.release_id, tally.part) = tally;
+        }
+    }
+    if let Some(tally) = finding.held {
+        *live.tally_mut(tally.release_id, tally.part) = tally;
+    }
 }
 
 /// The events about a check-in that says something new.
