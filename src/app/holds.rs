@@ -1,6 +1,7 @@
 //! Holds: what the loop breaker stopped and a person decides on.
 
 use super::poll::View;
+use super::told::Told;
 use super::{App, Error};
 use crate::domain::actor::Actor;
 use crate::domain::device::Approval;
@@ -65,6 +66,8 @@ impl App {
         self.0.store.lift(device.id, now).await?;
         self.0.fleet.with(mac, |live| {
             live.tallies.clear();
+            // What comes of it is told, though the same was told today.
+            live.told = Told::default();
             if let Some(attempt) = &mut live.attempt {
                 attempt.packed = false;
             }
@@ -118,6 +121,7 @@ impl App {
         for (mac, _) in &devices {
             self.0.fleet.with(*mac, |live| {
                 live.tallies.retain(|tally| tally.release_id != release_id);
+                live.told = Told::default();
             });
         }
         // Who has the file already is not helped by getting it again.

@@ -10,7 +10,7 @@ use crate::domain::mac::MacAddr;
 use crate::domain::report::{Mode, Report};
 use crate::domain::rhythm::{Rhythm, span};
 use crate::domain::tally::Hold;
-use crate::domain::update::Decision;
+use crate::domain::update::{Decision, NoUpdate};
 use crate::store::News;
 
 /// Brings what is known of the device up to date; answers the events this makes.
@@ -43,19 +43,8 @@ pub(super) fn note(
     if (new_outcome || new_report) && live.told.allows(now) {
         tell(poll, finding, live, new_outcome, now, &mut events);
     }
-    if let Some(settlement) = finding.settled {
-        if let Some(attempt) = &mut live.attempt {
-            attempt.state = settlement.settled.state();
-            attempt.at = now;
-        }
-        if let Some((_, tally)) = settlement.tally {
-            *live.tally_mut(tally.release_id, tally.part) = tally;
-        }
-    }
-    if let Some(tally) = finding.held {
-        *live.tally_mut(tally.release_id, tally.part) = tally;
-        events.push(tell_held(poll, finding, tally.delivered, now));
-    }
+    settle(finding, live, now);
+    events.extend(finding.held.map(|tally| tell_held(poll, finding, tally.delivered, now)));
     if for_files {
         live.files_outcome = code.into();
     } else if new_outcome || new_report || new_address || new_learnt {
@@ -79,6 +68,22 @@ pub(super) fn note(
         );
     }
     events
+}
+
+/// What becomes of its attempt, and of what it did with the release so far.
+fn settle(finding: &Finding<'_>, live: &mut Live, now: Timestamp) {
+    if let Some(settlement) = finding.settled {
+        if let Some(attempt) = &mut live.attempt {
+            attempt.state = settlement.settled.state();
+            attempt.at = now;
+        }
+        if let Some((_, tally)) = settlement.tally {
+            *live.tally_mut(tally.release_id, tally.part) = tally;
+        }
+    }
+    if let Some(tally) = finding.held {
+        *live.tally_mut(tally.release_id, tally.part) = tally;
+    }
 }
 
 /// The events about a check-in that says something new.
@@ -128,7 +133,9 @@ fn tell(
         Decision::Refuse(_) => push(Kind::Refused, finding.decision.text()),
         // It was told already, with the deed.
         decision if decision.is_held() && finding.held.is_some() => {}
-        decision if decision.is_held() => push(Kind::Stopped, finding.decision.text()),
+        Decision::NoUpdate(NoUpdate::OnHold { .. }) if finding.decision.is_held() => {
+            push(Kind::Stopped, finding.decision.text());
+        }
         decision if decision.is_withheld() => {
             let version = finding.release.as_ref().map(|release| release.version.to_string());
             let version = version.map(|version| format!("{version}: ")).unwrap_or_default();
