@@ -146,7 +146,7 @@ async fn compressed_uploads_and_sweeps_do_not_wait_for_each_other() {
     let sweeps = tokio::spawn({
         let app = Arc::clone(&app);
         async move {
-            for _ in 0..100 {
+            for _ in 0..30 {
                 app.platform("gate").await;
                 app.app.delete_platform("gate", &a_test()).await.unwrap();
             }
@@ -156,7 +156,7 @@ async fn compressed_uploads_and_sweeps_do_not_wait_for_each_other() {
     for task in 0..4 {
         let app = Arc::clone(&app);
         uploads.push(tokio::spawn(async move {
-            for number in 0..10 {
+            for number in 0..5 {
                 let text = format!("{task} {number}");
                 let file = Firmware::esp8266().of("door", "v1.0.0").text(&text).compressed();
                 app.upload("door.bin.gz", &file.build(), &wishes("v1.0.0", false)).await.unwrap();
@@ -167,7 +167,7 @@ async fn compressed_uploads_and_sweeps_do_not_wait_for_each_other() {
         soon(upload).await.unwrap();
     }
     soon(sweeps).await.unwrap();
-    all_is_well(&app, 80).await;
+    all_is_well(&app, 40).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -205,7 +205,7 @@ async fn progress_is_shown_while_bytes_flow() {
     }
     let (head, mut client) = FakeDevice::esp8266(CHASE).begins(&app, OLD).await;
     assert_eq!(head.status, 200);
-    client.read_exactly(200_000).await;
+    client.read_exactly(190_000).await;
     app.clock.advance(4);
     for path in [&device, &release] {
         let part = eventually("half of it is seen to be sent", async || {
@@ -220,7 +220,7 @@ async fn progress_is_shown_while_bytes_flow() {
         let whole = page(&app, path).await;
         holds(&whole, &["Being sent now", "sending 5", "sending</span>", "class=\"now t5\""]);
     }
-    client.read_exactly(released.size() - 200_000).await;
+    client.read_exactly(released.size() - 190_000).await;
     assert!(client.is_closed().await);
     drop(client);
     app.until_attempt(CHASE, AttemptState::Delivered).await;
