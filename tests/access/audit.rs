@@ -359,9 +359,9 @@ const SETTINGS: [(&str, &str); 9] = [
 ];
 
 /// A server with a little of everything, and those who change it.
-struct Scene {
-    server: Server,
-    anna: Browser,
+pub struct Scene {
+    pub server: Server,
+    pub anna: Browser,
     token: String,
     /// What stands for itself in paths and forms: `{release}`, `{ticket}` …
     places: Vec<(&'static str, String)>,
@@ -375,7 +375,7 @@ impl Scene {
         Self { server, anna, token, places: vec![("{setup}", setup)] }
     }
 
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let users = [("anna", Role::Administrator), ("bert", Role::Viewer)];
         let server = Server::with(&users).await;
         for name in ["chase", "gate"] {
@@ -521,7 +521,7 @@ impl Scene {
     }
 }
 
-async fn upload(server: &Server, firmware: &Firmware, publish: bool) -> i64 {
+pub async fn upload(server: &Server, firmware: &Firmware, publish: bool) -> i64 {
     let mut receiving = server.app.receive("firmware.bin").await.unwrap();
     receiving.write(&firmware.build()).await.unwrap();
     let accepted = receiving.finish().await.unwrap();
@@ -546,7 +546,7 @@ async fn roll_out(server: &Server, firmware: &Firmware) -> i64 {
 }
 
 /// An ESP8266 asks and takes what it is given; the status.
-async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
+pub async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
     let headers = [
         ("user-agent", "ESP8266-http-Update"),
         ("x-esp8266-sta-mac", mac),
