@@ -11,7 +11,7 @@ use super::rollouts::{Gate, PlanWish, SILENCE};
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::stock::Stock;
-pub use super::supposed::Supposed;
+pub use super::supposed::{Decided, Supposed};
 use super::{App, Error};
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
@@ -78,6 +78,8 @@ struct Outlook {
     platform_id: i64,
     /// The release that it is about; `None`: any.
     release_id: Option<i64>,
+    /// What devices are supposed to get updates in another way.
+    supposed: Supposed,
     now: i64,
 }
 
@@ -117,6 +119,13 @@ impl Outlook {
     /// What a device would get if it asked again as it did last. Of one that waits for others it is
     /// told where it could not take the release anyway.
     fn foresee(&self, mac: MacAddr, live: &Live) -> Forecast {
+        match self.supposed.of_device(mac) {
+            Some(decided) => self.foresee_as(mac, &live.decided(decided.policy, &decided.groups)),
+            None => self.foresee_as(mac, live),
+        }
+    }
+
+    fn foresee_as(&self, mac: MacAddr, live: &Live) -> Forecast {
         let forecast = self.foresee_by(&self.shelf, mac, live);
         if !matches!(forecast.prospect, Prospect::Waits | Prospect::Later) {
             return forecast;
@@ -216,24 +225,7 @@ impl App {
         supposed: &Supposed,
         detailed: usize,
     ) -> Result<Preview, Error> {
-        let open = match supposed.without_plan() {
-            None => None,
-            Some(supposed) => {
-                let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-                self.suppose(&mut stock, platform_id, &supposed, None)?;
-                Some(Shelf::new(stock))
-            }
-        };
-        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
-        self.suppose(&mut stock, platform_id, supposed, open.as_ref())?;
-        let outlook = Outlook {
-            shelf: Shelf::new(stock),
-            open,
-            settings: self.settings(),
-            platform_id,
-            release_id: supposed.release_id(),
-            now: self.now(),
-        };
+        let outlook = self.outlook(platform_id, supposed).await?;
         let platform = outlook.shelf.platform_by_id(platform_id);
         let platform = platform.ok_or(Error::NotFound("platform"))?.platform.name.to_string();
         // One at a time, and not where polls are answered: it looks at every device.
@@ -248,6 +240,39 @@ impl App {
             *preview.prospects.entry(line.prospect).or_default() += 1;
         }
         Ok(preview)
+    }
+
+    /// What a device would get, if it got updates in another way; `None`: there is none.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn foresee(&self, mac: MacAddr, decided: Decided) -> Result<Option<Forecast>, Error> {
+        let platform_id = self.0.fleet.with(mac, |live| live.platform_id).flatten();
+        let supposed = Supposed::Decided([(mac, decided)].into());
+        let outlook = self.outlook(platform_id.unwrap_or_default(), &supposed).await?;
+        Ok(self.0.fleet.with(mac, |live| outlook.foresee(mac, live)))
+    }
+
+    async fn outlook(&self, platform_id: i64, supposed: &Supposed) -> Result<Outlook, Error> {
+        let open = match supposed.without_plan() {
+            None => None,
+            Some(supposed) => {
+                let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+                self.suppose(&mut stock, platform_id, &supposed, None)?;
+                Some(Shelf::new(stock))
+            }
+        };
+        let mut stock = Stock::picture(&self.0.store, &self.0.rollouts).await?;
+        self.suppose(&mut stock, platform_id, supposed, open.as_ref())?;
+        Ok(Outlook {
+            shelf: Shelf::new(stock),
+            open,
+            settings: self.settings(),
+            platform_id,
+            release_id: supposed.release_id(),
+            supposed: supposed.clone(),
+            now: self.now(),
+        })
     }
 
     /// The shelf as it would be with a release published all at once.
@@ -329,16 +354,20 @@ impl App {
                     self.suppose(stock, platform_id, one, open)?;
                 }
             }
-            Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {
+            // Of a device it is looked at when that is.
+            Supposed::Decided(_) => {}
+            Supposed::GroupQuiet(id, quiet) => {
+                let group = stock.groups.iter_mut().find(|group| group.id == *id);
+                group.ok_or(Error::NotFound("group"))?.quiet = *quiet;
+            }
+            Supposed::Ruled(_)
+            | Supposed::Pinned(_)
+            | Supposed::Floor(_)
+            | Supposed::Quiet(_)
+            | Supposed::Gzip(_) => {
                 let mut platforms = stock.platforms.iter_mut();
                 let platform = platforms.find(|platform| platform.id == platform_id);
-                let platform = platform.ok_or(Error::NotFound("platform"))?;
-                match supposed {
-                    Supposed::Ruled(rule) => platform.rule = *rule,
-                    Supposed::Pinned(pinned) => platform.pinned = *pinned,
-                    Supposed::Floor(floor) => platform.floor.clone_from(floor),
-                    _ => {}
-                }
+                supposed.change(platform.ok_or(Error::NotFound("platform"))?);
             }
         }
         Ok(())

@@ -1,7 +1,11 @@
 //! What a dry run supposes.
 
+use std::collections::HashMap;
+
 use super::rollouts::PlanWish;
-use crate::domain::policy::{Channel, Rule};
+use crate::domain::mac::MacAddr;
+use crate::domain::platform::{GzipPolicy, Platform};
+use crate::domain::policy::{Channel, Policy, QuietHours, Rule};
 use crate::domain::release::Release;
 use crate::domain::version::FirmwareVersion;
 
@@ -38,11 +42,49 @@ pub enum Supposed {
     Pinned(Option<i64>),
     /// The lowest version of a platform is another one.
     Floor(Option<FirmwareVersion>),
+    /// A platform has other quiet hours, or none.
+    Quiet(Option<QuietHours>),
+    /// A platform sends compressed images by another rule.
+    Gzip(GzipPolicy),
+    /// A group has other quiet hours, or none.
+    GroupQuiet(i64, Option<QuietHours>),
+    /// These devices get updates in another way.
+    Decided(HashMap<MacAddr, Decided>),
     /// All of these.
     All(Vec<Supposed>),
 }
 
+/// How a device gets updates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Its channel, its pin, and whether it gets any.
+    pub policy: Policy,
+    /// The groups it is in.
+    pub groups: Vec<i64>,
+}
+
 impl Supposed {
+    /// What is supposed of this device.
+    pub(super) fn of_device(&self, mac: MacAddr) -> Option<&Decided> {
+        match self {
+            Self::Decided(devices) => devices.get(&mac),
+            Self::All(several) => several.iter().find_map(|one| one.of_device(mac)),
+            _ => None,
+        }
+    }
+
+    /// Changes a platform, where it is about one.
+    pub(super) fn change(&self, platform: &mut Platform) {
+        match self {
+            Self::Ruled(rule) => platform.rule = *rule,
+            Self::Pinned(pinned) => platform.pinned = *pinned,
+            Self::Floor(floor) => platform.floor.clone_from(floor),
+            Self::Quiet(quiet) => platform.quiet = *quiet,
+            Self::Gzip(gzip) => platform.gzip = *gzip,
+            _ => {}
+        }
+    }
+
     /// The release that devices would get by it.
     pub(super) fn release_id(&self) -> Option<i64> {
         match self {

@@ -773,6 +773,32 @@ async fn the_log_is_searched() {
 }
 
 #[tokio::test]
+async fn the_log_is_downloaded_as_a_table() {
+    let mut scene = Scene::new().await;
+    scene.anna.post("/groups", &[("name", "=1+1")]).await.is(303);
+    for n in 0..450 {
+        let name = format!("p{n}");
+        scene.server.app.create_platform(&name, "", Admission::Approved, &a_test()).await.unwrap();
+    }
+    let page = scene.anna.get("/audit?what=grouped").await.is(200);
+    page.says("href=\"/audit.csv?what=grouped\" download");
+    let answer = scene.anna.get("/audit.csv?what=grouped").await.is(200);
+    assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    let kept = answer.header("content-disposition").unwrap();
+    assert_eq!(kept, "attachment; filename=\"espalier-audit.csv\"");
+    let head = "time,actor_kind,actor,address,action,text,device,platform,release,subject\r\n";
+    answer.clone().says(head).says(
+        "2023-11-14T22:13:20Z,person,anna,127.0.0.7,grouped,anna made the group =1+1.,,,,'=1+1\r\n",
+    );
+    // More than are read at once, each once, the newest first.
+    let answer = scene.anna.get("/audit.csv?what=platform_created&q=p").await.is(200);
+    let told: Vec<_> = answer.body.lines().filter(|line| line.contains("the platform p")).collect();
+    assert_eq!(told.len(), 450);
+    assert!(told[0].contains("the platform p449.") && told[449].contains("the platform p0."));
+    scene.anna.get("/audit.csv?who=robots").await.is(422).says("nobody like");
+}
+
+#[tokio::test]
 async fn only_administrators_read_it() {
     let users = [("anna", Role::Administrator), ("emil", Role::Editor), ("vera", Role::Viewer)];
     let server = Server::with(&users).await;
