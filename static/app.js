@@ -224,7 +224,7 @@ function preview(element) {
   let [timer, asked] = [0, 0];
   async function show() {
     const fields = new URLSearchParams(new FormData(form));
-    ["csrf", "notes"].forEach((name) => fields.delete(name));
+    ["csrf", "notes", "sure"].forEach((name) => fields.delete(name));
     fields.set("fragment", "preview");
     const turn = ++asked;
     try {
@@ -240,6 +240,8 @@ function preview(element) {
   }
   const later = () => {
     clearTimeout(timer);
+    // Who saves before the new one is there has not seen it.
+    element.querySelector('[name="sure"]')?.remove();
     timer = setTimeout(show, 400);
   };
   form.addEventListener("input", later);

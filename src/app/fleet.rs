@@ -57,7 +57,7 @@ pub(super) struct Shard {
 }
 
 /// What is known of one device.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Live {
     pub(super) id: i64,
     pub(super) approval: Approval,
@@ -97,6 +97,11 @@ pub(super) struct Live {
 }
 
 impl Live {
+    /// The same, if it got updates in another way.
+    pub(super) fn decided(&self, policy: Policy, groups: &[i64]) -> Self {
+        Self { policy, groups: groups.into(), ..self.clone() }
+    }
+
     pub(super) fn new(id: i64, approval: Approval, platform_id: Option<i64>) -> Self {
         Self {
             id,

@@ -1,6 +1,6 @@
 //! Platforms: created, changed, deleted.
 
-use super::policies::quiet_hours;
+use super::groups::quiet_hours;
 use super::{App, Error, ShelfPlatform};
 use crate::domain::actor::Actor;
 use crate::domain::audit::listed;

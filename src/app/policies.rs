@@ -1,14 +1,13 @@
 //! What people decide ahead of time: channels, pins, groups, and going back.
 
-use super::{App, Error};
+use super::{App, Decided, Error};
 use crate::domain::actor::Actor;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, Kind};
-use crate::domain::group::{Group, GroupName};
+use crate::domain::group::GroupName;
 use crate::domain::mac::MacAddr;
-use crate::domain::policy::{Channel, Policy, QuietHours};
+use crate::domain::policy::{Channel, Policy};
 use crate::domain::release::{Part, Published, Release, ReleaseState};
-use crate::store::StoreError;
 
 /// What a person wants changed on how a device gets updates.
 #[derive(Debug, Clone, Default)]
@@ -25,21 +24,6 @@ pub struct PolicyChange {
     pub join: Option<String>,
     /// A group that it leaves.
     pub leave: Option<i64>,
-}
-
-/// What a person wants changed on a group.
-#[derive(Debug, Clone, Default)]
-pub struct GroupChange {
-    /// Its new name.
-    pub name: Option<String>,
-    /// Its quiet hours, like `22:00-06:00`; empty: none.
-    pub quiet: Option<String>,
-}
-
-/// Quiet hours from what a person wrote; empty: none.
-pub(super) fn quiet_hours(text: &str) -> Result<Option<QuietHours>, Error> {
-    let text = text.trim();
-    if text.is_empty() { Ok(None) } else { Ok(Some(text.parse()?)) }
 }
 
 impl App {
@@ -100,6 +84,27 @@ impl App {
         self.record(event.on(device.platform.as_deref()).does(deed)).await
     }
 
+    /// How a device would get updates after such a change. A group that does not exist yet has
+    /// nothing to say.
+    #[must_use]
+    pub fn as_decided(&self, device: &Device, change: &PolicyChange) -> Decided {
+        let policy = Policy {
+            channel: change.channel.unwrap_or(device.policy.channel),
+            pinned: change.pinned.unwrap_or(device.policy.pinned),
+            updates_off: change.updates_off.unwrap_or(device.policy.updates_off),
+        };
+        let known = |name: &String| self.group_named(name).map(|group| group.id);
+        let mut groups = match &change.groups {
+            Some(names) => names.iter().filter_map(known).collect(),
+            None => device.groups.clone(),
+        };
+        groups.extend(change.join.as_ref().and_then(known));
+        groups.retain(|id| change.leave != Some(*id));
+        groups.sort_unstable();
+        groups.dedup();
+        Decided { policy, groups }
+    }
+
     /// Puts a device into exactly these groups; answers that in a sentence.
     async fn put_into(&self, device: &Device, ids: Vec<i64>) -> Result<String, Error> {
         self.0.store.set_groups(device.id, &ids).await?;
@@ -144,168 +149,6 @@ impl App {
         let platform = shelf.platform_by_id(release.platform_id);
         let name = platform.map(|own| own.platform.name.as_str()).unwrap_or_default();
         Ok(format!("{name} {}", release.version))
-    }
-
-    /// The group of this name, in any case.
-    #[must_use]
-    pub fn group_named(&self, name: &str) -> Option<Group> {
-        let key = name.trim().to_lowercase();
-        self.shelf().groups().iter().find(|group| group.name.key() == key).cloned()
-    }
-
-    /// The numbers of groups; those that do not exist are made.
-    async fn groups_named(&self, names: &[GroupName], actor: &Actor) -> Result<Vec<i64>, Error> {
-        let mut ids = Vec::new();
-        for name in names {
-            if let Some(group) = self.group_named(name.as_str()) {
-                ids.push(group.id);
-                continue;
-            }
-            ids.push(self.0.store.create_group(name, self.now()).await?);
-            self.restock().await?;
-            let event =
-                Event::new(self.now(), Kind::Grouped, format!("The group {name} was made."));
-            let event = event.by(actor).concerning(name.as_str());
-            self.record(event.does(format!("made the group {name}"))).await?;
-        }
-        Ok(ids)
-    }
-
-    /// Makes a group.
-    ///
-    /// # Errors
-    /// [`Error::GroupName`], [`Error::GroupExists`], [`Error::Quiet`].
-    pub async fn create_group(
-        &self,
-        name: &str,
-        quiet: &str,
-        actor: &Actor,
-    ) -> Result<Group, Error> {
-        let (name, quiet): (GroupName, _) = (name.parse()?, quiet_hours(quiet)?);
-        let _changing = self.0.changing.lock().await;
-        let created_at = self.now();
-        let id = match self.0.store.create_group(&name, created_at).await {
-            Err(StoreError::Conflict) => return Err(Error::GroupExists(name.to_string())),
-            made => made?,
-        };
-        let group = Group { id, name, quiet, created_at };
-        let hours = quiet.map(|quiet| format!(" with quiet hours {quiet}")).unwrap_or_default();
-        let told = (
-            format!("The group {} was made{hours}.", group.name),
-            format!("made the group {}{hours}", group.name),
-        );
-        self.keep_group(&group, told, actor).await?;
-        Ok(group)
-    }
-
-    /// Renames a group or changes its quiet hours.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::GroupName`], [`Error::GroupExists`], [`Error::Quiet`].
-    pub async fn change_group(
-        &self,
-        id: i64,
-        change: &GroupChange,
-        actor: &Actor,
-    ) -> Result<Group, Error> {
-        let _changing = self.0.changing.lock().await;
-        let was = self.shelf().group(id).cloned().ok_or(Error::NotFound("group"))?;
-        let mut group = was.clone();
-        if let Some(name) = &change.name {
-            group.name = name.parse()?;
-        }
-        if let Some(quiet) = &change.quiet {
-            group.quiet = quiet_hours(quiet)?;
-        }
-        if group == was {
-            return Ok(group);
-        }
-        let text = match group.quiet {
-            _ if group.name != was.name => format!("{} is called {} now.", was.name, group.name),
-            Some(quiet) => format!("{} has quiet hours: {quiet}.", group.name),
-            None => format!("{} has no quiet hours any more.", group.name),
-        };
-        let deed = match group.quiet {
-            _ if group.name != was.name => {
-                format!("renamed the group {} to {}", was.name, group.name)
-            }
-            Some(quiet) => format!("set the quiet hours of the group {} to {quiet}", group.name),
-            None => format!("removed the quiet hours of the group {}", group.name),
-        };
-        self.keep_group(&group, (text, deed), actor).await?;
-        Ok(group)
-    }
-
-    async fn keep_group(
-        &self,
-        group: &Group,
-        (text, deed): (String, String),
-        actor: &Actor,
-    ) -> Result<(), Error> {
-        if let Err(StoreError::Conflict) = self.0.store.save_group(group).await {
-            return Err(Error::GroupExists(group.name.to_string()));
-        }
-        self.restock().await?;
-        let event = Event::new(self.now(), Kind::Grouped, text).by(actor).does(deed);
-        self.record(event.concerning(group.name.as_str())).await
-    }
-
-    /// Deletes a group; its devices stay, and rollouts that were for it alone are ended.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::State`] where a release is for this group only.
-    pub async fn delete_group(&self, id: i64, actor: &Actor) -> Result<Group, Error> {
-        let _changing = self.0.changing.lock().await;
-        let shelf = self.shelf();
-        let group = shelf.group(id).cloned().ok_or(Error::NotFound("group"))?;
-        if shelf.gates().any(|gate| gate.rollout.group == Some(id)) {
-            return Err(Error::State(
-                "a release is for this group only; withdraw it, or publish it to others first",
-            ));
-        }
-        self.0.store.delete_group(id).await?;
-        self.0.fleet.leave_group(id);
-        self.restock().await?;
-        let text = format!("The group {} was deleted.", group.name);
-        let event = Event::new(self.now(), Kind::Grouped, text).by(actor);
-        let event = event.concerning(group.name.as_str());
-        self.record(event.does(format!("deleted the group {}", group.name))).await?;
-        Ok(group)
-    }
-
-    /// Changes whom a published release is for: beta releases are promoted without a new upload.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], [`Error::State`].
-    pub async fn set_channel(
-        &self,
-        release_id: i64,
-        channel: Channel,
-        actor: &Actor,
-    ) -> Result<Release, Error> {
-        let _changing = self.0.changing.lock().await;
-        let release = self.0.store.release(release_id).await?;
-        let release = release.ok_or(Error::NotFound("release"))?;
-        if release.channel == channel {
-            return Ok(release);
-        }
-        self.0.store.set_channel(release_id, channel).await?;
-        if release.state == ReleaseState::Draft {
-            // That is how it will be published.
-            return Ok(Release { channel, ..release });
-        }
-        self.restock().await?;
-        let text = match channel {
-            Channel::Stable => format!("{} was promoted to stable.", release.title()),
-            Channel::Beta => format!("{} is for beta devices only now.", release.title()),
-        };
-        let event = Event::new(self.now(), Kind::ReleaseEdited, text).about(release_id).by(actor);
-        let deed = match channel {
-            Channel::Stable => format!("promoted {} to stable", release.title()),
-            Channel::Beta => format!("made {} a beta release", release.title()),
-        };
-        self.record(event.on(release.platform.as_deref()).does(deed)).await?;
-        Ok(Release { channel, ..release })
     }
 
     /// Takes a release back from the devices that took it: they get the one before it.

@@ -11,7 +11,7 @@ use super::rollouts::SILENCE;
 use super::settings::Settings;
 use super::shelf::Shelf;
 use super::stock::Stock;
-pub use super::supposed::Supposed;
+pub use super::supposed::{Decided, Supposed};
 use super::{App, Error};
 use crate::domain::device::Approval;
 use crate::domain::mac::MacAddr;
@@ -88,6 +88,8 @@ struct Outlook {
     platform_id: i64,
     /// The release that it is about; `None`: any.
     release_id: Option<i64>,
+    /// What devices are supposed to get updates in another way.
+    supposed: Supposed,
     now: i64,
 }
 
@@ -127,6 +129,13 @@ impl Outlook {
     /// What a device would get if it asked again as it did last. Of one that waits for others it is
     /// told where it could not take the release anyway.
     fn foresee(&self, mac: MacAddr, live: &Live) -> Forecast {
+        match self.supposed.of_device(mac) {
+            Some(decided) => self.foresee_as(mac, &live.decided(decided.policy, &decided.groups)),
+            None => self.foresee_as(mac, live),
+        }
+    }
+
+    fn foresee_as(&self, mac: MacAddr, live: &Live) -> Forecast {
         let forecast = self.foresee_by(&self.shelf, mac, live);
         if !matches!(forecast.prospect, Prospect::Waits | Prospect::Later) {
             return forecast;
@@ -259,6 +268,17 @@ impl App {
         Ok(preview)
     }
 
+    /// What a device would get, if it got updates in another way; `None`: there is none.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn foresee(&self, mac: MacAddr, decided: Decided) -> Result<Option<Forecast>, Error> {
+        let platform_id = self.0.fleet.with(mac, |live| live.platform_id).flatten();
+        let supposed = Supposed::Decided([(mac, decided)].into());
+        let outlook = self.outlook(platform_id.unwrap_or_default(), &supposed).await?;
+        Ok(self.0.fleet.with(mac, |live| outlook.foresee(mac, live)))
+    }
+
     /// The same device by device, in the order of their addresses.
     ///
     /// # Errors
@@ -290,6 +310,7 @@ impl App {
             settings: self.settings(),
             platform_id,
             release_id: supposed.release_id(),
+            supposed: supposed.clone(),
             now: self.now(),
         })
     }

@@ -1,10 +1,14 @@
 //! What a dry run supposes.
 
+use std::collections::HashMap;
+
 use super::rollouts::{Gate, PlanWish};
 use super::shelf::Shelf;
 use super::stock::Stock;
 use super::{App, Error};
-use crate::domain::policy::{Channel, Rule};
+use crate::domain::mac::MacAddr;
+use crate::domain::platform::{GzipPolicy, Platform};
+use crate::domain::policy::{Channel, Policy, QuietHours, Rule};
 use crate::domain::release::{Release, ReleaseState};
 use crate::domain::rollout::Step;
 use crate::domain::version::FirmwareVersion;
@@ -49,11 +53,49 @@ pub enum Supposed {
     Pinned(Option<i64>),
     /// The lowest version of a platform is another one.
     Floor(Option<FirmwareVersion>),
+    /// A platform has other quiet hours, or none.
+    Quiet(Option<QuietHours>),
+    /// A platform sends compressed images by another rule.
+    Gzip(GzipPolicy),
+    /// A group has other quiet hours, or none.
+    GroupQuiet(i64, Option<QuietHours>),
+    /// These devices get updates in another way.
+    Decided(HashMap<MacAddr, Decided>),
     /// All of these.
     All(Vec<Supposed>),
 }
 
+/// How a device gets updates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    /// Its channel, its pin, and whether it gets any.
+    pub policy: Policy,
+    /// The groups it is in.
+    pub groups: Vec<i64>,
+}
+
 impl Supposed {
+    /// What is supposed of this device.
+    pub(super) fn of_device(&self, mac: MacAddr) -> Option<&Decided> {
+        match self {
+            Self::Decided(devices) => devices.get(&mac),
+            Self::All(several) => several.iter().find_map(|one| one.of_device(mac)),
+            _ => None,
+        }
+    }
+
+    /// Changes a platform, where it is about one.
+    pub(super) fn change(&self, platform: &mut Platform) {
+        match self {
+            Self::Ruled(rule) => platform.rule = *rule,
+            Self::Pinned(pinned) => platform.pinned = *pinned,
+            Self::Floor(floor) => platform.floor.clone_from(floor),
+            Self::Quiet(quiet) => platform.quiet = *quiet,
+            Self::Gzip(gzip) => platform.gzip = *gzip,
+            _ => {}
+        }
+    }
+
     /// The release that devices would get by it.
     pub(super) fn release_id(&self) -> Option<i64> {
         match self {
@@ -158,16 +200,20 @@ impl App {
                     self.suppose(stock, platform_id, one, open)?;
                 }
             }
-            Supposed::Ruled(_) | Supposed::Pinned(_) | Supposed::Floor(_) => {
+            // Of a device it is looked at when that is.
+            Supposed::Decided(_) => {}
+            Supposed::GroupQuiet(id, quiet) => {
+                let group = stock.groups.iter_mut().find(|group| group.id == *id);
+                group.ok_or(Error::NotFound("group"))?.quiet = *quiet;
+            }
+            Supposed::Ruled(_)
+            | Supposed::Pinned(_)
+            | Supposed::Floor(_)
+            | Supposed::Quiet(_)
+            | Supposed::Gzip(_) => {
                 let mut platforms = stock.platforms.iter_mut();
                 let platform = platforms.find(|platform| platform.id == platform_id);
-                let platform = platform.ok_or(Error::NotFound("platform"))?;
-                match supposed {
-                    Supposed::Ruled(rule) => platform.rule = *rule,
-                    Supposed::Pinned(pinned) => platform.pinned = *pinned,
-                    Supposed::Floor(floor) => platform.floor.clone_from(floor),
-                    _ => {}
-                }
+                supposed.change(platform.ok_or(Error::NotFound("platform"))?);
             }
         }
         Ok(())

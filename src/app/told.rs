@@ -13,7 +13,7 @@ const EVENTS_AN_HOUR: u16 = 60;
 const THINGS_A_DAY: usize = 48;
 
 /// What was told of a device.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Told {
     /// The hour, and how many events the device made in it.
     hour: (i64, u16),

@@ -1,6 +1,6 @@
 //! Whom a change touches, by name and number: what people see before they confirm it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::preview::{Forecast, Supposed};
 use super::{App, Error};
@@ -113,6 +113,24 @@ impl App {
 }
 
 impl App {
+    /// The same on several platforms, as one; of the others nothing is said.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::Plan`].
+    pub async fn touched_on(
+        &self,
+        platforms: &BTreeSet<i64>,
+        supposed: &Supposed,
+    ) -> Result<Touched, Error> {
+        let mut all = Touched::default();
+        for platform_id in platforms {
+            all.groups.append(&mut self.touched(*platform_id, supposed).await?.groups);
+        }
+        Ok(all)
+    }
+}
+
+impl App {
     /// Whether a lower release is published that the same devices follow: what those that took this
     /// one get where it is recalled.
     #[must_use]
@@ -133,7 +151,14 @@ impl App {
 /// for is not touched where only the reason is another.
 fn is_same(was: &Forecast, is: &Forecast) -> bool {
     let rests = |own: &Forecast| {
-        let settled = ["up_to_date", "identical", "nothing_published", "pinned", "never_asked"];
+        let settled = [
+            "up_to_date",
+            "identical",
+            "nothing_published",
+            "pinned",
+            "never_asked",
+            "updates_off",
+        ];
         settled.contains(&own.code())
     };
     let refused = |own: &Forecast| matches!(own.decision, Some(Decision::Refuse(_)));

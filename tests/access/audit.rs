@@ -377,9 +377,9 @@ const SETTINGS: [(&str, &str); 9] = [
 ];
 
 /// A server with a little of everything, and those who change it.
-struct Scene {
-    server: Server,
-    anna: Browser,
+pub struct Scene {
+    pub server: Server,
+    pub anna: Browser,
     token: String,
     /// What stands for itself in paths and forms: `{release}`, `{ticket}` …
     places: Vec<(&'static str, String)>,
@@ -393,7 +393,7 @@ impl Scene {
         Self { server, anna, token, places: vec![("{setup}", setup)] }
     }
 
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let users = [("anna", Role::Administrator), ("bert", Role::Viewer)];
         let server = Server::with(&users).await;
         for name in ["chase", "gate"] {
@@ -546,7 +546,7 @@ impl Scene {
     }
 }
 
-async fn upload(server: &Server, firmware: &Firmware, publish: bool) -> i64 {
+pub async fn upload(server: &Server, firmware: &Firmware, publish: bool) -> i64 {
     let mut receiving = server.app.receive("firmware.bin").await.unwrap();
     receiving.write(&firmware.build()).await.unwrap();
     let accepted = receiving.finish().await.unwrap();
@@ -571,7 +571,7 @@ async fn roll_out(server: &Server, firmware: &Firmware) -> i64 {
 }
 
 /// An ESP8266 asks and takes what it is given; the status.
-async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
+pub async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
     polls_running(server, mac, version, "").await
 }
 
@@ -800,6 +800,32 @@ async fn the_log_is_searched() {
     let older = older.split('"').next().unwrap();
     let page = scene.anna.get(&format!("/audit?what=platform_created&before={older}")).await;
     page.is(200).says("created the platform p0.");
+}
+
+#[tokio::test]
+async fn the_log_is_downloaded_as_a_table() {
+    let mut scene = Scene::new().await;
+    scene.anna.post("/groups", &[("name", "=1+1")]).await.is(303);
+    for n in 0..450 {
+        let name = format!("p{n}");
+        scene.server.app.create_platform(&name, "", Admission::Approved, &a_test()).await.unwrap();
+    }
+    let page = scene.anna.get("/audit?what=grouped").await.is(200);
+    page.says("href=\"/audit.csv?what=grouped\" download");
+    let answer = scene.anna.get("/audit.csv?what=grouped").await.is(200);
+    assert_eq!(answer.header("content-type"), Some("text/csv; charset=utf-8; header=present"));
+    let kept = answer.header("content-disposition").unwrap();
+    assert_eq!(kept, "attachment; filename=\"espalier-audit.csv\"");
+    let head = "time,actor_kind,actor,address,action,text,device,platform,release,subject\r\n";
+    answer.clone().says(head).says(
+        "2023-11-14T22:13:20Z,person,anna,127.0.0.7,grouped,anna made the group =1+1.,,,,'=1+1\r\n",
+    );
+    // More than are read at once, each once, the newest first.
+    let answer = scene.anna.get("/audit.csv?what=platform_created&q=p").await.is(200);
+    let told: Vec<_> = answer.body.lines().filter(|line| line.contains("the platform p")).collect();
+    assert_eq!(told.len(), 450);
+    assert!(told[0].contains("the platform p449.") && told[449].contains("the platform p0."));
+    scene.anna.get("/audit.csv?who=robots").await.is(422).says("nobody like");
 }
 
 #[tokio::test]

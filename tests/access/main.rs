@@ -23,5 +23,6 @@ mod command_line;
 mod matrix;
 mod people;
 mod recipes;
+mod shown;
 mod templates;
 mod tokens;

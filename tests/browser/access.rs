@@ -3,7 +3,7 @@
 use crate::browser::{Browser, Script};
 use crate::image::image;
 use crate::server::Server;
-use crate::walk::{Stop, walk_in};
+use crate::walk::{Stop, furnish, walk_in};
 
 const PASSWORD: &str = "apple trellis rain";
 
@@ -145,4 +145,31 @@ fn every_page_of_access_is_in_order() {
         ("viewer-settings", "/settings"),
     ];
     walk_in(&browser, &stops(&pages));
+}
+
+#[test]
+fn every_page_is_in_order_for_a_viewer() {
+    let server = Server::start();
+    let stops = furnish(&server);
+    let server = server.with_viewer("vera", PASSWORD);
+    let Some(browser) = Browser::open(&server, Script::Runs) else {
+        return;
+    };
+    browser.goes_to("/login");
+    browser.fills("Name", "vera");
+    browser.fills("Password", PASSWORD);
+    browser.clicks_on(".gate footer button");
+    browser.arrives_at("of the dashboard", |path| path == "/");
+    let asks =
+        ["/new", "/add", "/edit", "/delete", "/withdraw", "/back", "/promote", "/demand", "/old"];
+    let seen = |path: &str| {
+        let path = path.split('?').next().unwrap_or_default();
+        !path.starts_with("/audit")
+            && path != "/nothing/here"
+            && !asks.iter().any(|end| path.ends_with(end))
+    };
+    let stops = stops.into_iter().filter(|(_, path)| seen(path));
+    let named = |(name, path)| -> Stop { (format!("viewer-{name}").leak(), path) };
+    let stops: Vec<Stop> = stops.map(named).collect();
+    walk_in(&browser, &stops);
 }

@@ -9,6 +9,9 @@ use clap::Parser;
 use espalier::app::App;
 use espalier::clock::{Clock, FakeClock, SystemClock};
 use espalier::config::{CommandLine, PasswordCost};
+use espalier::domain::access::Role;
+use espalier::domain::actor::Actor;
+use espalier::domain::secret::Secret;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -23,7 +26,7 @@ pub struct Server {
     stop: CancellationToken,
     runtime: Option<Runtime>,
     greeting: Vec<String>,
-    _data: TempDir,
+    data: Arc<TempDir>,
 }
 
 impl Server {
@@ -43,8 +46,27 @@ impl Server {
         Self::start_with("none", clock)
     }
 
+    /// Starts it again on the same folder, on which a viewer signs in from now on.
+    pub fn with_viewer(self, name: &str, password: &str) -> Self {
+        let data = self.data.clone();
+        drop(self);
+        let server = Self::start_on(data, "password", Arc::new(SystemClock));
+        let actor = Actor::person("a test", None);
+        let password = Secret::new(password);
+        let runtime = server.runtime.as_ref().expect("it runs");
+        for (name, role) in [("keeper", Role::Administrator), (name, Role::Viewer)] {
+            let made = server.app.accounts().create_user(name, role, &password, &actor);
+            runtime.block_on(made).expect("a new user");
+        }
+        server
+    }
+
     fn start_with(auth: &str, clock: Arc<dyn Clock>) -> Self {
         let data = TempDir::new().expect("a data folder");
+        Self::start_on(Arc::new(data), auth, clock)
+    }
+
+    fn start_on(data: Arc<TempDir>, auth: &str, clock: Arc<dyn Clock>) -> Self {
         let folder = data.path().to_string_lossy();
         let line = [
             "espalier",
@@ -67,7 +89,7 @@ impl Server {
         let greeting = server.greeting();
         let stop = CancellationToken::new();
         runtime.spawn(server.run(stop.clone()));
-        Self { app, address, stop, runtime: Some(runtime), greeting, _data: data }
+        Self { app, address, stop, runtime: Some(runtime), greeting, data }
     }
 
     /// The set-up code, as it was printed at the start.

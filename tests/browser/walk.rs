@@ -168,7 +168,7 @@ fn the_rules_find_what_is_wrong() {
 }
 
 /// Puts a little of everything on a server; the pages that show it.
-fn furnish(server: &Server) -> Vec<Stop> {
+pub fn furnish(server: &Server) -> Vec<Stop> {
     for (name, words) in [("chase", "Lights+along+the+wall"), ("greenhouse", "Opens+the+windows")] {
         server.form("/platforms", &format!("name={name}&description={words}&admission=approved"));
     }

@@ -120,7 +120,12 @@ async fn groups_are_made_renamed_kept_quiet_and_deleted() {
     assert!(page.contains("quiet hours until 06:00; then it gets chase v1.2.0"), "{page}");
     let audit = get(&app, "/audit").await;
     assert!(audit.contains("made the group Roof with quiet hours 22:00-06:00"), "{audit}");
-    sends(&app, &format!("/groups/{id}"), "name=Top&quiet=").await;
+    sends(&app, &format!("/groups/{id}"), "name=Top&quiet=&sure=yes").await;
+    let audit = get(&app, "/audit").await;
+    assert!(
+        audit.contains("renamed the group Roof to Top and removed its quiet hours."),
+        "{audit}"
+    );
     let told = sends(&app, &format!("/groups/{id}"), "name=Top&quiet=now").await;
     assert!(told.contains("write it like"), "{told}");
     let asks = get(&app, &format!("/groups/{id}/delete")).await;
@@ -269,4 +274,124 @@ async fn no_release_is_recorded_as_what_another_one_is_or_nobody_says() {
         let refused = app.app.record_as(newest.id(), &version, &a_test()).await;
         assert!(matches!(refused, Err(Error::State(_))), "{refused:?}");
     }
+}
+
+#[tokio::test]
+async fn a_rule_is_seen_before_it_is_saved_whichever_it_is() {
+    let (app, _) = stocked().await;
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.1.0").await;
+    app.app.flush().await.unwrap();
+    let form = get(&app, "/platforms/chase/edit").await;
+    assert!(form.contains("Who will get it") && form.contains("data-preview"), "{form}");
+    let preview = |fields: &str| {
+        let path = format!("/platforms/chase/preview?fragment=preview&{fields}");
+        let app = &app;
+        async move { get(app, &path).await }
+    };
+    assert!(preview("floor=").await.contains("It gets v1.2.0."));
+    assert!(!preview("floor=v2.0.0").await.contains("It gets v1.2.0."));
+    // It is 22:13 in UTC.
+    assert!(preview("quiet=22:00-06:00").await.contains("quiet hours"));
+    assert!(preview("quiet=06:00-22:00").await.contains("It gets v1.2.0."));
+    assert!(preview("quiet=soon").await.contains("write it like"));
+    let all = "name=chase&description=Mine&admission=approved&gzip=off&rule=newer&pinned=&quiet=";
+    let again =
+        post(&app, "/platforms/chase/edit", &format!("{all}&floor=v2&action=preview")).await;
+    let again = again.text();
+    assert!(again.contains("value=\"v2\"") && again.contains("Mine"), "{again}");
+    assert!(!again.contains("It gets v1.2.0."), "{again}");
+    let asks = post(&app, "/platforms/chase/edit", &format!("{all}&floor=v2")).await;
+    assert_eq!(asks.status, 200);
+    assert!(asks.text().contains("1 device that runs v1.1.0 gets nothing."), "{}", asks.text());
+    assert_eq!(app.app.shelf().platform("chase").unwrap().platform.floor, None);
+    sends(&app, "/platforms/chase/edit", &format!("{all}&floor=v2&sure=yes")).await;
+    assert!(app.app.shelf().platform("chase").unwrap().platform.floor.is_some());
+}
+
+#[tokio::test]
+async fn how_a_device_gets_updates_is_seen_before_it_is_saved() {
+    let (app, released) = stocked().await;
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.1.0").await;
+    app.app.flush().await.unwrap();
+    let page = get(&app, ATTIC).await;
+    assert!(page.contains("data-preview=\"/devices/18fe34000001/preview\""), "{page}");
+    let pinned = format!("channel=stable&updates=on&pinned={}", released[0].id());
+    for (fields, words) in [
+        ("channel=stable&updates=on&pinned=", "It gets v1.2.0."),
+        (pinned.as_str(), "It gets v1.0.0."),
+        ("channel=stable&pinned=", "updates are switched off"),
+    ] {
+        let shown = get(&app, &format!("{ATTIC}/preview?fragment=preview&{fields}")).await;
+        assert!(shown.contains(words) && shown.contains("name=\"sure\""), "{fields}: {shown}");
+    }
+    assert!(get(&app, &format!("{ATTIC}/preview?{pinned}")).await.contains("a lower version"));
+    // Who has not seen it is asked, without script too.
+    let body = format!("{pinned}&group=&join=Roof");
+    let asks = post(&app, &format!("{ATTIC}/updates"), &body).await;
+    assert_eq!(asks.status, 200);
+    let asks = asks.text();
+    assert!(asks.contains("1 device that runs v1.1.0 gets v1.0.0"), "{asks}");
+    assert!(asks.contains("name=\"join\" value=\"Roof\""), "{asks}");
+    assert_eq!(app.device(CHASE).await.unwrap().policy.pinned, None, "nothing is saved yet");
+    sends(&app, &format!("{ATTIC}/updates"), &format!("{body}&sure=yes")).await;
+    assert_eq!(app.device(CHASE).await.unwrap().policy.pinned, Some(released[0].id()));
+    sends(&app, &format!("{ATTIC}/updates"), "channel=stable&pinned=&updates=on&sure=yes").await;
+
+    let both = "mac=18fe34000001&mac=18fe34000002&action=off&group=";
+    let asks = post(&app, "/devices/several", both).await;
+    assert_eq!(asks.status, 200);
+    let asks = asks.text();
+    assert!(asks.contains("1 device that runs v1.1.0 gets nothing."), "{asks}");
+    assert!(asks.contains("name=\"mac\" value=\"18fe34000002\""), "{asks}");
+    sends(&app, "/devices/several", &format!("{both}&sure=yes")).await;
+    assert!(app.device(CHASE).await.unwrap().policy.updates_off);
+    sends(&app, "/devices/several", "mac=18fe34000001&action=on&sure=yes").await;
+
+    sends(&app, "/devices/several", "mac=18fe34000001&action=join&group=Roof").await;
+    let id = app.app.group_named("Roof").unwrap().id;
+    let quiet = "name=Roof&quiet=22:00-06:00";
+    let shown = get(&app, &format!("/groups/{id}/preview?fragment=preview&{quiet}")).await;
+    assert!(shown.contains("1 device that runs v1.1.0 gets nothing."), "{shown}");
+    let shown = get(&app, &format!("/groups/{id}/preview?quiet=06:00-07:00")).await;
+    assert!(shown.contains("Nothing is different for its devices now"), "{shown}");
+    assert_eq!(post(&app, &format!("/groups/{id}"), quiet).await.status, 200);
+    sends(&app, &format!("/groups/{id}"), &format!("{quiet}&sure=yes")).await;
+    assert!(app.app.group_named("Roof").unwrap().quiet.is_some());
+}
+
+#[tokio::test]
+async fn a_beta_release_is_promoted_by_the_same_plans_as_it_is_published() {
+    let (app, released) = stocked().await;
+    app.app.set_channel(released[2].id(), Channel::Beta, &a_test()).await.unwrap();
+    for device in [CHASE, MARSHALL] {
+        FakeDevice::esp8266(device).polls(&app, "chase", "v1.1.0").await;
+    }
+    app.app.flush().await.unwrap();
+    let path = format!("/releases/{}/promote", released[2].id());
+    let page = get(&app, &path).await;
+    for words in
+        ["Canaries first", "In stages", "It gets v1.2.0.", "name=\"channel\" value=\"stable\""]
+    {
+        assert!(page.contains(words), "no {words}: {page}");
+    }
+    assert!(!page.contains("beta: devices that try things first"), "{page}");
+    let plan = "how=canaries&canary=18fe34000002&soak=30";
+    let page = post(&app, &path, &format!("{plan}&action=preview")).await.text();
+    assert!(page.contains("Now 1 of 2 devices gets it."), "{page}");
+    let wrong = post(&app, &path, "how=stages&stages=many").await;
+    assert_eq!(wrong.status, 422);
+    assert!(wrong.text().contains("Not promoted"), "{}", wrong.text());
+    assert_eq!(
+        app.app.store().release(released[2].id()).await.unwrap().unwrap().channel,
+        Channel::Beta
+    );
+    let answer = post(&app, &path, plan).await;
+    assert!(answer.header("location").unwrap().starts_with("/rollouts/"), "{answer:?}");
+    FakeDevice::esp8266(CHASE).polls(&app, "chase", "v1.1.0").await.is_not_modified();
+    FakeDevice::esp8266(MARSHALL)
+        .polls(&app, "chase", "v1.1.0")
+        .await
+        .is_firmware(&released[2].bytes);
+    let page = exchange(app.address, format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await;
+    assert_eq!(page.status, 303, "it is stable already");
 }

@@ -130,7 +130,7 @@ impl Wish {
     }
 
     /// Why nothing can match; `None` where something could.
-    fn error(&self) -> Option<String> {
+    pub(super) fn error(&self) -> Option<String> {
         if !self.who.is_empty() && self.actor().0.is_none() {
             return Some(format!("There is nobody like “{}” here.", self.who));
         }
@@ -143,7 +143,7 @@ impl Wish {
         None
     }
 
-    fn filter(&self, now: Timestamp) -> AuditFilter {
+    pub(super) fn filter(&self, now: Timestamp) -> AuditFilter {
         let days = SPANS.iter().find(|(word, ..)| *word == self.since).map_or(0, |span| span.2);
         let some = |word: &str| (!word.trim().is_empty()).then(|| word.trim().to_owned());
         let (actor_kind, actor) = self.actor();
@@ -190,6 +190,8 @@ struct Log {
     lines: Vec<Line>,
     older: String,
     newest: String,
+    /// Where the same is as a table.
+    table: String,
 }
 
 /// `GET /audit`
@@ -211,6 +213,7 @@ pub(super) async fn list(
     let log = Log {
         older: last.map(|last| query.page(last.id)).unwrap_or_default(),
         newest: query.page(0),
+        table: query.page(0).replacen("/audit", "/audit.csv", 1),
         actors: actors(&app).await?,
         platforms: names(&app),
         retention: u64::from(app.settings().audit_days),

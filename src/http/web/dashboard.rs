@@ -76,7 +76,11 @@ impl Dashboard {
     }
 
     fn attention_sentence(&self) -> String {
-        filters::count(&self.needs(), "thing needs you.", "things need you.")
+        if self.page.may_edit() {
+            filters::count(&self.needs(), "thing needs you.", "things need you.")
+        } else {
+            filters::count(&self.needs(), "thing needs somebody.", "things need somebody.")
+        }
     }
 }
 
@@ -191,7 +195,7 @@ async fn attention(app: &App, page: &Page) -> Result<Vec<Attention>, PageError> 
     items.append(&mut silent(app).await?);
     items.append(&mut faults(app, page.now - DAY).await?);
     items.extend(asking(page.pending));
-    items.extend(drafts(app).await?);
+    items.extend(drafts(app, page).await?);
     // Within each tone as they came: what failed first, then who asks, then what waits.
     items.sort_by_key(|item| ["bad", "warn", "wait"].iter().position(|tone| *tone == item.tone));
     Ok(items)
@@ -292,26 +296,27 @@ fn asking(pending: u64) -> Option<Attention> {
         tone: "wait",
         icon: "inbox",
         title: filters::count(&pending, "device is asking", "devices are asking"),
-        text: "Nothing is sent without your word.".to_owned(),
+        text: "Nothing is sent before it is approved.".to_owned(),
         href: "/inbox".to_owned(),
         label: "Inbox",
     })
 }
 
 /// Files that wait for a person's word, as one thing.
-async fn drafts(app: &App) -> Result<Option<Attention>, PageError> {
+async fn drafts(app: &App, page: &Page) -> Result<Option<Attention>, PageError> {
     let filter = ReleaseFilter { state: Some(ReleaseState::Draft), ..ReleaseFilter::default() };
     let drafts = app.store().releases(&filter).await?;
     let count = drafts.len() as u64;
     let href = match drafts.as_slice() {
         [only] => format!("/releases/{}", only.id),
-        _ => "/releases/new#drafts".to_owned(),
+        _ if page.may_edit() => "/releases/new#drafts".to_owned(),
+        _ => "/events?kind=uploaded".to_owned(),
     };
     Ok((count > 0).then(|| Attention {
         tone: "warn",
         icon: "file",
         title: filters::count(&count, "draft waits", "drafts wait"),
-        text: "Offered to nobody until you publish.".to_owned(),
+        text: "Offered to nobody before it is published.".to_owned(),
         href,
         label: if count == 1 { "Report card" } else { "Look at them" },
     }))

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::confirm::{Confirm, Part};
 use super::error::{PageError, sentence, status};
+use super::foreseen::asks_of_group;
 use super::page::{Actor, Flash, Page, View};
 use super::query::QueryString;
 use crate::app::{App, GroupChange};
@@ -42,6 +43,9 @@ pub(super) struct Sent {
     name: String,
     #[serde(default)]
     quiet: String,
+    /// Whether a person was told whom the change touches.
+    #[serde(default)]
+    sure: String,
 }
 
 async fn listed(app: &App, page: Page) -> Result<List, PageError> {
@@ -79,7 +83,7 @@ pub(super) async fn create(
         }
         Err(error) if error.is_internal() => Err(error.into()),
         Err(error) => {
-            let Sent { name, quiet } = sent;
+            let Sent { name, quiet, sure: _ } = sent;
             let (code, error) = (status(&error), sentence(&error.to_string()));
             let list = List { name, quiet, error, ..listed(&app, page).await? };
             Ok((code, View(list)).into_response())
@@ -91,9 +95,17 @@ pub(super) async fn create(
 pub(super) async fn save(
     State(app): State<App>,
     Actor(actor): Actor,
+    page: Page,
     Path(id): Path<i64>,
     Form(sent): Form<Sent>,
 ) -> Result<Response, PageError> {
+    find(&app, id)?;
+    if sent.sure.is_empty() {
+        let typed = (sent.name.as_str(), sent.quiet.as_str());
+        if let Some(asks) = asks_of_group(&app, page, id, typed).await? {
+            return Ok(asks);
+        }
+    }
     let change = GroupChange { name: Some(sent.name), quiet: Some(sent.quiet) };
     let flash = match app.change_group(id, &change, &actor).await {
         Ok(group) => Flash::good(format!("{} was saved.", group.name)),

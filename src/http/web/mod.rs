@@ -9,6 +9,7 @@ mod address;
 mod api_docs;
 mod attempts;
 mod audit;
+mod audit_csv;
 mod card;
 mod confirm;
 mod connect;
@@ -21,6 +22,7 @@ mod devices;
 mod drafts;
 mod error;
 mod events;
+mod foreseen;
 mod groups;
 mod history;
 mod images;
@@ -35,6 +37,7 @@ mod platforms;
 mod plots;
 mod presence;
 mod preview;
+mod promote;
 mod proof;
 mod publish;
 mod query;
@@ -143,8 +146,8 @@ fn release_routes() -> Routes {
         .get("/rollouts/{id}/confirm", Publish, rollouts::confirm)
         .get("/releases/{id}/withdraw", Publish, touched::confirm_withdraw)
         .post("/releases/{id}/withdraw", Publish, touched::withdraw)
-        .get("/releases/{id}/promote", Publish, touched::confirm_promote)
-        .post("/releases/{id}/promote", Publish, touched::promote)
+        .get("/releases/{id}/promote", Publish, promote::form)
+        .post("/releases/{id}/promote", Publish, promote::promote)
         .get("/releases/{id}/back", Publish, touched::confirm_back)
         .post("/releases/{id}/back", Publish, touched::back)
         .post("/releases/{id}/lift", Edit, releases::lift)
@@ -176,10 +179,12 @@ fn device_routes() -> Routes {
         .get("/devices/{mac}/secret/old", Edit, device_secret::confirm_end)
         .post("/devices/{mac}/secret/old", Edit, device_secret::end)
         .post("/devices/{mac}/updates", Edit, updates::save)
+        .get("/devices/{mac}/preview", View, foreseen::device)
         .post("/devices/several", Edit, several::change)
         .get("/groups", View, groups::list)
         .post("/groups", Edit, groups::create)
         .post("/groups/{id}", Edit, groups::save)
+        .get("/groups/{id}/preview", View, foreseen::group)
         .get("/groups/{id}/delete", Edit, groups::confirm_delete)
         .post("/groups/{id}/delete", Edit, groups::delete)
         .get("/devices/{mac}/delete", Edit, device_forms::confirm_delete)
@@ -203,6 +208,7 @@ fn people_routes() -> Routes {
         .post("/account/codes", Account, two_factor::enrol)
         .post("/account/codes/off", Account, two_factor::disenrol)
         .get("/audit", Administer, audit::list)
+        .get("/audit.csv", Administer, audit_csv::download)
         .get("/settings/users", Administer, users::list)
         .post("/settings/users", Administer, users::create)
         .post("/settings/users/{name}/role", Administer, users::change_role)

@@ -9,11 +9,13 @@ use super::confirm::{Confirm, Part};
 use super::error::{PageError, sentence, status};
 use super::page::{Actor, Flash, Page, View};
 use super::platforms::find;
+use super::preview::PreviewView;
 use super::touched::{Asks, Choice};
 use super::updates::{Pin, pins, read_pin};
 use crate::app::{App, Error, PlatformChange, Supposed, Touched};
 use crate::domain::platform::{Admission, GzipPolicy, Platform};
 use crate::domain::policy::Rule;
+use crate::domain::version::FirmwareVersion;
 use crate::http::view::filters;
 
 /// How a sentence about the lowest version begins.
@@ -32,6 +34,8 @@ struct FormPage {
     /// The zone that quiet hours are in.
     zone: String,
     error: String,
+    /// What its devices would get by what is in the form; of a new one there is nothing to say.
+    preview: PreviewView,
 }
 
 impl FormPage {
@@ -78,6 +82,8 @@ pub(super) struct Sent {
     quiet: Option<String>,
     /// Whether a person was told whom the change touches.
     sure: String,
+    /// Whether it is only to be previewed.
+    action: String,
 }
 
 impl Sent {
@@ -91,7 +97,7 @@ impl Sent {
             rule: Some(platform.rule.word().to_owned()),
             pinned: Some(platform.pinned.map(|id| id.to_string()).unwrap_or_default()),
             quiet: Some(platform.quiet.map(|quiet| quiet.to_string()).unwrap_or_default()),
-            sure: String::new(),
+            ..Self::default()
         }
     }
 
@@ -114,12 +120,24 @@ impl Sent {
         let change = self.change();
         let pinned = change.pinned.filter(|pinned| *pinned != platform.pinned);
         let rule = change.rule.filter(|rule| *rule != platform.rule);
-        pinned.map(Supposed::Pinned).or(rule.map(Supposed::Ruled))
+        let floor = change.floor.map(|text| text.trim().to_owned());
+        let floor = floor.map(|text| (!text.is_empty()).then(|| FirmwareVersion::read(&text)));
+        let floor = floor.filter(|floor| *floor != platform.floor);
+        let all =
+            [pinned.map(Supposed::Pinned), rule.map(Supposed::Ruled), floor.map(Supposed::Floor)];
+        let all: Vec<Supposed> = all.into_iter().flatten().collect();
+        (!all.is_empty()).then_some(Supposed::All(all))
+    }
+
+    /// The fields that a dry run reads.
+    fn fields(&self) -> Vec<(String, String)> {
+        let hidden = self.clone().hidden().into_iter();
+        hidden.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The same once more, as fields of the page that asks.
     fn hidden(self) -> Vec<(&'static str, String)> {
-        let Self { name, description, admission, gzip, floor, rule, pinned, quiet, sure: _ } = self;
+        let Self { name, description, admission, gzip, floor, rule, pinned, quiet, .. } = self;
         let mut fields = vec![("name", name), ("description", description)];
         fields.extend([("admission", admission), ("sure", "yes".to_owned())]);
         let others = [
@@ -134,28 +152,50 @@ impl Sent {
     }
 
     /// The form again, with what was typed and what is wrong.
-    fn again(self, app: &App, page: Page, original: Option<&Platform>, error: &Error) -> Response {
+    async fn again(
+        self,
+        app: &App,
+        page: Page,
+        original: Option<&Platform>,
+        error: &Error,
+    ) -> Result<Response, PageError> {
         let text = sentence(&error.to_string());
-        (status(error), View(form(app, page, original, self, text))).into_response()
+        let form = form(app, page, original, self, text).await?;
+        Ok((status(error), View(form)).into_response())
     }
 }
 
-fn form(app: &App, page: Page, original: Option<&Platform>, sent: Sent, error: String) -> FormPage {
+async fn form(
+    app: &App,
+    page: Page,
+    original: Option<&Platform>,
+    sent: Sent,
+    error: String,
+) -> Result<FormPage, PageError> {
     let chosen = sent.pinned.as_deref().and_then(read_pin);
-    FormPage {
+    let preview = match original {
+        Some(own) => PreviewView::of_rules(app, own.id, &sent.fields()).await?,
+        None => PreviewView::default(),
+    };
+    Ok(FormPage {
         page,
+        preview,
         pins: original.map_or_else(Vec::new, |own| pins(&app.shelf(), own.id, chosen)),
         original: original.map(|own| own.name.to_string()).unwrap_or_default(),
         zone: app.settings().time_zone.name().to_owned(),
         sent,
         error,
-    }
+    })
 }
 
 /// `GET /platforms/new`
-pub(super) async fn new(State(app): State<App>, page: Page, Query(wish): Query<Wish>) -> Response {
+pub(super) async fn new(
+    State(app): State<App>,
+    page: Page,
+    Query(wish): Query<Wish>,
+) -> Result<Response, PageError> {
     let sent = Sent { name: wish.name.unwrap_or_default(), ..Sent::default() };
-    View(form(&app, page, None, sent, String::new())).into_response()
+    Ok(View(form(&app, page, None, sent, String::new()).await?).into_response())
 }
 
 /// A name that a link proposes.
@@ -172,7 +212,7 @@ pub(super) async fn edit(
 ) -> Result<Response, PageError> {
     let platform = find(&app, &name)?;
     let sent = Sent::of(&platform);
-    Ok(View(form(&app, page, Some(&platform), sent, String::new())).into_response())
+    Ok(View(form(&app, page, Some(&platform), sent, String::new()).await?).into_response())
 }
 
 /// `POST /platforms`
@@ -181,16 +221,16 @@ pub(super) async fn create(
     Actor(actor): Actor,
     page: Page,
     Form(sent): Form<Sent>,
-) -> Response {
+) -> Result<Response, PageError> {
     let admission = Admission::read(&sent.admission).unwrap_or_default();
     match app.create_platform(&sent.name, &sent.description, admission, &actor).await {
         Ok(platform) => {
             let name = platform.name;
             let text = format!("The platform {name} was created. Upload its first release next.");
-            Flash::good(text).go(&format!("/platforms/{name}"))
+            Ok(Flash::good(text).go(&format!("/platforms/{name}")))
         }
-        Err(error) if error.is_internal() => PageError::from(error).into_response(),
-        Err(error) => sent.again(&app, page, None, &error),
+        Err(error) if error.is_internal() => Err(error.into()),
+        Err(error) => sent.again(&app, page, None, &error).await,
     }
 }
 
@@ -203,6 +243,10 @@ pub(super) async fn save(
     Form(sent): Form<Sent>,
 ) -> Result<Response, PageError> {
     let platform = find(&app, &name)?;
+    if sent.action == "preview" {
+        let form = form(&app, page, Some(&platform), sent, String::new()).await?;
+        return Ok(View(form).into_response());
+    }
     if let Some(supposed) = sent.supposed(&platform).filter(|_| sent.sure.is_empty()) {
         let touched = app.touched(platform.id, &supposed).await?;
         if touched.devices() > 0 {
@@ -214,8 +258,8 @@ pub(super) async fn save(
             let name = platform.name;
             Flash::good(format!("{name} was saved.")).go(&format!("/platforms/{name}"))
         }
-        Err(error) if error.is_internal() => PageError::from(error).into_response(),
-        Err(error) => sent.again(&app, page, Some(&platform), &error),
+        Err(error) if error.is_internal() => return Err(error.into()),
+        Err(error) => return sent.again(&app, page, Some(&platform), &error).await,
     })
 }
 

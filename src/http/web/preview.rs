@@ -1,7 +1,7 @@
 //! The dry run: who would get what after a change that has not been made yet.
 //!
 //! `GET /releases/{id}/preview` (publish; `state=withdrawn`, `state=recalled`) and
-//! `GET /platforms/{name}/preview` (`rule=`, `floor=`, `pinned=`) are pages of their own; with
+//! `GET /platforms/{name}/preview` (`rule=`, `floor=`, `pinned=`, `quiet=`, `gzip=`) are pages of their own; with
 //! `fragment=preview` they are the part that other forms show beside themselves.
 
 use std::collections::HashMap;
@@ -18,7 +18,8 @@ use super::releases::find;
 use super::wish::Typed;
 use crate::app::{App, Error, PlanWish, Preview, ReportCard, Supposed, Wishes};
 use crate::domain::mac::MacAddr;
-use crate::domain::policy::{Channel, Rule};
+use crate::domain::platform::GzipPolicy;
+use crate::domain::policy::{Channel, QuietHours, Rule};
 use crate::domain::release::{Release, ReleaseState};
 use crate::domain::update::Prospect;
 use crate::domain::version::FirmwareVersion;
@@ -137,6 +138,18 @@ impl PreviewView {
                 Ok(Self { gets: about.then_some(gets), ..shown })
             }
             Err(error) if error.is_internal() => Err(error.into()),
+            Err(error) => Ok(Self::silent(sentence(&error.to_string()))),
+        }
+    }
+
+    /// What would come of other rules of a platform.
+    pub(super) async fn of_rules(
+        app: &App,
+        platform_id: i64,
+        fields: &[(String, String)],
+    ) -> Result<Self, PageError> {
+        match supposed(fields) {
+            Ok(supposed) => Self::supposing(app, platform_id, &supposed).await,
             Err(error) => Ok(Self::silent(sentence(&error.to_string()))),
         }
     }
@@ -266,10 +279,7 @@ pub(super) async fn platform(
     Query(fields): Query<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
     let platform = platforms::find(&app, &name)?;
-    let preview = match supposed(&fields) {
-        Ok(supposed) => PreviewView::supposing(&app, platform.id, &supposed).await?,
-        Err(error) => PreviewView::silent(sentence(&error.to_string())),
-    };
+    let preview = PreviewView::of_rules(&app, platform.id, &fields).await?;
     let title = format!("What devices of {} would get", platform.name);
     let back = format!("/platforms/{}", platform.name);
     let fragment = value(&fields, "fragment") == Some("preview");
@@ -291,5 +301,10 @@ fn supposed(fields: &[(String, String)]) -> Result<Supposed, Error> {
         let floor = Some(text).filter(|text| !text.is_empty()).map(FirmwareVersion::read);
         all.push(Supposed::Floor(floor));
     }
+    if let Some(text) = value(fields, "quiet") {
+        let quiet = Some(text).filter(|text| !text.is_empty()).map(str::parse::<QuietHours>);
+        all.push(Supposed::Quiet(quiet.transpose()?));
+    }
+    all.extend(value(fields, "gzip").and_then(GzipPolicy::read).map(Supposed::Gzip));
     Ok(Supposed::All(all))
 }

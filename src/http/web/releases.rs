@@ -104,8 +104,8 @@ fn next_lower(app: &App, release: &Release) -> Option<Arc<Published>> {
 }
 
 /// `GET /releases`
-pub(super) async fn list() -> Redirect {
-    Redirect::to("/releases/new")
+pub(super) async fn list(page: Page) -> Redirect {
+    Redirect::to(if page.may_edit() { "/releases/new" } else { "/platforms" })
 }
 
 /// `GET /releases/{id}`

@@ -4,7 +4,8 @@ use axum::extract::{Form, State};
 use axum::response::Response;
 
 use super::error::{PageError, sentence};
-use super::page::{Actor, Back, Flash};
+use super::foreseen::asks_of_devices;
+use super::page::{Actor, Back, Flash, Page};
 use crate::app::{App, Error, PolicyChange};
 use crate::domain::mac::MacAddr;
 use crate::domain::policy::Channel;
@@ -45,6 +46,7 @@ fn wish(app: &App, action: &str, group: &str) -> Result<(PolicyChange, String), 
 pub(super) async fn change(
     State(app): State<App>,
     Actor(actor): Actor,
+    page: Page,
     back: Back,
     Form(fields): Form<Vec<(String, String)>>,
 ) -> Result<Response, PageError> {
@@ -59,9 +61,21 @@ pub(super) async fn change(
     };
     let macs = fields.iter().filter(|(key, _)| key == "mac");
     let macs: Vec<MacAddr> = macs.filter_map(|(_, mac)| mac.parse().ok()).take(MOST).collect();
-    let mut done = 0;
+    let mut devices = Vec::new();
     for mac in macs {
-        match app.change_policy(mac, &change, &actor).await {
+        devices.extend(app.store().device(mac).await?);
+    }
+    if value("sure").is_empty() {
+        let mut hidden: Vec<_> = devices.iter().map(|own| ("mac", own.mac.hex())).collect();
+        hidden.extend(["action", "group"].map(|name| (name, value(name).to_owned())));
+        let to = ("/devices/several", back.as_str());
+        if let Some(asks) = asks_of_devices(&app, page, (&devices, &change), to, hidden).await? {
+            return Ok(asks);
+        }
+    }
+    let mut done = 0;
+    for device in devices {
+        match app.change_policy(device.mac, &change, &actor).await {
             Ok(()) => done += 1,
             Err(Error::NotFound(_)) => {}
             Err(error) if error.is_internal() => return Err(error.into()),

@@ -1,4 +1,4 @@
-//! The pages that ask before a release is promoted, gone back to or withdrawn, and say whom that
+//! The pages that ask before a release is gone back to or withdrawn, and say whom that
 //! touches.
 
 use askama::Template;
@@ -9,9 +9,9 @@ use serde::Deserialize;
 use super::error::PageError;
 use super::page::{Actor, Flash, Page, View};
 use super::releases::find;
-use crate::app::{App, ReleaseChange, Supposed, Touch, Touched, Wishes};
-use crate::domain::policy::Channel;
+use crate::app::{App, Forecast, ReleaseChange, Supposed, Touch, Touched, Wishes};
 use crate::domain::release::{Release, ReleaseState};
+use crate::domain::version::FirmwareVersion;
 use crate::http::view::filters;
 
 /// The page that asks.
@@ -41,7 +41,7 @@ pub(super) struct Choice {
     /// What the form sends; empty: nothing.
     value: &'static str,
     label: &'static str,
-    lines: Vec<Line>,
+    pub(super) lines: Vec<Line>,
     others: u64,
     lower: bool,
     /// Whether it is chosen already.
@@ -50,10 +50,10 @@ pub(super) struct Choice {
 
 /// Devices to which the same happens, in words.
 #[derive(Debug, PartialEq, Eq)]
-struct Line {
-    text: String,
-    names: String,
-    lower: bool,
+pub(super) struct Line {
+    pub(super) text: String,
+    pub(super) names: String,
+    pub(super) lower: bool,
 }
 
 impl Choice {
@@ -65,6 +65,13 @@ impl Choice {
 }
 
 impl Line {
+    /// What one device gets.
+    pub(super) fn of_device(forecast: &Forecast) -> Self {
+        let reported = forecast.version.as_deref().map(FirmwareVersion::read);
+        let lower = forecast.gets().zip(reported).is_some_and(|(gets, runs)| runs > *gets);
+        Self { text: forecast.text(), names: String::new(), lower }
+    }
+
     fn new(touch: &Touch) -> Self {
         let one = touch.devices == 1;
         let devices = filters::count(&touch.devices, "device", "devices");
@@ -93,43 +100,6 @@ async fn published(app: &App, id: i64) -> Result<(Release, i64), PageError> {
         (ReleaseState::Published, Some(platform_id)) => Ok((release, platform_id)),
         _ => Err(crate::app::Error::State("the release is not published").into()),
     }
-}
-
-/// `GET /releases/{id}/promote`
-pub(super) async fn confirm_promote(
-    State(app): State<App>,
-    page: Page,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
-    let (release, platform_id) = published(&app, id).await?;
-    let version = release.version.clone();
-    let (release_id, channel) = (id, Channel::Stable);
-    let supposed = Supposed::Published { release_id, version, channel, plan: None };
-    let touched = app.touched(platform_id, &supposed).await?;
-    let asks = Asks {
-        title: format!("Promote {} to stable?", release.title()),
-        lead: "It is for beta devices so far. Promoted, every device gets it: the same file, \
-               without a new upload."
-            .to_owned(),
-        choices: vec![Choice::new("", "", &touched)],
-        action: format!("/releases/{id}/promote"),
-        hidden: Vec::new(),
-        button: "Promote to stable",
-        back: format!("/releases/{id}"),
-        page,
-    };
-    Ok(View(asks).into_response())
-}
-
-/// `POST /releases/{id}/promote`
-pub(super) async fn promote(
-    State(app): State<App>,
-    Actor(actor): Actor,
-    Path(id): Path<i64>,
-) -> Result<Response, PageError> {
-    let release = app.set_channel(id, Channel::Stable, &actor).await?;
-    let text = format!("{} is stable now: every device gets it.", release.title());
-    Ok(Flash::good(text).go(&format!("/releases/{id}")))
 }
 
 /// `GET /releases/{id}/back`
@@ -263,7 +233,7 @@ mod tests {
     fn devices_are_told_by_name_and_number() {
         let names = vec!["Attic".to_owned(), "Hall".to_owned()];
         let runs = Some("v1.2.0".to_owned());
-        let gets = Some(crate::domain::version::FirmwareVersion::read("v1.1.0"));
+        let gets = Some(FirmwareVersion::read("v1.1.0"));
         let touch = Touch::of(runs, gets, 5, names);
         let line = Line::new(&touch);
         assert_eq!(line.text, "5 devices that run v1.2.0 get v1.1.0");

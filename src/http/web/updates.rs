@@ -5,7 +5,8 @@ use axum::response::Response;
 
 use super::device::find;
 use super::error::PageError;
-use super::page::{Actor, Flash};
+use super::foreseen::{Fields, asks_of_devices, value};
+use super::page::{Actor, Flash, Page};
 use crate::app::{App, PolicyChange, Shelf};
 use crate::domain::device::Device;
 use crate::domain::policy::Channel;
@@ -146,25 +147,43 @@ pub(super) fn read_pin(text: &str) -> Option<i64> {
     text.trim().parse().ok()
 }
 
+/// What the form asks for.
+pub(super) fn wish(fields: &Fields) -> PolicyChange {
+    let groups = fields.iter().filter(|(key, _)| key == "group" || key == "join");
+    PolicyChange {
+        channel: value(fields, "channel").and_then(Channel::read),
+        pinned: value(fields, "pinned").map(read_pin),
+        updates_off: Some(value(fields, "updates").is_none()),
+        groups: Some(groups.map(|(_, name)| name.clone()).collect()),
+        ..PolicyChange::default()
+    }
+}
+
 /// `POST /devices/{mac}/updates`
 pub(super) async fn save(
     State(app): State<App>,
     Actor(actor): Actor,
+    page: Page,
     Path(mac): Path<String>,
-    Form(fields): Form<Vec<(String, String)>>,
+    Form(fields): Form<Fields>,
 ) -> Result<Response, PageError> {
     let device = find(&app, &mac).await?;
-    let value = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value);
-    let groups = fields.iter().filter(|(key, _)| key == "group" || key == "join");
-    let change = PolicyChange {
-        channel: value("channel").and_then(|word| Channel::read(word)),
-        pinned: value("pinned").map(|text| read_pin(text)),
-        updates_off: Some(value("updates").is_none()),
-        groups: Some(groups.map(|(_, name)| name.clone()).collect()),
-        ..PolicyChange::default()
-    };
+    let (change, back) = (wish(&fields), format!("/devices/{}", device.mac.hex()));
+    if value(&fields, "sure").is_none() {
+        let action = format!("{back}/updates");
+        let sent = ["channel", "pinned", "updates", "group", "join"];
+        let fields = fields.iter().filter_map(|(key, value)| {
+            Some((*sent.iter().find(|known| *known == key)?, value.clone()))
+        });
+        let devices = std::slice::from_ref(&device);
+        let asks =
+            asks_of_devices(&app, page, (devices, &change), (&action, &back), fields.collect());
+        if let Some(asks) = asks.await? {
+            return Ok(asks);
+        }
+    }
     app.change_policy(device.mac, &change, &actor).await?;
     let title = device.title();
     let text = format!("How {title} gets updates was saved; it holds from its next check-in on.");
-    Ok(Flash::good(text).go(&format!("/devices/{}", device.mac.hex())))
+    Ok(Flash::good(text).go(&back))
 }

@@ -196,6 +196,8 @@ pub(super) struct WishForm {
     pub(super) zone: String,
     pub(super) mistake: Option<Mistake>,
     pub(super) preview: PreviewView,
+    /// Whether a person chooses whom it is for.
+    pub(super) asks_channel: bool,
 }
 
 impl WishForm {
@@ -231,7 +233,8 @@ impl WishForm {
         let zone = page.zone.iana_name().unwrap_or("UTC").to_owned();
         let devices = devices.collect();
         let preview = PreviewView::default();
-        Ok(Self { typed, devices, more, groups, zone, mistake: None, preview })
+        let asks_channel = true;
+        Ok(Self { typed, devices, more, groups, zone, mistake: None, preview, asks_channel })
     }
 
     pub(super) fn is(&self, how: &str) -> bool {
