@@ -75,7 +75,7 @@ pub fn matches(value: &Value, schema: &'static Value, place: &str) -> Result<(),
         matches(value, resolve(schema), place)?;
     }
     choose(value, schema, place)?;
-    if !schema["type"].is_null() && !has_type(value, &schema["type"]) {
+    if schema.get("type").is_some_and(|allowed| !has_type(value, allowed)) {
         return Err(format!("{place} is {value}, not {}", schema["type"]));
     }
     if let Some(words) = schema["enum"].as_array()
