@@ -239,9 +239,9 @@ impl<'a> Reader<'a> {
     fn response(spec: &Value) -> String {
         let replies = spec["responses"].as_object().into_iter().flatten();
         let good = replies.filter(|(status, _)| status.starts_with('2')).map(|(_, reply)| reply);
-        let example = good.map(|reply| &reply["content"]["application/json"]["example"]);
+        let mut all = good.map(|reply| &reply["content"]["application/json"]["example"]);
         // What is made new comes last.
-        let example = example.filter(|example| example.is_object()).next_back();
+        let example = all.rfind(|example| example.is_object());
         let pretty = example.map(serde_json::to_string_pretty);
         pretty.and_then(Result::ok).unwrap_or_default()
     }
