@@ -109,11 +109,11 @@ fn examples_of_single_values_fit_too() {
             matches(example, schema, "an example").unwrap();
             held += 1;
         }
-        if let (Some(example), Some(schema)) = (schema.get("example"), schema.get("schema")) {
-            if schema["type"] != "object" {
-                matches(example, schema, "an example").unwrap();
-                held += 1;
-            }
+        if let (Some(example), Some(schema)) = (schema.get("example"), schema.get("schema"))
+            && schema["type"] != "object"
+        {
+            matches(example, schema, "an example").unwrap();
+            held += 1;
         }
     }
     assert!(held > 20, "{held}");
