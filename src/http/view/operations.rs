@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
             fields: schema.map(|schema| self.fields(schema)).unwrap_or_default(),
             answers: answers.collect(),
             request: self.request(path, method, spec, kind, schema),
-            response: self.response(spec),
+            response: Self::response(spec),
         }
     }
 
@@ -236,12 +236,12 @@ impl<'a> Reader<'a> {
         address
     }
 
-    fn response(self, spec: &'a Value) -> String {
+    fn response(spec: &Value) -> String {
         let replies = spec["responses"].as_object().into_iter().flatten();
         let good = replies.filter(|(status, _)| status.starts_with('2')).map(|(_, reply)| reply);
-        let example = good.map(|reply| &reply["content"]["application/json"]["example"]);
+        let mut all = good.map(|reply| &reply["content"]["application/json"]["example"]);
         // What is made new comes last.
-        let example = example.filter(|example| example.is_object()).last();
+        let example = all.rfind(|example| example.is_object());
         let pretty = example.map(serde_json::to_string_pretty);
         pretty.and_then(Result::ok).unwrap_or_default()
     }

@@ -83,23 +83,21 @@ pub(in crate::http::api) fn never_null(schema: &mut Schema) {
 /// The same of one value; a query string has no null either.
 pub(super) fn not_null(schema: &mut Value) {
     let null = json!("null");
-    if let Some(kinds) = schema["type"].as_array_mut() {
+    let Some(own) = schema.as_object_mut() else { return };
+    if let Some(Value::Array(kinds)) = own.get_mut("type") {
         kinds.retain(|kind| *kind != null);
         if let [kind] = &kinds[..] {
-            schema["type"] = kind.clone();
+            let kind = kind.clone();
+            own.insert("type".to_owned(), kind);
         }
     }
-    let Some(own) = schema.as_object_mut() else { return };
     if let Some(words) = own.get_mut("enum").and_then(Value::as_array_mut) {
         words.retain(|word| !word.is_null());
     }
     if own.get("default").is_some_and(Value::is_null) {
         own.remove("default");
     }
-    let mut choices = match own.remove("anyOf") {
-        Some(Value::Array(choices)) => choices,
-        _ => return,
-    };
+    let Some(Value::Array(mut choices)) = own.remove("anyOf") else { return };
     choices.retain(|choice| choice["type"] != null);
     match (choices.pop(), choices.is_empty()) {
         (Some(Value::Object(only)), true) => own.extend(only),

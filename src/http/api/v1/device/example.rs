@@ -18,13 +18,8 @@ use crate::http::api::words::{Time, Word};
 /// The version that the device of the example runs.
 const VERSION: &str = "v1.2.0";
 
-fn version() -> Option<String> {
-    Some(VERSION.to_owned())
-}
-
-fn platform() -> Option<String> {
-    Some("chase".to_owned())
-}
+/// Its platform.
+const PLATFORM: &str = "chase";
 
 impl Example for DeviceView {
     fn example() -> Self {
@@ -32,10 +27,10 @@ impl Example for DeviceView {
             mac: "5c:cf:7f:1c:a1:a5".to_owned(),
             mac_looks_random: false,
             name: "Attic".to_owned(),
-            platform: platform(),
+            platform: Some(PLATFORM.to_owned()),
             approval: Word(Approval::Approved),
             approved_via: Some("web".to_owned()),
-            version: version(),
+            version: Some(VERSION.to_owned()),
             running: Some(RunningView::example()),
             running_since: Some(Time::EXAMPLE),
             mismatch: false,
@@ -66,7 +61,12 @@ impl Example for DeviceView {
 
 impl Example for RunningView {
     fn example() -> Self {
-        Self { release: Some(7), platform: platform(), version: version(), recognised: true }
+        Self {
+            release: Some(7),
+            platform: Some(PLATFORM.to_owned()),
+            version: Some(VERSION.to_owned()),
+            recognised: true,
+        }
     }
 }
 
@@ -106,8 +106,8 @@ impl Example for SaidView {
         Self {
             family: Word(Family::Esp8266),
             mode: Word(Mode::Sketch),
-            dev: platform(),
-            version: version(),
+            dev: Some(PLATFORM.to_owned()),
+            version: Some(VERSION.to_owned()),
             sketch_md5: Some("0cc175b9c0f1b6a831c399e269772661".to_owned()),
             sketch_sha256: None,
             sketch_size: Some(423_984),
@@ -120,7 +120,7 @@ impl Example for SaidView {
 
 impl Example for ReleaseRef {
     fn example() -> Self {
-        Self { id: 7, platform: platform(), version: VERSION.to_owned() }
+        Self { id: 7, platform: Some(PLATFORM.to_owned()), version: VERSION.to_owned() }
     }
 }
 
@@ -131,7 +131,7 @@ impl Example for DecisionView {
             decision: "offer",
             text: "It gets the release.".to_owned(),
             status: 200,
-            platform: platform(),
+            platform: Some(PLATFORM.to_owned()),
             release: Some(ReleaseRef::example()),
             reasons: vec![ReasonView { code: "approved", text, ok: true }],
         }
