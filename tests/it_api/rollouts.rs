@@ -144,7 +144,7 @@ async fn foreseen(server: &Server, path: &str, wish: Option<&Value>) -> Vec<(Str
         assert_eq!(link.is_some(), page["next"].is_string());
         match link {
             Some(link) => {
-                path = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+                link.trim_start_matches('<').split('>').next().unwrap().clone_into(&mut path);
             }
             None => return all,
         }

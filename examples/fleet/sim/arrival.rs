@@ -125,9 +125,11 @@ impl Case<'_> {
         self.device.log.of_itself() == 0 && self.device.may_sleep(run.asked - since)
     }
 
-    /// Whether the last that was heard of it is a transfer that broke.
+    /// Whether the last that was heard of it is a transfer that broke, or behind whose last byte the
+    /// power failed, so that nothing was installed.
     fn breaks(&self) -> bool {
-        let broke = self.device.log.offer(self.build).is_some_and(|own| !own.broken.is_empty());
+        let offers = self.device.log.offer(self.build);
+        let broke = offers.is_some_and(|own| !own.broken.is_empty() || own.installed.is_none());
         let held = self.seen.is_some_and(|seen| seen.hold.is_some());
         broke && (held || matches!(self.state(), Some("aborted" | "delivered" | "not_taken")))
     }

@@ -242,6 +242,11 @@ impl Forecast {
                         standing.is_some_and(|own| own.state == "running" && own.stage == Some(1));
                     waited && (!first || code != "rollout_waiting")
                 }
+                // The rest after a try of an older release was over meanwhile.
+                Some(_) if doubt.promised.is_none() => doubt.got.is_some_and(|build| {
+                    let offers = devices[doubt.index].log.offer(build);
+                    offers.is_some_and(|own| own.whole > 1 || own.broken.len() > 1)
+                }),
                 None | Some(_) => false,
             };
             if overtaken {
@@ -265,14 +270,18 @@ fn is_same(
     let promised = said.release.and_then(|id| library.0.iter().position(|own| own.release == id));
     let got = decided.release.as_ref().map(|release| release.version.as_str());
     let offers = decided.decision == "offer";
+    // In a dry run the devices take the places of a rollout one after the other, and one that finds
+    // none may be offered an older release; here nobody has taken one.
+    let placeless = said.decision == "rollout_full" || said.prospect == "other_release";
+    if gated && placeless && offers && got.is_some() && got == version(build) {
+        return true;
+    }
     if said.decision == decided.decision {
         return !offers || (promised.and_then(version) == got && got.is_some());
     }
     if !gated || promised == Some(build) {
         return false;
     }
-    // Of one that waits it is told where it could not take the release anyway. And in a dry run the
-    // devices take the places of a rollout one after the other; here nobody has taken one.
-    let is_first = said.decision == "rollout_full" && offers && got == version(build);
-    decided.decision.starts_with("rollout_") || is_first
+    // Of one that waits it is told where it could not take the release anyway.
+    decided.decision.starts_with("rollout_")
 }

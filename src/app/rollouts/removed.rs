@@ -20,14 +20,13 @@ impl App {
         }
         let mut members = Vec::new();
         for (rollout_id, attempts) in by_rollout {
-            let watch = match self.0.rollouts.watch(rollout_id) {
-                Some(watch) => watch.copy(),
-                None => {
-                    let mut kept = self.0.store.rollout_members(rollout_id).await?;
-                    kept.retain(|own| own.device_id == device_id);
-                    // That a person forgave it is told by the rollout.
-                    Watch::of(&attempts, &kept, None)
-                }
+            let watch = if let Some(watch) = self.0.rollouts.watch(rollout_id) {
+                watch.copy()
+            } else {
+                let mut kept = self.0.store.rollout_members(rollout_id).await?;
+                kept.retain(|own| own.device_id == device_id);
+                // That a person forgave it is told by the rollout.
+                Watch::of(&attempts, &kept, None)
             };
             watch.gone(device_id, now);
             let stands = watch.member(device_id);

@@ -55,9 +55,10 @@ impl App {
             return Ok(RolloutStatus { rollout, progress, meant, survey: None, members, unseen });
         };
         let open = gate.rollout.state == State::Running;
-        let survey = match open && surveys {
-            true => Some(self.surveyed(gate, &shelf, self.now()).await?),
-            false => None,
+        let survey = if open && surveys {
+            Some(self.surveyed(gate, &shelf, self.now()).await?)
+        } else {
+            None
         };
         let rollout = gate.rollout.as_ref().clone();
         let (members, meant) = self.members(&rollout, &gate.watch, &shelf);

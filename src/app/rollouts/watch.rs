@@ -185,12 +185,11 @@ impl Watch {
 impl Members {
     /// What is known of a device, in the order of its life.
     fn tell(&mut self, device_id: i64, member: Member, since: Timestamp) {
-        match self.by_device.get(&device_id).map(|(was, _)| *was) {
-            Some(was) => self.set(device_id, was, member, since),
-            None => {
-                self.by_device.insert(device_id, (member, since));
-                self.progress.count(member);
-            }
+        if let Some(was) = self.by_device.get(&device_id).map(|(was, _)| *was) {
+            self.set(device_id, was, member, since);
+        } else {
+            self.by_device.insert(device_id, (member, since));
+            self.progress.count(member);
         }
     }
 
