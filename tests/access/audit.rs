@@ -101,13 +101,19 @@ const CHANGES: &[(&str, &str, Sent, &[&str])] = &[
     (
         "POST /devices/several",
         "/devices/several",
-        Form(&[("mac", "18fe34000001"), ("action", "beta")]),
+        Form(&[("mac", "18fe34000001"), ("action", "beta"), ("sure", "yes")]),
         &["device_edited"],
     ),
     (
         "POST /devices/{mac}/updates",
         "/devices/18fe34000001/updates",
-        Form(&[("channel", "stable"), ("pinned", ""), ("updates", "on"), ("groups", "")]),
+        Form(&[
+            ("channel", "stable"),
+            ("pinned", ""),
+            ("updates", "on"),
+            ("groups", ""),
+            ("sure", "yes"),
+        ]),
         &["device_edited"],
     ),
     (
@@ -445,9 +451,7 @@ impl Scene {
             "POST /login/code" => Self::new().await.with_codes().await,
             "POST /releases/{id}/record" => {
                 let id = self.filled("{release}").parse().unwrap();
-                let release = self.server.app.store().release(id).await.unwrap().unwrap();
-                let md5 = release.image.md5.to_string();
-                polls_running(&self.server, ATTIC, "v1.0.9", &md5).await;
+                misnamed(&self.server, id).await;
                 self
             }
             "POST /account/sessions/all" | "POST /api/v1/platforms" => Self::new().await,
@@ -471,7 +475,7 @@ impl Scene {
         self
     }
 
-    fn filled(&self, text: &str) -> String {
+    pub fn filled(&self, text: &str) -> String {
         let fill = |text: String, (place, value): &(&str, String)| text.replace(place, value);
         self.places.iter().fold(text.to_owned(), fill)
     }
@@ -573,6 +577,16 @@ async fn roll_out(server: &Server, firmware: &Firmware) -> i64 {
 /// An ESP8266 asks and takes what it is given; the status.
 pub async fn polls(server: &Server, mac: &str, version: &str) -> u16 {
     polls_running(server, mac, version, "").await
+}
+
+/// A device that runs the file of this release and says v1.0.9.
+pub async fn misnamed(server: &Server, release: i64) {
+    const SHED: &str = "18:fe:34:00:00:61";
+    let token = server.token("admin").await;
+    let json = format!(r#"{{"mac": "{SHED}", "name": "Shed"}}"#);
+    server.ask(&token, "POST", "/api/v1/platforms/chase/devices", &json).await.is(201);
+    let release = server.app.store().release(release).await.unwrap().unwrap();
+    polls_running(server, SHED, "v1.0.9", &release.image.md5.to_string()).await;
 }
 
 async fn polls_running(server: &Server, mac: &str, version: &str, md5: &str) -> u16 {

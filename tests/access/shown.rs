@@ -8,7 +8,7 @@ use espalier::domain::access::{Need, Principal, Role};
 use espalier::domain::secret::Secret;
 use espalier::http::access::Face;
 
-use crate::audit::{Scene, polls, upload};
+use crate::audit::{Scene, misnamed, polls, upload};
 use crate::client::{Browser, PASSWORD, Server, a_test};
 use crate::image::Firmware;
 
@@ -187,6 +187,8 @@ async fn furnished() -> Scene {
     scene.server.browser().send("GET", "/update?dev=chase&ver=v1.1.0", &esp32, b"").await;
     upload(&scene.server, &Firmware::esp8266().of("chase", "v1.0.5"), true).await;
     upload(&scene.server, &Firmware::esp8266().of("chase", "v1.6.0"), false).await;
+    // One runs a file that calls itself otherwise.
+    misnamed(&scene.server, scene.filled("{release}").parse().unwrap()).await;
     // One is held back, the other may be.
     let page = scene.anna.get("/devices/18fe34000001").await.body;
     let release =

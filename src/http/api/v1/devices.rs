@@ -5,7 +5,7 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::device::{Approved, DecisionView, DeviceView};
+use super::device::{Approved, DeviceView};
 use crate::app::{App, DeviceChange, Error, NewApproval, PolicyChange, Whitelisted};
 use crate::domain::chip::Chip;
 use crate::domain::device::{Approval, Device};
@@ -186,11 +186,13 @@ pub(super) async fn approve(
     })
 }
 
-async fn find(app: &App, mac: MacAddr) -> Result<Device, Problem> {
+/// The device at an address.
+pub(super) async fn find(app: &App, mac: MacAddr) -> Result<Device, Problem> {
     app.store().device(mac).await?.ok_or_else(|| Problem::not_found("device"))
 }
 
-fn read_mac(text: &str) -> Result<MacAddr, Problem> {
+/// An address out of a path.
+pub(super) fn read_mac(text: &str) -> Result<MacAddr, Problem> {
     Ok(text.parse().map_err(Error::Mac)?)
 }
 
@@ -377,27 +379,4 @@ pub(super) async fn delete(
 ) -> Result<Done, Problem> {
     app.remove_device(read_mac(&mac)?, &actor).await?;
     Ok(Done)
-}
-
-pub(super) const DECISION: Operation =
-    Operation::new("devices", "explainDevice", "Say what a device would get now, and why")
-        .gives("The decision.")
-        .refuses(&[
-            when("There is no such device", &[codes::NOT_FOUND]),
-            when("It has not asked yet", &[codes::NEVER_ASKED]),
-            NO_MAC,
-        ]);
-
-/// `GET /api/v1/devices/{mac}/decision`
-pub(super) async fn decision(
-    State(app): State<App>,
-    Segment(mac): Segment<String>,
-) -> Result<Json<DecisionView>, Problem> {
-    let device = find(&app, read_mac(&mac)?).await?;
-    let (explanation, _) = app.explain_fully(&device).await?;
-    let explanation = explanation.ok_or_else(|| {
-        let detail = "The device has not asked yet, so there is nothing to decide.";
-        Problem::new(codes::NEVER_ASKED, detail)
-    })?;
-    Ok(Json(DecisionView::of(&app, explanation)))
 }

@@ -29,6 +29,7 @@
 
 mod audit;
 mod back;
+mod decision;
 mod decoder;
 mod device;
 mod devices;
@@ -107,7 +108,7 @@ fn devices(table: Table) -> Table {
             secrets::end_for_device,
             secrets::END_FOR_DEVICE,
         )
-        .get("/api/v1/devices/{mac}/decision", View, devices::decision, devices::DECISION)
+        .get("/api/v1/devices/{mac}/decision", View, decision::show, decision::SHOW)
         .get("/api/v1/groups", View, groups::list, groups::LIST)
         .post("/api/v1/groups", Edit, groups::create, groups::CREATE)
         .get("/api/v1/groups/{name}", View, groups::show, groups::SHOW)
