@@ -24,6 +24,7 @@ mod poll;
 mod presence;
 mod preview;
 mod proof_check;
+mod quick;
 mod recognise;
 mod releases;
 mod rollouts;
