@@ -5,12 +5,13 @@
 //! rely on the whole file being there, also after a power loss.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use md5::{Digest, Md5 as Md5Hasher};
+use memmap2::MmapMut;
 use quick_cache::sync::Cache;
 use quick_cache::{OptionsBuilder, Weighter};
 use sha2::Sha256 as Sha256Hasher;
@@ -18,6 +19,9 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use tokio::sync::{OwnedRwLockReadGuard, RwLock};
 
 use crate::domain::digest::{Md5, Sha256};
+
+/// Bytes that are gathered before they are written: each write is handed to another thread.
+const BUFFER: usize = 256 * 1024;
 
 /// What can go wrong with firmware files.
 #[derive(Debug, thiserror::Error)]
@@ -149,7 +153,7 @@ impl Blobs {
         let path = TemporaryPath(self.incoming.join(format!("{name}.part")));
         let mut options = tokio::fs::OpenOptions::new();
         let file = options.read(true).write(true).create_new(true).open(&path.0).await?;
-        Ok(Incoming { file: BufWriter::with_capacity(1 << 20, file), path, size: 0, limit })
+        Ok(Incoming { file: BufWriter::with_capacity(BUFFER, file), path, size: 0, limit })
     }
 
     /// Puts a file that arrived into its place, durably.
@@ -191,15 +195,13 @@ impl Blobs {
     /// As [`Self::read`].
     pub async fn read_once(&self, sha256: Sha256, size: u64) -> Result<Bytes, BlobError> {
         let path = self.path(&sha256);
-        let read = blocking(move || match std::fs::read(path) {
+        let read = blocking(move || {
+            let bytes = match read_whole(&path, size) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                bytes => bytes?,
+            };
             // A disk may rot: what is sent must be what was published.
-            Ok(bytes) => {
-                let whole = bytes.len() as u64 == size;
-                let same = whole && Sha256(Sha256Hasher::digest(&bytes).into()) == sha256;
-                Ok(same.then(|| Bytes::from(bytes)))
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+            Ok(bytes.filter(|bytes| Sha256(Sha256Hasher::digest(bytes).into()) == sha256))
         });
         read.await?.ok_or(BlobError::Missing(sha256))
     }
@@ -256,14 +258,29 @@ impl Incoming {
         let (path, size) = (self.path, self.size);
         blocking(move || {
             file.sync_all()?;
-            let bytes = std::fs::read(&path.0)?;
-            if bytes.len() as u64 != size {
-                return Err(io::Error::other("the file changed while it arrived"));
-            }
+            let changed = || io::Error::other("the file changed while it arrived");
+            let bytes = read_whole(&path.0, size)?.ok_or_else(changed)?;
             let (md5, sha256) = digests(&bytes);
-            Ok(Arrived { path, bytes: Bytes::from(bytes), md5, sha256 })
+            Ok(Arrived { path, bytes, md5, sha256 })
         })
         .await
+    }
+}
+
+/// All bytes of a file; `None` where they are not so many.
+///
+/// They get memory of their own, which the system has back as soon as nobody needs them: what the
+/// allocator is given back, it may keep for the next image.
+fn read_whole(path: &Path, size: u64) -> io::Result<Option<Bytes>> {
+    let mut file = std::fs::File::open(path)?;
+    if file.metadata()?.len() != size {
+        return Ok(None);
+    }
+    let mut memory = MmapMut::map_anon(usize::try_from(size).map_err(io::Error::other)?)?;
+    match file.read_exact(&mut memory) {
+        Ok(()) => Ok(Some(Bytes::from_owner(memory))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

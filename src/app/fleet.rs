@@ -1,13 +1,14 @@
 //! What is known of every device, in memory: a poll is decided without asking the database.
 
-use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::Error;
 use super::presence::Asked;
+use super::quick::{Map, Seeded};
 use super::told::Told;
 use super::transfer::InFlight;
 use crate::domain::Timestamp;
@@ -36,7 +37,7 @@ const PAGE: u32 = 5_000;
 #[derive(Debug)]
 pub(super) struct Fleet {
     pub(super) shards: Box<[Mutex<Shard>]>,
-    hasher: RandomState,
+    hasher: Seeded,
     pending: AtomicUsize,
     pub(super) events: Mutex<Vec<Event>>,
     /// Devices whose latest attempt waits for their next check-in, and some where that came.
@@ -47,7 +48,7 @@ pub(super) struct Fleet {
 
 #[derive(Debug, Default)]
 pub(super) struct Shard {
-    pub(super) devices: HashMap<MacAddr, Live>,
+    pub(super) devices: Map<MacAddr, Live>,
     /// Devices whose latest check-in is not written yet.
     pub(super) dirty: Vec<MacAddr>,
     /// Check-ins by platform and hour that are not written yet.
@@ -261,12 +262,12 @@ impl Fleet {
         let known: u64 = store.count_devices().await?.iter().map(|(_, count)| count).sum();
         let known = usize::try_from(known).unwrap_or(0) / SHARDS;
         let shard = || {
-            let devices = HashMap::with_capacity(known + known / 16);
+            let devices = Map::with_capacity_and_hasher(known + known / 16, Seeded::default());
             Mutex::new(Shard { devices, ..Shard::default() })
         };
         let mut fleet = Self {
             shards: (0..SHARDS).map(|_| shard()).collect(),
-            hasher: RandomState::new(),
+            hasher: Seeded::default(),
             pending: AtomicUsize::new(0),
             events: Mutex::default(),
             open: Mutex::default(),

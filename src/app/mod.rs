@@ -26,6 +26,7 @@ mod presence;
 mod preview;
 mod promote;
 mod proof_check;
+mod quick;
 mod recognise;
 mod record;
 mod releases;

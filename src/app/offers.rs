@@ -55,11 +55,11 @@ impl App {
         let offer = NewOffer {
             device_id: finding.device_id,
             release_id: release.id,
-            version: release.version.as_str(),
+            version: release.version.to_string(),
             image_id: image.id,
             part: image.part,
             packed: packed.is_some(),
-            from_version: poll.report.version.as_deref(),
+            from_version: poll.report.version.as_deref().map(ToOwned::to_owned),
             from_md5: poll.report.sketch_md5,
             size,
             usual: None,
@@ -85,7 +85,7 @@ impl App {
     }
 
     /// The attempt that an offer belongs to: a new one, or the one whose bytes are still flowing.
-    async fn attempt(&self, mac: MacAddr, offer: NewOffer<'_>) -> Result<i64, Error> {
+    async fn attempt(&self, mac: MacAddr, offer: NewOffer) -> Result<i64, Error> {
         let like = |live: &mut Live| {
             let mut flights = live.flights();
             let like =

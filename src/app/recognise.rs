@@ -1,10 +1,10 @@
 //! Which image a device runs, where its digest is none of the usual ones.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
+use super::quick::Set;
 use super::{App, Error};
 use crate::blobs::BlobError;
 use crate::domain::chip::Family;
@@ -30,7 +30,7 @@ pub(super) struct Closer {
 /// What was looked for among which images.
 #[derive(Debug, Default)]
 struct Seen {
-    digests: HashSet<Md5>,
+    digests: Set<Md5>,
     images: (usize, i64),
 }
 
@@ -45,7 +45,7 @@ impl Closer {
     fn is_new(&self, md5: Md5, images: (usize, i64)) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.images != images || seen.digests.len() >= REMEMBERED {
-            *seen = Seen { images, digests: HashSet::new() };
+            *seen = Seen { images, digests: Set::default() };
         }
         seen.digests.insert(md5)
     }

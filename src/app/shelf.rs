@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 pub use super::on_offer::OnOffer;
 use super::pairing::Pairings;
+use super::quick::Map;
 use super::rollouts::Gate;
 use super::stock::{Stock, settle};
 use crate::domain::chip::Family;
@@ -24,10 +25,10 @@ use crate::store::ImageDigest;
 /// change there is a new one.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    by_key: HashMap<String, Arc<ShelfPlatform>>,
-    by_id: HashMap<i64, Arc<ShelfPlatform>>,
-    by_md5: HashMap<Md5, Vec<Recognised>>,
-    by_sha256: HashMap<Sha256, Vec<Recognised>>,
+    by_key: Map<String, Arc<ShelfPlatform>>,
+    by_id: Map<i64, Arc<ShelfPlatform>>,
+    by_md5: Map<Md5, Vec<Recognised>>,
+    by_sha256: Map<Sha256, Vec<Recognised>>,
     by_image: HashMap<i64, Arc<Published>>,
     latest_image: i64,
     by_file: HashMap<String, OnOffer>,
@@ -238,7 +239,8 @@ impl Shelf {
     /// The platform of this name, in any case.
     #[must_use]
     pub fn platform(&self, name: &str) -> Option<&Arc<ShelfPlatform>> {
-        self.by_key.get(&name.to_ascii_lowercase())
+        // Most sketches write it in lower case.
+        self.by_key.get(name).or_else(|| self.by_key.get(&name.to_ascii_lowercase()))
     }
 
     /// The platform of this number.
@@ -333,7 +335,7 @@ impl Shelf {
 }
 
 /// Adds what a digest tells, once per platform.
-fn know<D: Eq + Hash>(all: &mut HashMap<D, Vec<Recognised>>, digest: D, found: Recognised) {
+fn know<D: Eq + Hash>(all: &mut Map<D, Vec<Recognised>>, digest: D, found: Recognised) {
     let known = all.entry(digest).or_default();
     if !known.iter().any(|other| other.release.platform_id == found.release.platform_id) {
         known.push(found);

@@ -1,11 +1,22 @@
 //! The address that identifies a device.
 
 use std::fmt::{self, Write as _};
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
+use super::digest::hex_digit;
+
 /// A 48-bit MAC address: the identity of a device.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MacAddr([u8; 6]);
+
+impl Hash for MacAddr {
+    /// As one number: bytes would be hashed one by one, with their count.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f] = self.0;
+        state.write_u64(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+    }
+}
 
 /// Why a text is not a MAC address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,13 +88,14 @@ impl FromStr for MacAddr {
         let shown = || text.chars().take(40).collect::<String>();
         let mut bytes = [0_u8; 6];
         let mut digits = 0_usize;
-        for found in text.chars() {
-            if let Some(value) = found.to_digit(16).and_then(|value| u8::try_from(value).ok()) {
+        for (place, found) in text.bytes().enumerate() {
+            if let Some(value) = hex_digit(found) {
                 if let Some(byte) = bytes.get_mut(digits / 2) {
                     *byte = (*byte << 4) | value;
                 }
                 digits += 1;
-            } else if !matches!(found, ':' | '-' | '.' | '_' | ' ' | '\t' | '\r' | '\n') {
+            } else if !matches!(found, b':' | b'-' | b'.' | b'_' | b' ' | b'\t' | b'\r' | b'\n') {
+                let found = text[place..].chars().next().unwrap_or_default();
                 return Err(MacError::Character { text: shown(), found });
             }
         }

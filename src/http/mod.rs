@@ -30,7 +30,7 @@ use crate::config::HostNames;
 use crate::tls::Tls;
 use access::{Face, Route};
 use layers::SecurityHeaders;
-use wire::Connection;
+use wire::{Connection, Site};
 
 /// What is answered where nothing is, to those who want no page.
 const NOTHING: &str = "There is nothing at this address.\n";
@@ -47,7 +47,8 @@ pub struct Exposure {
 }
 
 /// Everything that is served.
-pub fn router(app: App, exposure: Exposure) -> Router {
+pub fn site(app: App, exposure: Exposure) -> Site {
+    let shortcut = device::shortcut(app.clone());
     let people = Router::new()
         .merge(web::router(&app))
         .merge(api::router(&app))
@@ -59,23 +60,25 @@ pub fn router(app: App, exposure: Exposure) -> Router {
         .layer(middleware::from_fn(name_caller))
         .layer(middleware::from_fn_with_state(app.clone(), updaters_first))
         .layer(CatchPanicLayer::new());
-    Router::new()
+    let router = Router::new()
         .merge(people)
         .merge(device::routes().into_router())
         .merge(probes::routes().into_router())
         .fallback(move |state: State<App>, request: Request| fallback(state, exposure, request))
-        .with_state(app)
+        .with_state(app);
+    Site::new(router, shortcut)
 }
 
 /// What is served where only devices are: their routes, and whether the process lives.
-pub fn device_router(app: App) -> Router {
+pub fn device_site(app: App) -> Site {
     let router = device::routes().into_router().merge(probes::liveness().into_router());
-    router.fallback(device_fallback).with_state(app)
+    let shortcut = device::shortcut(app.clone());
+    Site::new(router.fallback(device_fallback).with_state(app), shortcut)
 }
 
 /// What is answered without TLS on a port that demands it: the probes, and where to go.
-pub fn turned_away(app: App) -> Router {
-    probes::routes().into_router().fallback(use_tls).with_state(app)
+pub fn turned_away(app: App) -> Site {
+    probes::routes().into_router().fallback(use_tls).with_state(app).into()
 }
 
 /// Every route that there is, with what it needs and to whom it speaks.

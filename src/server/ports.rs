@@ -82,8 +82,8 @@ impl Ports {
     /// Each port with what is answered on it.
     pub(super) fn listeners(self, app: &App, exposure: Exposure) -> Vec<Listener> {
         let Self { all, devices, tls } = self;
-        let everything = http::router(app.clone(), exposure);
-        let alone = http::device_router(app.clone());
+        let everything = http::site(app.clone(), exposure);
+        let alone = http::device_site(app.clone());
         let turned_away = http::turned_away(app.clone());
         let all = all.into_iter().map(|socket| match &tls {
             None => Listener::plain(socket, everything.clone()),

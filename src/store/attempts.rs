@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
-use sqlx::FromRow;
+use sqlx::{FromRow, SqliteConnection};
 
 use super::tallies::write_tally;
+use super::together::Change;
 use super::{Store, StoreError, signed, unsigned};
 use crate::domain::Timestamp;
 use crate::domain::attempt::LastAttempt;
@@ -14,14 +15,14 @@ use crate::domain::release::Part;
 use crate::domain::tally::Tally;
 
 /// An offer that is about to be made.
-#[derive(Debug, Clone, Copy)]
-pub struct NewOffer<'a> {
+#[derive(Debug, Clone)]
+pub struct NewOffer {
     /// The device.
     pub device_id: i64,
     /// The release.
     pub release_id: i64,
     /// Its version, kept for when the release is deleted.
-    pub version: &'a str,
+    pub version: String,
     /// Its image.
     pub image_id: i64,
     /// What the image is for.
@@ -29,7 +30,7 @@ pub struct NewOffer<'a> {
     /// Whether it is sent compressed.
     pub packed: bool,
     /// The version that the device reports.
-    pub from_version: Option<&'a str>,
+    pub from_version: Option<String>,
     /// The image that it runs.
     pub from_md5: Option<Md5>,
     /// Bytes that are sent.
@@ -134,35 +135,8 @@ impl Store {
     ///
     /// # Errors
     /// Where the database fails; then the offer must not be made.
-    pub async fn record_offer(&self, offer: NewOffer<'_>) -> Result<i64, StoreError> {
-        let mut transaction = self.write.begin().await?;
-        let id = sqlx::query_scalar(
-            "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
-                                   image_id, part, packed, from_version, from_md5, rollout_id,
-                                   usual)
-             VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11, $12)
-             RETURNING id",
-        )
-        .bind(offer.device_id)
-        .bind(offer.release_id)
-        .bind(offer.version)
-        .bind(offer.now)
-        .bind(signed(offer.size))
-        .bind(offer.image_id)
-        .bind(offer.part.word())
-        .bind(offer.packed)
-        .bind(offer.from_version)
-        .bind(offer.from_md5.map(|md5| md5.to_string()))
-        .bind(offer.rollout_id)
-        .bind(offer.usual.map(i64::from))
-        .fetch_one(&mut *transaction)
-        .await?;
-        sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")
-            .bind(offer.release_id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(id)
+    pub async fn record_offer(&self, offer: NewOffer) -> Result<i64, StoreError> {
+        self.change(Change::Offer(offer)).await
     }
 
     /// Records the end of a transfer, and counts it for the release.
@@ -170,49 +144,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn record_transfer(&self, ended: EndedAttempt) -> Result<(), StoreError> {
-        let state = if ended.completed { AttemptState::Delivered } else { AttemptState::Aborted };
-        let mut transaction = self.write.begin().await?;
-        sqlx::query(
-            "UPDATE attempts
-                SET state = CASE WHEN state = 'offered'
-                                   OR (state = 'aborted' AND $2 = 'delivered')
-                                 THEN $2 ELSE state END,
-                    ended_at = $3, bytes = $4, millis = $5
-              WHERE id = $1",
-        )
-        .bind(ended.id)
-        .bind(state.word())
-        .bind(ended.now)
-        .bind(signed(ended.bytes))
-        .bind(signed(ended.millis))
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "UPDATE releases SET downloads = downloads + $2, bytes = bytes + $3 WHERE id = $1",
-        )
-        .bind(ended.release_id)
-        .bind(i64::from(ended.completed && ended.counted))
-        .bind(signed(ended.bytes))
-        .execute(&mut *transaction)
-        .await?;
-        sqlx::query(
-            "INSERT INTO transfer_days (day, platform_id, bytes, downloads)
-             VALUES ($1, coalesce((SELECT platform_id FROM releases WHERE id = $2), 0), $3, $4)
-             ON CONFLICT (day, platform_id)
-             DO UPDATE SET bytes = transfer_days.bytes + excluded.bytes,
-                           downloads = transfer_days.downloads + excluded.downloads",
-        )
-        .bind(ended.day)
-        .bind(ended.release_id)
-        .bind(signed(ended.bytes))
-        .bind(i64::from(ended.completed && ended.counted))
-        .execute(&mut *transaction)
-        .await?;
-        if let Some((device_id, tally)) = &ended.tally {
-            write_tally(&mut transaction, *device_id, tally).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        self.change(Change::Transfer(ended)).await.map(drop)
     }
 
     /// Records how far transfers are that are under way: attempts and bytes.
@@ -245,18 +177,7 @@ impl Store {
         tally: Option<&(i64, Tally)>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut transaction = self.write.begin().await?;
-        sqlx::query("UPDATE attempts SET state = $2, settled_at = $3 WHERE id = $1")
-            .bind(id)
-            .bind(state.word())
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
-        if let Some((device_id, tally)) = tally {
-            write_tally(&mut transaction, *device_id, tally).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        self.change(Change::Settled(id, state, tally.copied(), now)).await.map(drop)
     }
 
     /// Records that nobody heard of a device again since its attempt; not where a check-in or the
@@ -265,14 +186,7 @@ impl Store {
     /// # Errors
     /// Where the database fails.
     pub async fn lose_attempt(&self, id: i64) -> Result<(), StoreError> {
-        sqlx::query(
-            "UPDATE attempts SET state = 'lost'
-              WHERE id = $1 AND state IN ('offered', 'delivered', 'aborted')",
-        )
-        .bind(id)
-        .execute(&self.write)
-        .await?;
-        Ok(())
+        self.change(Change::Lost(id)).await.map(drop)
     }
 
     /// Ends the attempts that a stop of the server cut.
@@ -345,4 +259,115 @@ impl Store {
         .await?;
         rows.into_iter().map(Attempt::try_from).collect()
     }
+}
+
+/// An offer, counted for the release.
+pub(super) async fn insert_offer(
+    connection: &mut SqliteConnection,
+    offer: &NewOffer,
+) -> Result<i64, StoreError> {
+    let id = sqlx::query_scalar(
+        "INSERT INTO attempts (device_id, release_id, version, state, offered_at, size,
+                               image_id, part, packed, from_version, from_md5, rollout_id,
+                               usual)
+         VALUES ($1, $2, $3, 'offered', $4, $5, $6, $7, $8, $9, $10, $11, $12)
+         RETURNING id",
+    )
+    .bind(offer.device_id)
+    .bind(offer.release_id)
+    .bind(&offer.version)
+    .bind(offer.now)
+    .bind(signed(offer.size))
+    .bind(offer.image_id)
+    .bind(offer.part.word())
+    .bind(offer.packed)
+    .bind(offer.from_version.as_deref())
+    .bind(offer.from_md5.map(|md5| md5.to_string()))
+    .bind(offer.rollout_id)
+    .bind(offer.usual.map(i64::from))
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query("UPDATE releases SET offers = offers + 1 WHERE id = $1")
+        .bind(offer.release_id)
+        .execute(&mut *connection)
+        .await?;
+    Ok(id)
+}
+
+/// The end of a transfer, counted for the release and the day.
+pub(super) async fn write_transfer(
+    connection: &mut SqliteConnection,
+    ended: &EndedAttempt,
+) -> Result<(), StoreError> {
+    let state = if ended.completed { AttemptState::Delivered } else { AttemptState::Aborted };
+    sqlx::query(
+        "UPDATE attempts
+            SET state = CASE WHEN state = 'offered'
+                               OR (state = 'aborted' AND $2 = 'delivered')
+                             THEN $2 ELSE state END,
+                ended_at = $3, bytes = $4, millis = $5
+          WHERE id = $1",
+    )
+    .bind(ended.id)
+    .bind(state.word())
+    .bind(ended.now)
+    .bind(signed(ended.bytes))
+    .bind(signed(ended.millis))
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("UPDATE releases SET downloads = downloads + $2, bytes = bytes + $3 WHERE id = $1")
+        .bind(ended.release_id)
+        .bind(i64::from(ended.completed && ended.counted))
+        .bind(signed(ended.bytes))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(
+        "INSERT INTO transfer_days (day, platform_id, bytes, downloads)
+         VALUES ($1, coalesce((SELECT platform_id FROM releases WHERE id = $2), 0), $3, $4)
+         ON CONFLICT (day, platform_id)
+         DO UPDATE SET bytes = transfer_days.bytes + excluded.bytes,
+                       downloads = transfer_days.downloads + excluded.downloads",
+    )
+    .bind(ended.day)
+    .bind(ended.release_id)
+    .bind(signed(ended.bytes))
+    .bind(i64::from(ended.completed && ended.counted))
+    .execute(&mut *connection)
+    .await?;
+    if let Some((device_id, tally)) = &ended.tally {
+        write_tally(connection, *device_id, tally).await?;
+    }
+    Ok(())
+}
+
+/// What the next check-in showed of an attempt.
+pub(super) async fn settle(
+    connection: &mut SqliteConnection,
+    id: i64,
+    state: AttemptState,
+    tally: Option<&(i64, Tally)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE attempts SET state = $2, settled_at = $3 WHERE id = $1")
+        .bind(id)
+        .bind(state.word())
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    if let Some((device_id, tally)) = tally {
+        write_tally(connection, *device_id, tally).await?;
+    }
+    Ok(())
+}
+
+/// The attempt of a device that nobody heard of again.
+pub(super) async fn lose(connection: &mut SqliteConnection, id: i64) -> Result<(), StoreError> {
+    sqlx::query(
+        "UPDATE attempts SET state = 'lost'
+          WHERE id = $1 AND state IN ('offered', 'delivered', 'aborted')",
+    )
+    .bind(id)
+    .execute(connection)
+    .await?;
+    Ok(())
 }

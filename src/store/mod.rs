@@ -27,10 +27,12 @@ mod sessions;
 mod settings;
 mod stats;
 mod tallies;
+mod together;
 mod tokens;
 mod users;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
@@ -52,6 +54,7 @@ pub use releases::{NewDraft, ReleaseFilter};
 pub use secrets::SecretOwner;
 pub use sessions::{NewSession, Oldest, Session};
 pub use stats::{DeviceAttempt, DeviceAttemptFilter, FieldDay, TransferDay};
+use together::Together;
 pub use tokens::{NewToken, Token};
 pub use users::{Guarded, NewUser, User};
 
@@ -62,6 +65,8 @@ pub struct Store {
     write: SqlitePool,
     /// A few connections that read beside it.
     read: SqlitePool,
+    /// Changes that are written together.
+    together: Arc<Together>,
 }
 
 impl Store {
@@ -76,7 +81,7 @@ impl Store {
         let write = pool(1).connect_with(options.clone()).await?;
         sqlx::migrate!().run(&write).await?;
         let read = pool(3).connect_with(options.read_only(true)).await?;
-        Ok(Self { write, read })
+        Ok(Self { write, read, together: Arc::default() })
     }
 
     /// Opens the database beside a server that runs on it: its tables are left as they are.
@@ -93,7 +98,7 @@ impl Store {
         if sqlx::migrate!().iter().map(|migration| migration.version).max() != Some(latest) {
             return Err(sqlx::migrate::MigrateError::VersionMismatch(latest).into());
         }
-        Ok(Self { read: write.clone(), write })
+        Ok(Self { read: write.clone(), write, together: Arc::default() })
     }
 
     /// A database in memory, for tests.
@@ -103,7 +108,7 @@ impl Store {
     pub async fn in_memory() -> Result<Self, StoreError> {
         let write = pool(1).connect_with(options().in_memory(true)).await?;
         sqlx::migrate!().run(&write).await?;
-        Ok(Self { read: write.clone(), write })
+        Ok(Self { read: write.clone(), write, together: Arc::default() })
     }
 
     /// Asks the database for an answer, for the readiness probe.

@@ -291,7 +291,7 @@ async fn an_old_history_goes_on_on_the_next_page() {
 
 async fn offer(app: &TestApp, device_id: i64, release_id: i64, part: Part, after: i64) -> i64 {
     let now = app.app.now() + after;
-    let (version, from_version) = ("v1.0.2", Some("v1.0.1"));
+    let (version, from_version) = ("v1.0.2".to_owned(), Some("v1.0.1".to_owned()));
     let (image_id, packed, from_md5, size) = (1, false, None, 1000);
     let new = NewOffer {
         device_id,

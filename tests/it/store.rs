@@ -492,21 +492,41 @@ async fn with_attempts() -> (Store, i64, i64) {
 }
 
 async fn offer(store: &Store, device_id: i64, release_id: i64) -> i64 {
-    let offer = NewOffer {
+    store.record_offer(new_offer(device_id, release_id)).await.unwrap()
+}
+
+fn new_offer(device_id: i64, release_id: i64) -> NewOffer {
+    NewOffer {
         rollout_id: None,
         device_id,
         release_id,
-        version: "v1",
+        version: "v1".to_owned(),
         image_id: 1,
         part: Part::Application,
         packed: false,
-        from_version: Some("v0"),
+        from_version: Some("v0".to_owned()),
         from_md5: Some(Md5([3; 16])),
         size: 1001,
         usual: Some(3600),
         now: NOW,
-    };
-    store.record_offer(offer).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn of_offers_that_are_recorded_together_each_gets_its_own_outcome() {
+    let (store, device, release) = with_attempts().await;
+    let gone = device + 99;
+    // On this one thread all of them wait before the first is written.
+    let record = |device: i64| store.record_offer(new_offer(device, release));
+    let (one, none, two) = tokio::join!(record(device), record(gone), record(device));
+    assert!(none.is_err(), "there is no such device");
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let recorded = store.attempts(device, 10).await.unwrap();
+    let recorded: Vec<i64> = recorded.iter().map(|attempt| attempt.id).collect();
+    assert_eq!(recorded, [two, one]);
+    let (one, two) = tokio::join!(record(device), record(device));
+    assert_eq!(one.unwrap() + 1, two.unwrap(), "in the order in which they came");
+    assert_eq!(store.release(release).await.unwrap().unwrap().counters.offers, 4);
 }
 
 async fn transfer(store: &Store, id: i64, release_id: i64, completed: bool, bytes: u64) {

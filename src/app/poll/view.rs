@@ -1,5 +1,6 @@
 //! What a check-in is judged by, put together from memory: for devices and for explanations alike.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::find::settlement;
@@ -31,7 +32,7 @@ pub(in crate::app) struct View<'a> {
     pub(in crate::app) platform: Option<&'a Arc<ShelfPlatform>>,
     pub(in crate::app) running: Option<&'a Recognised>,
     ask: Ask,
-    reported: Option<FirmwareVersion>,
+    reported: Option<Cow<'a, FirmwareVersion>>,
     platforms_exist: bool,
     standing: Standing<'a>,
     on_offer: Option<&'a OnOffer>,
@@ -138,7 +139,7 @@ impl<'a> View<'a> {
             ask,
             // Until something newer is known: as it came last.
             shown: secrets.map_or(SecretShown::Unasked, |secrets| learnt.proof.again(secrets)),
-            reported: report.version.as_deref().map(FirmwareVersion::read),
+            reported: report.version.as_deref().map(|text| reading(text, choice)),
             platforms_exist: !shelf.is_empty(),
             pairings: shelf.pairings(),
             device_id: live.id,
@@ -168,7 +169,7 @@ impl<'a> View<'a> {
         Situation {
             ask: self.ask,
             report: self.report,
-            reported: self.reported.as_ref(),
+            reported: self.reported.as_deref(),
             platforms_exist: self.platforms_exist,
             platform: self.platform.map(|platform| asked(platform)),
             door: self.door(now),
@@ -243,6 +244,14 @@ impl<'a> View<'a> {
         let view = View::new(&report, &Wanted::Newest, &known, shelf, (settings, now));
         let decision = decide(&view.situation(&settings.patience, now), &mut NoTrace);
         Some((decision, view.release().cloned()))
+    }
+}
+
+/// A version that a device reports. Mostly it is the very one that it would get.
+fn reading<'a>(text: &str, choice: Choice<'a>) -> Cow<'a, FirmwareVersion> {
+    match choice {
+        Choice::One(release) if release.version.as_str() == text => Cow::Borrowed(&release.version),
+        _ => Cow::Owned(FirmwareVersion::read(text)),
     }
 }
 

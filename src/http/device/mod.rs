@@ -11,20 +11,29 @@ mod respond;
 mod secret;
 mod update;
 
-use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use std::future::ready;
+use std::sync::Arc;
 
+use axum::extract::{Request, State};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+
+use super::wire::Shortcut;
 use crate::app::App;
 use crate::domain::access::Need;
 use crate::http::access::{Face, Routes};
 
 pub use report::{Caller, Updater};
 
+/// Where devices check in.
+const UPDATE: &str = "/update";
+
 /// The routes with an address of their own.
 #[must_use]
 pub fn routes() -> Routes {
     Routes::new(Face::Program)
-        .any("/update", Need::Device, update::answer)
+        .any(UPDATE, Need::Device, update::answer)
         .get("/_catalog", Need::Device, catalog::list)
         .get("/_catalog/", Need::Device, catalog::list)
         .any("/k/{secret}", Need::Device, with_secret)
@@ -32,11 +41,27 @@ pub fn routes() -> Routes {
         .any("/k/{secret}/{*path}", Need::Device, with_secret)
 }
 
+/// Answers the usual check-in, `GET /update`, past the router.
+#[must_use]
+pub fn shortcut(app: App) -> Arc<Shortcut> {
+    Arc::new(move |request, connection| {
+        if request.method() != Method::GET || request.uri().path() != UPDATE {
+            return Err((request, connection));
+        }
+        let poll = update::poll(&app, &request, Some(&connection));
+        let app = app.clone();
+        Ok(match poll {
+            Ok(poll) => update::check_in(app, poll, Some(connection)).boxed(),
+            Err(refusal) => ready(refusal).boxed(),
+        })
+    })
+}
+
 /// What is behind `/k/<secret>`, for updaters that can show a secret in the address only.
 async fn with_secret(app: State<App>, mut request: Request) -> Response {
     secret::take(&mut request);
     match request.uri().path() {
-        "/update" => update::answer(app, request).await,
+        UPDATE => update::answer(app, request).await,
         "/_catalog" | "/_catalog/" => catalog::list(app, request).await,
         _ => match fallback(app, request).await {
             Ok(response) => response,

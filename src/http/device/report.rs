@@ -36,11 +36,15 @@ impl Caller {
     /// The caller of a request.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        let connection = request.extensions().get::<Connection>();
+        Self::on(request.extensions().get::<Connection>(), request.headers())
+    }
+
+    /// The caller of a request with these headers.
+    pub(super) fn on(connection: Option<&Connection>, headers: &HeaderMap) -> Self {
         let address = connection.map(|connection| connection.peer().address);
-        let host = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         // Credentials before the name are nothing to be recorded.
-        let host = host.map(|host| shorten(host.rsplit('@').next().unwrap_or(host)));
+        let host = host.map(|host| shorten(host.rsplit_once('@').map_or(host, |(_, name)| name)));
         Self { address: address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), host }
     }
 }
@@ -90,7 +94,7 @@ impl<'a> Said<'a> {
             "version" => &mut self.version,
             _ => return,
         };
-        let text = std::str::from_utf8(value.as_bytes()).unwrap_or_default().trim();
+        let text = std::str::from_utf8(value.as_bytes().trim_ascii()).unwrap_or_default();
         if place.is_none() && !text.is_empty() {
             *place = Some(text);
         }
@@ -148,11 +152,11 @@ pub(super) fn has_address(headers: &HeaderMap) -> bool {
 }
 
 /// What the device says; `None` where it does not say readably who it is.
-pub(super) fn read(request: &Request) -> Option<Report> {
+pub(super) fn read<B>(request: &Request<B>) -> Option<Report> {
     let (family, said) = said(request.headers())?;
     let mac = said.address()?;
     let query = request.uri().query().unwrap_or_default();
-    let asked = |name| query::value(query, name).filter(|value| !value.trim().is_empty());
+    let asked = |name| query::value(query, name).filter(|value| !value.trim_ascii().is_empty());
     let version = asked("ver").map(|version| shorten(&version));
     let md5 = said.sketch_md5.and_then(|text| text.parse::<Md5>().ok());
     let sketch_size = said.sketch_size.and_then(|text| text.parse().ok());
@@ -173,13 +177,13 @@ pub(super) fn read(request: &Request) -> Option<Report> {
 }
 
 /// The chip that the sketch names in `chip=`, which no header tells (`protocol.md` §3.1).
-pub(super) fn chip(request: &Request) -> Option<Chip> {
+pub(super) fn chip<B>(request: &Request<B>) -> Option<Chip> {
     Chip::from_model(&query::value(request.uri().query()?, "chip")?)
 }
 
 /// At most so many characters, control characters made visible.
 fn shorten(text: &str) -> Box<str> {
-    let text = text.trim();
+    let text = text.trim_ascii();
     if text.len() <= TEXT_LIMIT && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return text.into();
     }

@@ -25,7 +25,7 @@ const LONGEST: usize = 128;
 struct FromPath(Secret);
 
 /// The secret that a request shows.
-pub(super) fn shown(request: &Request) -> Option<Secret> {
+pub(super) fn shown<B>(request: &Request<B>) -> Option<Secret> {
     if let Some(FromPath(secret)) = request.extensions().get() {
         return Some(secret.clone());
     }

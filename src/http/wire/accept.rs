@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderValue, StatusCode};
@@ -20,7 +19,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 use tracing::{debug, warn};
 
 use super::close::{self, Bounds};
@@ -29,7 +27,7 @@ use super::places::Places;
 use super::repair::Wire;
 use super::stream::Stream;
 use super::transfer::{Connection, Shared, Watch};
-use super::{Listener, WireSettings};
+use super::{Listener, Site, WireSettings};
 use crate::tls::Tls;
 
 /// The largest head of a request.
@@ -58,8 +56,8 @@ struct Server {
 
 /// What is answered on a port.
 struct Port {
-    plain: Router,
-    secure: Option<(Arc<Tls>, Router)>,
+    plain: Site,
+    secure: Option<(Arc<Tls>, Site)>,
     /// Our address, where it is the same for all connections.
     bound: Option<SocketAddr>,
 }
@@ -74,6 +72,8 @@ pub(super) async fn run(
     let mut http = http1::Builder::new();
     // The waiting for requests is limited by the stream itself.
     http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
+    // Otherwise an upload has hyper gather 400 KiB at a time, and several copies of that.
+    http.max_buf_size(MAX_HEAD);
     let server = Arc::new(Server {
         settings: Arc::new(settings),
         places,
@@ -96,9 +96,8 @@ pub(super) async fn run(
 
 async fn accept(listener: Listener, server: Arc<Server>) {
     let Listener { socket, plain, secure } = listener;
-    let secure = secure.map(|(tls, router)| (tls, router.with_state(())));
     let bound = socket.local_addr().ok().filter(|address| !address.ip().is_unspecified());
-    let port = Arc::new(Port { plain: plain.with_state(()), secure, bound });
+    let port = Arc::new(Port { plain, secure, bound });
     // Linux hands this on to every connection; the others are told one by one.
     let _ = SockRef::from(&socket).set_tcp_nodelay(true);
     tokio::select! {
@@ -142,14 +141,14 @@ async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Serv
     let Some(local) = port.bound.or_else(|| socket.local_addr().ok()) else {
         return;
     };
-    let Some((stream, router)) = open(socket, port, server).await else {
+    let Some((stream, site)) = open(socket, port, server).await else {
         return;
     };
     let trusted = &server.settings.trusted_proxies;
     let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted));
     let (settings, places) = (Arc::clone(&server.settings), Arc::clone(&server.places));
     let wire = Wire::new(stream, Arc::clone(&shared), settings, places);
-    let service = service(router, shared, Arc::clone(&server.settings));
+    let service = service(site, shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);
     let result = tokio::select! {
         biased;
@@ -176,8 +175,8 @@ async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Serv
 }
 
 /// Finds out what a new connection speaks, and shakes hands where that is TLS; what answers it.
-async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream, Router)> {
-    let Some((tls, router)) = &port.secure else {
+async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream, Site)> {
+    let Some((tls, site)) = &port.secure else {
         return Some((Stream::plain(socket), port.plain.clone()));
     };
     let patience = server.settings.header_timeout;
@@ -188,7 +187,7 @@ async fn open(socket: TcpStream, port: &Port, server: &Server) -> Option<(Stream
         () = server.shutdown.cancelled() => return None,
     };
     match opened {
-        Ok(Ok(stream)) if stream.is_secure() => Some((stream, router.clone())),
+        Ok(Ok(stream)) if stream.is_secure() => Some((stream, site.clone())),
         Ok(Ok(stream)) => Some((stream, port.plain.clone())),
         Ok(Err(error)) => {
             debug!(%error, "a client and the server did not agree on TLS");
@@ -225,9 +224,9 @@ async fn end(
     }
 }
 
-/// The router as hyper calls it.
+/// A site as hyper calls it.
 fn service(
-    router: Router,
+    site: Site,
     shared: Arc<Shared>,
     settings: Arc<WireSettings>,
 ) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> {
@@ -235,8 +234,8 @@ fn service(
         let shared = Arc::clone(&shared);
         let (number, version) = (shared.begin(), request.version());
         let peer = shared.peer(request.headers_mut(), &settings.trusted_proxies);
-        request.extensions_mut().insert(Connection::new(Arc::clone(&shared), peer));
-        router.clone().call(request).map_ok(move |mut response| {
+        let connection = Connection::new(Arc::clone(&shared), peer);
+        site.answer(request, connection).map_ok(move |mut response| {
             let watched = shared.arm(response.status() == StatusCode::OK);
             // Nobody waits for the rest of a body that was not wanted.
             if watched || shared.is_open(number) {

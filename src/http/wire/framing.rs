@@ -176,7 +176,7 @@ impl Framing {
                     }
                     at = end;
                 }
-                Phase::Headers => at += self.header(&data[at..]),
+                Phase::Headers => at += self.headers(&data[at..]),
                 Phase::Body(left) => {
                     let here = u64::try_from(data.len() - at).unwrap_or(u64::MAX).min(left);
                     at += usize::try_from(here).unwrap_or(0);
@@ -202,30 +202,39 @@ impl Framing {
         self.heads += 1;
     }
 
-    /// Reads the header line at the start of `data`, or what there is of it; says its length.
-    fn header(&mut self, data: &[u8]) -> usize {
-        let end = memchr::memchr(b'\n', data);
-        let piece = &data[..end.unwrap_or(data.len())];
-        if end.is_some() && self.partial.is_empty() {
-            self.line(piece);
-        } else {
-            let room = MAX_FIELD + 1 - self.partial.len();
-            self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
-            if end.is_some() {
+    /// Reads the header lines at the start of `data` up to the end of the head, or what there is of
+    /// them; says their length.
+    fn headers(&mut self, data: &[u8]) -> usize {
+        let mut from = 0;
+        for end in memchr::memchr_iter(b'\n', data) {
+            if self.partial.is_empty() {
+                self.line(&data[from..end]);
+            } else {
+                self.keep(&data[from..end]);
                 let line = mem::take(&mut self.partial);
                 self.line(&line);
             }
+            from = end + 1;
+            if self.phase != Phase::Headers {
+                return from;
+            }
         }
-        end.map_or(data.len(), |end| end + 1)
+        self.keep(&data[from..]);
+        data.len()
     }
 
+    /// Remembers a piece of a line whose end has not come.
+    fn keep(&mut self, piece: &[u8]) {
+        let room = MAX_FIELD + 1 - self.partial.len();
+        self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
+    }
+
+    #[inline]
     fn line(&mut self, line: &[u8]) {
-        let line =
-            if line.len() > MAX_FIELD { line } else { line.strip_suffix(b"\r").unwrap_or(line) };
-        match line.first().map(u8::to_ascii_lowercase) {
-            None => self.end_of_head(),
-            Some(b'c' | b't') => self.field(line),
-            Some(_) => {}
+        match line {
+            [] | [b'\r'] => self.end_of_head(),
+            [b'c' | b'C' | b't' | b'T', ..] => self.field(line),
+            _ => {}
         }
     }
 

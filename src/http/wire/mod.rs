@@ -4,12 +4,12 @@
 //! (`repair`, `framing`, `request_line`), speaks TLS in records that small devices can take
 //! (`hello`, `stream`), knows who asks behind a proxy (`peer`), how much of a firmware has left and
 //! whether it arrived (`transfer`), closes so that a refusal reaches the one it is meant for
-//! (`close`), and bounds connections, waiting and shutdown (`accept`, `places`, `stall`).
+//! (`close`), bounds connections, waiting and shutdown (`accept`, `places`, `stall`), and lets the
+//! usual request past the router (`site`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ mod peer;
 mod places;
 mod repair;
 mod request_line;
+mod site;
 mod stall;
 mod stream;
 #[cfg(test)]
@@ -28,6 +29,7 @@ mod tests;
 mod transfer;
 
 pub use peer::Peer;
+pub use site::{Shortcut, Site};
 pub use transfer::{Connection, Outcome, Transfer};
 
 use crate::domain::network::Network;
@@ -87,16 +89,16 @@ pub struct Listener {
     /// Where connections arrive.
     pub socket: TcpListener,
     /// What answers requests without TLS.
-    pub plain: Router,
+    pub plain: Site,
     /// What answers requests with TLS, and its certificate; `None` where nobody expects TLS.
-    pub secure: Option<(Arc<Tls>, Router)>,
+    pub secure: Option<(Arc<Tls>, Site)>,
 }
 
 impl Listener {
     /// A port without TLS.
     #[must_use]
-    pub const fn plain(socket: TcpListener, router: Router) -> Self {
-        Self { socket, plain: router, secure: None }
+    pub const fn plain(socket: TcpListener, site: Site) -> Self {
+        Self { socket, plain: site, secure: None }
     }
 }
 

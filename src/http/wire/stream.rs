@@ -149,7 +149,11 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         let Self { socket, tls } = self;
         let Some(session) = tls else {
-            return Pin::new(socket).poll_write_vectored(cx, slices);
+            return match slices {
+                // The usual answer is but a head; the system takes one slice more cheaply.
+                [head] => Pin::new(socket).poll_write(cx, head),
+                _ => Pin::new(socket).poll_write_vectored(cx, slices),
+            };
         };
         loop {
             match session.send(slices, |bytes| socket.try_write_vectored(bytes)) {

@@ -109,8 +109,8 @@ impl Server {
             .layer(axum::extract::DefaultBodyLimit::disable())
             .with_state(backstage);
         let shutdown = CancellationToken::new();
-        let secure = tls.map(|tls| (tls, router.clone()));
-        let listeners = vec![Listener { socket: listener, plain: router, secure }];
+        let secure = tls.map(|tls| (tls, router.clone().into()));
+        let listeners = vec![Listener { socket: listener, plain: router.into(), secure }];
         let task = tokio::spawn(accept::run(listeners, settings, shutdown.clone()));
         Self { address, transfers, entered, release, shutdown, task, certificate }
     }
