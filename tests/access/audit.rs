@@ -24,6 +24,7 @@ const DESK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 7);
 const NEW_PASSWORD: &str = "a brand new password";
 /// Approved for chase, called Attic.
 const ATTIC: &str = "18:fe:34:00:00:01";
+const HALL: &str = "18:FE:34:00:00:77";
 /// They wait in the inbox.
 const WAIT: [&str; 3] = ["18:fe:34:00:00:02", "18:fe:34:00:00:03", "18:fe:34:00:00:04"];
 
@@ -435,7 +436,11 @@ impl Scene {
                 let id = self.filled("{release}").parse().unwrap();
                 let release = self.server.app.store().release(id).await.unwrap().unwrap();
                 let md5 = release.image.md5.to_string();
-                polls_running(&self.server, ATTIC, "v1.0.9", &md5).await;
+                // One of its own: what it runs is known of a device from then on.
+                let json = format!(r#"{{"mac": "{HALL}"}}"#);
+                let whitelist = "/api/v1/platforms/chase/devices";
+                self.server.ask(&self.token, "POST", whitelist, &json).await.is(201);
+                polls_running(&self.server, HALL, "v1.0.9", &md5).await;
                 self
             }
             "POST /account/sessions/all" | "POST /api/v1/platforms" => Self::new().await,
