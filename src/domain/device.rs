@@ -49,11 +49,13 @@ impl Approval {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use Approval::{Approved, Blocked, Ignored, Pending};
-        match (self, next) {
-            (Pending, Pending) | (Ignored, Ignored) | (_, Approved) => true,
-            (Pending, Ignored | Blocked) | (Approved | Blocked, Blocked) => true,
-            (Approved | Blocked, Ignored) | (Ignored, Blocked) | (_, Pending) => false,
-        }
+        matches!(
+            (self, next),
+            (_, Approved)
+                | (Pending, Pending | Ignored)
+                | (Ignored, Ignored)
+                | (Pending | Approved | Blocked, Blocked)
+        )
     }
 }
 

@@ -675,9 +675,10 @@ async fn devices_that_call_themselves_otherwise_each_time_halt_it() {
         let released = fleet.rolls_out(stages("everyone")).await;
         for round in 0..4 {
             for (index, mac) in fleet.macs.iter().enumerate() {
-                let device = match digests {
-                    true => FakeDevice::esp8266(mac),
-                    false => FakeDevice::esp8266_core_2_0_0(mac),
+                let device = if digests {
+                    FakeDevice::esp8266(mac)
+                } else {
+                    FakeDevice::esp8266_core_2_0_0(mac)
                 };
                 let version = if round == 0 { OLD.to_owned() } else { format!("j{round}-{index}") };
                 let target = format!("/update?dev=chase&ver={version}");

@@ -133,9 +133,10 @@ impl Device {
             names_chip: chip.family() == Family::Esp32 && random.chance(50),
             rhythm: rhythm(behaviour, &mut random).max(breed.fastest),
             seed: random.next(),
-            core: match random.chance(10) || behaviour == Behaviour::Mute {
-                true => Core::Old,
-                false => Core::Current,
+            core: if random.chance(10) || behaviour == Behaviour::Mute {
+                Core::Old
+            } else {
+                Core::Current
             },
             flash_mode,
             runs,

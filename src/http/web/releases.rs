@@ -52,6 +52,8 @@ struct Show {
     images: Vec<ImageRow>,
     /// Devices that it is held back from.
     held: u64,
+    /// Those of them that get it again where the holds are lifted.
+    lifts: u64,
     /// What devices call it that run its file and say another version.
     names: Vec<OtherNameView>,
     /// Devices that get nothing until their chip is known.
@@ -131,9 +133,11 @@ pub(super) async fn show(
     let published = release.state == ReleaseState::Published;
     let reach = release.platform_id.filter(|_| published).map(|id| app.reach(id));
     let waiting = images::waiting(&app).await?;
+    let held = app.held_from(id);
     let show = Show {
         images: ImageRow::all(&release, &waiting, reach.as_ref()),
-        held: app.held_from(id).len() as u64,
+        held: held.len() as u64,
+        lifts: held.iter().filter(|device| !device.has_file).count() as u64,
         names: OtherNameView::all(&app, &release).await?,
         undecided: reach.filter(|_| is_newest).map_or(0, |reach| reach.undecided),
         another: images::another(&release),

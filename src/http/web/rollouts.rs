@@ -34,7 +34,7 @@ struct List {
 
 /// Which rollouts the list shows.
 #[derive(Debug, Deserialize)]
-pub(super) struct Before {
+pub(super) struct ListWish {
     before: Option<i64>,
     /// Only those of this release; where it is one, that is shown.
     release: Option<i64>,
@@ -45,7 +45,7 @@ pub(super) struct Before {
 pub(super) async fn list(
     State(app): State<App>,
     page: Page,
-    Query(wish): Query<Before>,
+    Query(wish): Query<ListWish>,
 ) -> Result<Response, PageError> {
     let mut rollouts = app.store().rollouts(false, wish.release).await?;
     if let ([only], Some(_)) = (rollouts.as_slice(), wish.release) {

@@ -190,10 +190,10 @@ pub(super) async fn change(
     }
     let recorded =
         change.wishes.version.as_deref().filter(|_| release.state != ReleaseState::Draft);
-    if let Some(version) = recorded.map(FirmwareVersion::read) {
-        if release.version.as_ref() != Some(&version) {
-            app.record_as(id, &version, &actor).await?;
-        }
+    if let Some(version) = recorded.map(FirmwareVersion::read)
+        && release.version.as_ref() != Some(&version)
+    {
+        app.record_as(id, &version, &actor).await?;
     }
     let mut changed = app.change_release(id, &change, &actor).await?;
     if let Some(channel) = change.wishes.channel {
