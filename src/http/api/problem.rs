@@ -134,6 +134,7 @@ impl Problem {
             | Error::Scope(_)
             | Error::LastAdministrator
             | Error::WrongCode
+            | Error::SessionEnded
             | Error::Busy
             | Error::Broken(_)
             | Error::DiskFull
@@ -224,6 +225,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::Password(_)
         | Error::Scope(_)
         | Error::WrongCode
+        | Error::SessionEnded
         | Error::Questions(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Store(_) | Error::Blob(_) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
@@ -265,6 +267,7 @@ fn detail(error: &Error) -> String {
         | Error::Scope(_)
         | Error::LastAdministrator
         | Error::WrongCode
+        | Error::SessionEnded
         | Error::Forbidden(_)
         | Error::Busy
         | Error::DiskFull => sentence(&error.to_string()),
