@@ -77,6 +77,8 @@ struct Turns {
     free: HashMap<String, Timestamp>,
     /// The moments that were given, each to one address.
     given: HashMap<(String, IpAddr), Timestamp>,
+    /// When those that are over were last thrown away.
+    tidied: Timestamp,
 }
 
 impl Turns {
@@ -90,12 +92,14 @@ impl Turns {
             self.given.remove(&key);
             return None;
         }
-        if self.given.len() + self.free.len() >= LIMIT {
+        // Once a second: it takes long, and whoever fills it asks often.
+        if self.given.len() + self.free.len() >= LIMIT && self.tidied != now {
+            self.tidied = now;
             self.given.retain(|_, at| now < *at + LATE);
             self.free.retain(|_, at| now < *at);
-            if self.given.len() + self.free.len() >= LIMIT {
-                return Some(TURN * 10);
-            }
+        }
+        if self.given.len() + self.free.len() >= LIMIT {
+            return Some(TURN * 10);
         }
         let free = self.free.entry(key.0.clone()).or_insert(now);
         let at = now.max(*free);
