@@ -56,11 +56,12 @@ fn tighten(path: &Path) {
     let Ok(facts) = fs::symlink_metadata(path) else { return };
     let mode = facts.mode() & 0o7777;
     let own = fs::metadata("/proc/self").map_or(true, |me| me.uid() == facts.uid());
-    if facts.is_symlink() || !own || mode & 0o077 == 0 {
+    let closed = mode & !0o077;
+    if facts.is_symlink() || !own || mode == closed {
         return;
     }
     // Where that is not possible, on a share of another machine, it was not ours to decide.
-    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o077)) {
+    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(closed)) {
         tracing::debug!(%error, path = %path.display(), "others may keep reading this");
     }
 }

@@ -396,9 +396,7 @@ async fn beside_the_routes_there_is_nothing() {
     let bearer = format!("Bearer {token}");
     let device =
         [("user-agent", "ESP8266-http-Update"), ("x-esp8266-sta-mac", "18:FE:34:00:00:01")];
-    for path in
-        ["/nothing", "/x.bin", "/chase/x.bin", "/any/path", "/api/v1/nothing", "/api/"]
-    {
+    for path in ["/nothing", "/x.bin", "/chase/x.bin", "/any/path", "/api/v1/nothing", "/api/"] {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
             let stranger = server.browser().send(method, path, &[], b"").await;
             assert!((400..500).contains(&stranger.status), "{method} {path} {stranger:?}");

@@ -51,6 +51,7 @@ pub struct Accepted {
 
 /// What a person or a build server wants done with a file.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own, in any combination")]
 pub struct Wishes {
     /// The platform; without it the one that the file names.
     pub platform: Option<String>,
