@@ -182,7 +182,7 @@ fn exposure(options: &Serve, ports: &Ports) -> Exposure {
 /// Makes the data folder and takes its lock.
 fn lock(folder: &Path) -> Result<File, StartError> {
     let failed = |source| StartError::Data { folder: folder.to_owned(), source };
-    std::fs::create_dir_all(folder).map_err(failed)?;
+    crate::machine::private_folder(folder).map_err(failed)?;
     let mut options = std::fs::OpenOptions::new();
     let options = options.create(true).write(true).truncate(false);
     let file = options.open(folder.join("espalier.lock")).map_err(failed)?;

@@ -75,6 +75,22 @@ fn time_comes_from_the_clock() {
     report("asks the system for the time", broken.map(|source| source.path));
 }
 
+/// A route that is not among `Routes` has no guard, and the matrix of rights does not know it.
+#[test]
+fn routes_are_added_where_they_are_guarded() {
+    let adding = [".route(", ".route_service(", ".nest(", ".nest_service(", ".fallback_service("];
+    let broken = sources().into_iter().filter_map(|source| {
+        let calls: usize = adding.iter().map(|call| source.code.matches(call).count()).sum();
+        // Those of the guard itself; whatever else is below `/api/` is refused to everybody.
+        let known = match source.path.as_str() {
+            "http/access/guard.rs" | "http/api/mod.rs" => 2,
+            _ => 0,
+        };
+        (calls != known).then(|| format!("{}: {calls}, not {known}", source.path))
+    });
+    report("adds routes beside `Routes`", broken);
+}
+
 #[test]
 fn files_are_small() {
     let long = sources().into_iter().filter_map(|source| {

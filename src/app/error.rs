@@ -114,6 +114,9 @@ pub enum Error {
     /// A one-time code or the set-up code is wrong.
     #[error("the code is not right")]
     WrongCode,
+    /// The current password was wrong too often, and the session has ended.
+    #[error("that was not the password too often, so this session has ended; sign in again")]
+    SessionEnded,
     /// The token may not do this.
     #[error("this token may not do this: it lacks the scope {0}")]
     Forbidden(String),
@@ -163,6 +166,7 @@ impl Error {
             Self::Scope(_) => "invalid_scope",
             Self::LastAdministrator => "last_administrator",
             Self::WrongCode => "wrong_code",
+            Self::SessionEnded => "session_ended",
             Self::Forbidden(_) => "forbidden",
             Self::Busy => "busy",
             Self::DiskFull => "disk_full",

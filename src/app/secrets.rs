@@ -29,6 +29,8 @@ pub struct ProofCount {
     pub devices: u64,
     /// How many of them stand so.
     standings: HashMap<ProofStanding, u64>,
+    /// For how many of them somebody came without the secret although they are proven.
+    pub doubted: u64,
     /// Some of those that do not use the newest secret.
     pub others: Vec<(MacAddr, ProofStanding)>,
 }
@@ -66,6 +68,8 @@ pub struct DeviceProof {
     pub own: Secrets,
     /// How it stands to the former.
     pub standing: ProofStanding,
+    /// Whether somebody used its MAC address without the secret within a day.
+    pub doubted: bool,
 }
 
 /// The secret that is wished for: typed by a person, else made here.
@@ -294,11 +298,12 @@ impl App {
     /// How the approved devices of a platform stand to its secrets.
     #[must_use]
     pub fn proof_count(&self, entry: &ShelfPlatform) -> ProofCount {
-        let mut count = ProofCount::default();
+        let (mut count, now) = (ProofCount::default(), self.now());
         self.0.fleet.each(|mac, live| {
             if live.platform_id == Some(entry.platform.id) && live.approval == Approval::Approved {
                 let secrets = secrets_for(entry, live);
-                count.add(mac, ProofStanding::of(live.learnt.proof, secrets));
+                count.add(mac, ProofStanding::of(live.learnt.proof, secrets, now));
+                count.doubted += u64::from(live.learnt.proof.is_doubted(now));
             }
         });
         // Those that a person waits for come first, and always in the same order.
@@ -309,7 +314,7 @@ impl App {
     /// How a device stands to its secrets; `None` where there is no such device.
     #[must_use]
     pub fn device_proof(&self, mac: MacAddr) -> Option<DeviceProof> {
-        let shelf = self.shelf();
+        let (shelf, now) = (self.shelf(), self.now());
         self.0.fleet.with(mac, |live| {
             let entry = live.platform_id.and_then(|id| shelf.platform_by_id(id));
             let own = live.secrets.as_deref().copied().unwrap_or_default();
@@ -318,7 +323,8 @@ impl App {
                 kind: entry.map_or(ProofKind::None, |entry| entry.platform.proof.kind),
                 own,
                 secrets,
-                standing: ProofStanding::of(live.learnt.proof, &secrets),
+                standing: ProofStanding::of(live.learnt.proof, &secrets, now),
+                doubted: live.learnt.proof.is_doubted(now),
             }
         })
     }

@@ -13,6 +13,7 @@ use crate::domain::Timestamp;
 use crate::domain::access::Scopes;
 use crate::domain::actor::Actor;
 use crate::domain::secret::Secret;
+use crate::machine::private_folder;
 use crate::store::Store;
 
 /// Carries out `espalier user …`.
@@ -109,7 +110,7 @@ async fn open(data: &Path) -> Result<(Store, Option<File>), String> {
     let failed = |error: io::Error| {
         format!("the data folder {shown} (--data, ESPALIER_DATA) cannot be used: {error}")
     };
-    std::fs::create_dir_all(data).map_err(failed)?;
+    private_folder(data).map_err(failed)?;
     let lock = data.join("espalier.lock");
     let file = OpenOptions::new().create(true).write(true).truncate(false).open(lock);
     let (file, database) = (file.map_err(failed)?, data.join("espalier.db"));

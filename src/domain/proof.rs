@@ -1,6 +1,11 @@
 //! What devices have to show besides their MAC address, and what they did show.
 
+use super::Timestamp;
 use super::device_secret::{SecretDigest, Secrets};
+
+/// Seconds for which a device that was proven stays so although somebody came without its secret:
+/// a MAC address is no secret, and whoever knows it could make any device look outdated.
+const DOUBT: i64 = 86_400;
 
 /// What a platform's devices show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -168,22 +173,54 @@ pub struct ProofSeen {
     pub secret: Option<i64>,
     /// What it showed last; `None` where nobody ever looked.
     pub last: Option<LastShown>,
+    /// When somebody first came with its MAC address and without its secret, since it was last
+    /// proven.
+    pub doubted: Option<Timestamp>,
 }
 
 impl ProofSeen {
     /// What is known after a check-in that showed this.
     #[must_use]
-    pub const fn after(self, shown: SecretShown) -> Self {
+    pub fn after(self, shown: SecretShown, now: Timestamp) -> Self {
         let last = match shown {
             SecretShown::Unasked | SecretShown::TooOften => return self,
             SecretShown::Right(id) => {
-                return Self { secret: Some(id), last: Some(LastShown::Right) };
+                // Who it was is told for a day, also when the device itself has come again.
+                let doubted = self.doubted.filter(|at| now - at < DOUBT);
+                return Self { secret: Some(id), last: Some(LastShown::Right), doubted };
             }
             SecretShown::Missing => LastShown::Missing,
             SecretShown::Wrong => LastShown::Wrong,
             SecretShown::Ended => LastShown::Ended,
         };
-        Self { last: Some(last), ..self }
+        let doubted = match self.last {
+            Some(LastShown::Right) => Some(now),
+            _ => self.doubted,
+        };
+        Self { last: Some(last), doubted, ..self }
+    }
+
+    /// Whether somebody came with its MAC address and without its secret within a day.
+    #[must_use]
+    pub fn is_doubted(self, now: Timestamp) -> bool {
+        self.secret.is_some() && self.doubted.is_some_and(|at| now - at < DOUBT)
+    }
+
+    /// As the database keeps it: the word for what was shown last, and since when it is doubted.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        let word = self.last?.word();
+        Some(self.doubted.map_or_else(|| word.to_owned(), |at| format!("{word} {at}")))
+    }
+
+    /// Reads what the database keeps.
+    #[must_use]
+    pub fn read(secret: Option<i64>, text: Option<&str>) -> Self {
+        let (word, at) = match text.unwrap_or_default().split_once(' ') {
+            Some((word, at)) => (word, at.parse().ok()),
+            None => (text.unwrap_or_default(), None),
+        };
+        Self { secret, last: LastShown::read(word), doubted: at }
     }
 
     /// What the device shows if it comes again as it came last.
@@ -218,13 +255,14 @@ pub enum ProofStanding {
 }
 
 impl ProofStanding {
-    /// How a device that was seen so stands.
+    /// How a device that was seen so stands: as it was proven, as long as that is only doubted.
     #[must_use]
-    pub fn of(seen: ProofSeen, secrets: &Secrets) -> Self {
+    pub fn of(seen: ProofSeen, secrets: &Secrets, now: Timestamp) -> Self {
         if secrets.newest.is_none() {
             return Self::NoSecret;
         }
-        match (seen.last, seen.secret) {
+        let last = if seen.is_doubted(now) { Some(LastShown::Right) } else { seen.last };
+        match (last, seen.secret) {
             (Some(LastShown::Missing), _) => Self::Missing,
             (Some(LastShown::Wrong | LastShown::Ended), _) => Self::Wrong,
             (Some(LastShown::Right), Some(id)) if secrets.is_newest(id) => Self::Newest,
@@ -301,7 +339,7 @@ mod tests {
     }
 
     fn seen(id: i64) -> ProofSeen {
-        ProofSeen::default().after(SecretShown::Right(id))
+        ProofSeen::default().after(SecretShown::Right(id), 0)
     }
 
     #[test]
@@ -329,34 +367,53 @@ mod tests {
     #[test]
     fn what_was_seen_is_remembered() {
         let proven = seen(2);
+        let doubted = |last| ProofSeen { last: Some(last), doubted: Some(9), ..proven };
         for (shown, after) in [
             (SecretShown::Unasked, proven),
             (SecretShown::TooOften, proven),
-            (SecretShown::Missing, ProofSeen { last: Some(LastShown::Missing), ..proven }),
-            (SecretShown::Wrong, ProofSeen { last: Some(LastShown::Wrong), ..proven }),
-            (SecretShown::Ended, ProofSeen { last: Some(LastShown::Ended), ..proven }),
+            (SecretShown::Missing, doubted(LastShown::Missing)),
+            (SecretShown::Wrong, doubted(LastShown::Wrong)),
+            (SecretShown::Ended, doubted(LastShown::Ended)),
             (SecretShown::Right(3), seen(3)),
         ] {
-            assert_eq!(proven.after(shown), after);
+            assert_eq!(proven.after(shown, 9), after);
+            assert_eq!(ProofSeen::read(after.secret, after.text().as_deref()), after);
         }
     }
 
     #[test]
     fn standings() {
         let both = secrets(&[(1, "old"), (2, "new")]);
-        let missing = seen(2).after(SecretShown::Missing);
+        let missing = seen(2).after(SecretShown::Missing, 0);
         for (seen, secrets, standing, again) in [
             (seen(2), &both, ProofStanding::Newest, SecretShown::Right(2)),
             (seen(1), &both, ProofStanding::Old, SecretShown::Right(1)),
             (seen(9), &both, ProofStanding::Unknown, SecretShown::Wrong),
             (missing, &both, ProofStanding::Missing, SecretShown::Missing),
-            (seen(2).after(SecretShown::Ended), &both, ProofStanding::Wrong, SecretShown::Ended),
+            (seen(2).after(SecretShown::Ended, 0), &both, ProofStanding::Wrong, SecretShown::Ended),
             (ProofSeen::default(), &both, ProofStanding::Unknown, SecretShown::Missing),
             (seen(1), &Secrets::NONE, ProofStanding::NoSecret, SecretShown::Wrong),
         ] {
-            assert_eq!(ProofStanding::of(seen, secrets), standing, "{seen:?}");
+            assert_eq!(ProofStanding::of(seen, secrets, DOUBT), standing, "{seen:?}");
             assert_eq!(seen.again(secrets), again, "{seen:?}");
         }
+    }
+
+    #[test]
+    fn a_mac_address_alone_does_not_make_a_proven_device_unproven() {
+        let both = secrets(&[(1, "old"), (2, "new")]);
+        let standing = |seen, now| ProofStanding::of(seen, &both, now);
+        let doubted = seen(2).after(SecretShown::Missing, 100).after(SecretShown::Wrong, 5000);
+        assert!(doubted.is_doubted(5000));
+        assert_eq!(standing(doubted, 100 + DOUBT - 1), ProofStanding::Newest);
+        // It has not come itself for a day: it is the one without.
+        assert_eq!(standing(doubted, 100 + DOUBT), ProofStanding::Wrong);
+        let back = doubted.after(SecretShown::Right(2), 6000);
+        assert!(back.is_doubted(6000) && !back.is_doubted(100 + DOUBT), "both are told for a day");
+        assert_eq!(standing(back, 1_000_000), ProofStanding::Newest);
+        // One that was never proven is not proven by anybody's coming without.
+        let never = ProofSeen::default().after(SecretShown::Missing, 0);
+        assert_eq!(standing(never, 1), ProofStanding::Missing);
     }
 
     #[test]

@@ -8,9 +8,9 @@
 use std::net::IpAddr;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
 use axum::http::header::HOST;
 use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -37,6 +37,13 @@ pub(super) async fn known(
 
 /// The answer to a request that asks by a name that is not ours: it says what to do.
 pub(super) fn refusal(app: &App, exposure: &Exposure, request: &Request) -> Option<Response> {
+    if is_two_minded(request) {
+        let (status, text) = (StatusCode::BAD_REQUEST, "The request names two hosts.");
+        if api::is_below(request.uri().path()) {
+            return Some(api::Problem::new(api::codes::TWO_HOSTS, text).into_response());
+        }
+        return Some((status, format!("{text}\n")).into_response());
+    }
     let named = request.headers().get(HOST).map(|host| host.to_str().unwrap_or("?"));
     // Only browsers can be led astray, and they always send one.
     let named = named.or_else(|| request.uri().authority().map(Authority::as_str))?;
@@ -62,6 +69,18 @@ pub(super) fn refusal(app: &App, exposure: &Exposure, request: &Request) -> Opti
         return Some(api::Problem::new(api::codes::UNKNOWN_HOST, text).into_response());
     }
     Some((status, text + "\n").into_response())
+}
+
+/// Whether a request names more than one host, so that what stands before us may have looked at
+/// another one than we do.
+fn is_two_minded(request: &Request) -> bool {
+    let mut named = request.headers().get_all(HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    let target = request.uri().authority().map(Authority::as_str);
+    let differs = |(first, target): (&HeaderValue, &str)| {
+        !first.as_bytes().eq_ignore_ascii_case(target.as_bytes())
+    };
+    second.is_some() || first.zip(target).is_some_and(differs)
 }
 
 /// The name in a `Host`, in lower case, without its port and the brackets of IPv6.

@@ -3,8 +3,8 @@
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CONTENT_SECURITY_POLICY, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CONTENT_SECURITY_POLICY, Entry, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
+    RETRY_AFTER, SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -60,8 +60,26 @@ impl SecurityHeaders {
         for (name, value) in &self.always {
             headers.entry(name).or_insert_with(|| value.clone());
         }
+        if connection.is_some_and(|connection| connection.peer().secure) {
+            secure_cookies(headers);
+        }
         if self.strict && connection.is_some_and(|connection| connection.peer().secure) {
             headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(STRICT);
+        }
+    }
+}
+
+/// What a browser got with TLS it must not send without.
+fn secure_cookies(headers: &mut HeaderMap) {
+    if let Entry::Occupied(mut cookies) = headers.entry(SET_COOKIE) {
+        for cookie in cookies.iter_mut() {
+            let text = cookie.as_bytes();
+            if !text.ends_with(b"; Secure")
+                && let Ok(mut secure) = HeaderValue::from_bytes(&[text, b"; Secure"].concat())
+            {
+                secure.set_sensitive(cookie.is_sensitive());
+                *cookie = secure;
+            }
         }
     }
 }
@@ -75,6 +93,23 @@ pub async fn security_headers(
     let connection = request.extensions().get::<Connection>().cloned();
     let mut response = next.run(request).await;
     exposure.headers.add(response.headers_mut(), connection.as_ref());
+    response
+}
+
+/// Answers people only as long as enough places for connections are left for devices.
+pub async fn leave_places(request: Request, next: Next) -> Response {
+    let connection = request.extensions().get::<Connection>();
+    if connection.is_none_or(Connection::is_let_among_people) {
+        return next.run(request).await;
+    }
+    let text = "Too many people ask at once; devices go first. Try again in a few seconds.";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let mut response = if api::is_below(request.uri().path()) {
+        api::Problem::new(api::codes::BUSY, text).into_response()
+    } else {
+        (status, format!("{text}\n")).into_response()
+    };
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
     response
 }
 

@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Extension, Request, State};
-use axum::http::header::{ACCEPT, HOST};
+use axum::http::header::{ACCEPT, HOST, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::http::uri::Authority;
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::App;
 use crate::config::HostNames;
@@ -57,6 +58,7 @@ pub fn site(app: App, exposure: Exposure) -> Site {
         .layer(middleware::from_fn(layers::same_origin))
         .layer(middleware::from_fn_with_state((app.clone(), exposure.clone()), hosts::known))
         .layer(middleware::from_fn_with_state(exposure.clone(), layers::security_headers))
+        .layer(middleware::from_fn(layers::leave_places))
         .layer(middleware::from_fn(name_caller))
         .layer(middleware::from_fn_with_state(app.clone(), updaters_first))
         .layer(CatchPanicLayer::new());
@@ -65,6 +67,7 @@ pub fn site(app: App, exposure: Exposure) -> Site {
         .merge(device::routes().into_router())
         .merge(probes::routes().into_router())
         .fallback(move |state: State<App>, request: Request| fallback(state, exposure, request))
+        .layer(as_it_is_called())
         .with_state(app);
     Site::new(router, shortcut)
 }
@@ -73,12 +76,19 @@ pub fn site(app: App, exposure: Exposure) -> Site {
 pub fn device_site(app: App) -> Site {
     let router = device::routes().into_router().merge(probes::liveness().into_router());
     let shortcut = device::shortcut(app.clone());
-    Site::new(router.fallback(device_fallback).with_state(app), shortcut)
+    let router = router.fallback(device_fallback).layer(as_it_is_called());
+    Site::new(router.with_state(app), shortcut)
 }
 
 /// What is answered without TLS on a port that demands it: the probes, and where to go.
 pub fn turned_away(app: App) -> Site {
-    probes::routes().into_router().fallback(use_tls).with_state(app).into()
+    let router = probes::routes().into_router().fallback(use_tls);
+    router.layer(as_it_is_called()).with_state(app).into()
+}
+
+/// No browser makes something else of an answer than what it is called.
+fn as_it_is_called() -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, device::AS_CALLED)
 }
 
 /// Every route that there is, with what it needs and to whom it speaks.

@@ -16,7 +16,7 @@ use crate::machine::{in_container, lan_address};
 use crate::tls::{Files, Tls, TlsError};
 
 /// How often the certificate's files are looked at.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What is listened on, and how.
 #[derive(Debug)]

@@ -13,7 +13,6 @@ use crate::domain::device::Outcome;
 use crate::domain::event::Event;
 use crate::domain::learnt::{GzipTried, Learnt};
 use crate::domain::mac::MacAddr;
-use crate::domain::proof::LastShown;
 use crate::domain::report::Report;
 use crate::domain::rhythm::Rhythm;
 
@@ -251,7 +250,7 @@ pub(super) async fn write_news(
     .bind(learnt.gzip.map(GzipTried::word))
     .bind(learnt.running_since)
     .bind(learnt.proof.secret)
-    .bind(learnt.proof.last.map(LastShown::word))
+    .bind(learnt.proof.text())
     .execute(connection)
     .await?;
     Ok(())

@@ -4,7 +4,7 @@ use sqlx::FromRow;
 
 use super::{Store, StoreError};
 use crate::domain::learnt::{ChipFrom, GzipTried, Learnt};
-use crate::domain::proof::{LastShown, ProofSeen};
+use crate::domain::proof::ProofSeen;
 
 #[derive(FromRow)]
 pub(super) struct LearntRow {
@@ -28,10 +28,7 @@ impl From<&LearntRow> for Learnt {
             verifies: row.verifies,
             gzip: row.gzip.as_deref().and_then(GzipTried::read),
             running_since: row.running_since,
-            proof: ProofSeen {
-                secret: row.seen_secret,
-                last: row.shown.as_deref().and_then(LastShown::read),
-            },
+            proof: ProofSeen::read(row.seen_secret, row.shown.as_deref()),
         }
     }
 }
@@ -56,7 +53,7 @@ impl Store {
         .bind(learnt.gzip.map(GzipTried::word))
         .bind(learnt.running_since)
         .bind(learnt.proof.secret)
-        .bind(learnt.proof.last.map(LastShown::word))
+        .bind(learnt.proof.text())
         .execute(&self.write)
         .await?;
         Ok(())

@@ -202,6 +202,19 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// Whether anybody has signed in from this browser or address before.
+    ///
+    /// # Errors
+    /// Where the database fails.
+    pub async fn is_known_mark(&self, mark: &str) -> Result<bool, StoreError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT at FROM acquaintances WHERE mark = $1 LIMIT 1")
+                .bind(mark)
+                .fetch_optional(&self.read)
+                .await?;
+        Ok(found.is_some())
+    }
+
     /// Ends the session with this digest; answers whether there was one.
     ///
     /// # Errors

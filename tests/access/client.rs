@@ -18,6 +18,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpSocket;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Everybody's password here.
@@ -30,10 +31,14 @@ const HOME: Ipv4Addr = Ipv4Addr::LOCALHOST;
 pub struct Server {
     pub app: App,
     pub address: SocketAddr,
+    /// All addresses: those of `--port`, then those of `--device-port`.
+    pub addresses: Vec<SocketAddr>,
     pub clock: Arc<FakeClock>,
     pub greeting: Vec<String>,
     pub data: TempDir,
-    _stop: DropGuard,
+    arguments: Vec<String>,
+    stop: DropGuard,
+    task: JoinHandle<()>,
 }
 
 /// What was answered.
@@ -80,19 +85,40 @@ impl Server {
 
     pub async fn start_with(arguments: &[&str], password: Option<&str>) -> Self {
         let data = tempfile::tempdir().unwrap();
+        let arguments: Vec<String> = arguments.iter().map(|&word| word.to_owned()).collect();
+        Self::launch(data, arguments, password, NOON).await
+    }
+
+    /// Stops it in order and starts it again on the same data.
+    pub async fn restarted(self) -> Self {
+        let Self { app, data, arguments, stop, task, .. } = self;
+        let now = app.now();
+        drop((app, stop));
+        task.await.unwrap();
+        Self::launch(data, arguments, None, now).await
+    }
+
+    async fn launch(
+        data: TempDir,
+        arguments: Vec<String>,
+        password: Option<&str>,
+        now: i64,
+    ) -> Self {
         let line = ["espalier", "--port", "0", "--bind", "127.0.0.1", "--data"];
         let folder = data.path().to_str().unwrap();
-        let line = line.into_iter().chain([folder]).chain(arguments.iter().copied());
+        let line = line.into_iter().chain([folder]).chain(arguments.iter().map(String::as_str));
         let mut options = CommandLine::try_parse_from(line).unwrap().serve;
         options.password_cost = PasswordCost::LOWEST;
         options.admin_password = password.map(Secret::new);
-        let clock = Arc::new(FakeClock::at(NOON));
+        let clock = Arc::new(FakeClock::at(now));
         let server = Inner::start_with(&options, clock.clone()).await.unwrap();
-        let (app, address) = (server.app().clone(), server.addresses()[0]);
+        let (app, addresses) = (server.app().clone(), server.addresses());
+        let address = addresses[0];
         let greeting = server.greeting();
         let stop = CancellationToken::new();
-        tokio::spawn(server.run(stop.clone()));
-        Self { app, address, clock, greeting, data, _stop: stop.drop_guard() }
+        let task = tokio::spawn(server.run(stop.clone()));
+        let stop = stop.drop_guard();
+        Self { app, address, addresses, clock, greeting, data, arguments, stop, task }
     }
 
     /// A browser that nobody has used.
@@ -157,6 +183,18 @@ impl Browser {
         }
     }
 
+    /// The same browser, which asks at another port.
+    pub fn at_port(mut self, port: SocketAddr) -> Self {
+        self.server = port;
+        self
+    }
+
+    /// The same browser, with another server, or the same after a restart.
+    pub fn to(mut self, server: &Server) -> Self {
+        self.server = server.address;
+        self
+    }
+
     /// The same browser at another address.
     pub fn at(mut self, from: Ipv4Addr) -> Self {
         self.from = from;
@@ -171,7 +209,9 @@ impl Browser {
 
     /// The token that forms of this browser's session carry.
     pub fn csrf(&self) -> String {
-        let cookie = self.cookie("espalier_session").or_else(|| self.cookie("espalier_visit"));
+        let names = ["espalier_session", "__Host-espalier_session", "espalier_visit"];
+        let cookie = names.into_iter().find_map(|name| self.cookie(name));
+        let cookie = cookie.or_else(|| self.cookie("__Host-espalier_visit"));
         let secret = Secret::new(cookie.unwrap_or_default());
         secret.derived("form").expose().to_owned()
     }

@@ -11,8 +11,14 @@
 )]
 
 #[expect(dead_code, reason = "shared with the other tests, which need all of it")]
+#[path = "../it/support/http.rs"]
+mod http;
+#[expect(dead_code, reason = "shared with the other tests, which need all of it")]
 #[path = "../it/support/image.rs"]
 mod image;
+#[expect(dead_code, reason = "shared with the other tests, which need all of it")]
+#[path = "../it/support/tls.rs"]
+mod tls;
 
 mod asvs;
 mod attacks;
@@ -20,9 +26,13 @@ mod audit;
 mod client;
 mod codes;
 mod command_line;
+mod cookies;
+mod guesses;
 mod matrix;
 mod people;
+mod places;
 mod recipes;
+mod restart;
 mod shown;
 mod templates;
 mod tokens;

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use espalier::domain::access::Role;
 use espalier::domain::platform::Admission;
+use espalier::domain::secret::Secret;
 use espalier::http::access::Face;
 
-use crate::client::{Answer, Server, a_test};
+use crate::client::{Answer, PASSWORD, Server, a_test};
 
 /// Everybody who tries.
 const EVERYBODY: [&str; 11] = [
@@ -394,4 +395,57 @@ async fn what_is_at_no_address_is_not_told_to_strangers_either() {
     assert!(!answer.body.contains("href=\"/devices\""), "no menu for strangers: {answer:?}");
     let answer = server.signed_in("anna").await.send("GET", "/nothing/here", &page, b"").await;
     answer.is(404).says("href=\"/devices\"");
+}
+
+/// Addresses of the main port that only devices may ask for, and of the device port.
+#[tokio::test]
+async fn beside_the_routes_there_is_nothing() {
+    let server = Server::with_anna().await;
+    let token = server.token("admin").await;
+    let bearer = format!("Bearer {token}");
+    let device =
+        [("user-agent", "ESP8266-http-Update"), ("x-esp8266-sta-mac", "18:FE:34:00:00:01")];
+    for path in ["/nothing", "/x.bin", "/chase/x.bin", "/any/path", "/api/v1/nothing", "/api/"] {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+            let stranger = server.browser().send(method, path, &[], b"").await;
+            assert!((400..500).contains(&stranger.status), "{method} {path} {stranger:?}");
+            let program = [("authorization", bearer.as_str())];
+            let program = server.browser().send(method, path, &program, b"").await;
+            assert!((400..500).contains(&program.status), "{method} {path} {program:?}");
+            let polls = server.browser().send(method, path, &device, b"").await;
+            assert!(polls.status >= 400, "nobody knows it: {method} {path} {polls:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn on_the_device_port_there_are_devices_alone() {
+    let server = Server::start(&["--device-port", "0"]).await;
+    let anna = Secret::new(PASSWORD);
+    let accounts = server.app.accounts();
+    accounts.create_user("anna", Role::Administrator, &anna, &a_test()).await.unwrap();
+    let port = server.addresses[1];
+    let bearer = format!("Bearer {}", server.token("admin").await);
+    for (_, route) in espalier::http::table() {
+        let method = route.method.as_ref().map_or("GET", |method| method.as_str());
+        let path = concrete(route.path);
+        let for_devices = path == "/update"
+            || path == "/healthz"
+            || path.starts_with("/_catalog")
+            || path.starts_with("/k/");
+        let browser = server.signed_in("anna").await.at_port(port);
+        let headers = [("authorization", bearer.as_str())];
+        let answer = browser.send(method, &path, &headers, b"").await;
+        if !for_devices {
+            assert_eq!(
+                (answer.status, answer.body.as_str()),
+                match method {
+                    "HEAD" => (404, ""),
+                    _ => (404, "There is nothing at this address.\n"),
+                },
+                "{method} {path}"
+            );
+        }
+        assert!(answer.all("set-cookie").is_empty(), "{method} {path}");
+    }
 }

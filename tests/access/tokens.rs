@@ -3,6 +3,7 @@
 use espalier::app::TokenWish;
 use espalier::domain::access::Role;
 use espalier::domain::event::Kind;
+use espalier::domain::platform::Admission;
 
 use crate::client::{Answer, Server, a_test};
 
@@ -156,4 +157,25 @@ async fn a_token_lasts_as_long_as_it_may() {
     assert!(server.app.accounts().create_token(wish(Some(3651)), &a_test()).await.is_err());
     let (token, _) = server.app.accounts().create_token(wish(Some(2)), &a_test()).await.unwrap();
     assert_eq!(token.expires_at, Some(server.app.now() + 2 * 86_400));
+}
+
+#[tokio::test]
+async fn an_upload_for_one_platform_leaves_the_drafts_of_others_alone() {
+    let server = Server::with_anna().await;
+    for name in ["chase", "other"] {
+        server.app.create_platform(name, "", Admission::Approved, &a_test()).await.unwrap();
+    }
+    let (all, other) = (server.token("upload:*").await, server.token("upload:other").await);
+    let version = ("version", "v1.0.0");
+    let number = |answer: Answer| answer.is(201).json()["id"].as_i64().unwrap();
+    let chase = number(upload(&server, &all, &[("platform", "chase"), version]).await);
+    let mine = number(upload(&server, &other, &[("platform", "other"), version]).await);
+    let again = number(upload(&server, &other, &[version]).await);
+    // One that has no platform yet is not theirs either, also where they name a new one.
+    let refused = upload(&server, &other, &[("platform", "chase"), version]).await;
+    refused.problem(403, "forbidden");
+    let store = server.app.store();
+    assert!(store.release(chase).await.unwrap().is_some(), "another platform's draft");
+    assert!(store.release(mine).await.unwrap().is_none(), "replaced by the same once more");
+    assert!(store.release(again).await.unwrap().is_some());
 }

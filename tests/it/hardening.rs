@@ -1,6 +1,10 @@
 //! What strangers try: to hold all places, to speak for others, to write into headers, to send
 //! more than anyone wants.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use crate::support::{
     Answer, CHASE, Client, FakeDevice, Firmware, Form, MARSHALL, TestApp, exchange,
 };
@@ -38,9 +42,10 @@ async fn two_hundred_that_say_little_keep_no_device_from_its_answer() {
                 let _ = client.try_send(b"x").await;
             }
         }
-        let device = FakeDevice::esp8266(&format!("18:FE:34:00:{:02X}:01", number % 256));
+        let device = FakeDevice::esp8266(&format!("18:FE:34:00:{:02X}:01", number % 100));
         let version = if number % 10 == 0 { "v1.0.1" } else { "v1.0.2" };
-        let answer = device.polls(&app, "chase", version).await;
+        let answer = timeout(Duration::from_secs(10), device.polls(&app, "chase", version));
+        let answer = answer.await.unwrap_or_else(|_| panic!("device {number} waits"));
         answers += usize::from(matches!(answer.status, 200 | 304));
     }
     assert_eq!((answers, slow.len()), (300, 200));
@@ -270,4 +275,55 @@ async fn what_is_searched_for_is_no_part_of_a_query() {
         assert_eq!(FakeDevice::esp8266(CHASE).asks(&app, &poll).await.status, 400, "{evil}");
     }
     assert_eq!(count("/api/v1/devices").await, 2);
+}
+
+#[tokio::test]
+async fn made_up_devices_do_not_fill_a_platform_that_is_open_to_any() {
+    let app = TestApp::start().await;
+    app.platform("chase").open().released("v1.0.2").await;
+    let mut statuses = Vec::new();
+    for number in 0..300 {
+        let mac = format!("18:FE:35:00:{:02X}:{:02X}", number / 256, number % 256);
+        statuses.push(FakeDevice::esp8266(&mac).polls(&app, "chase", "v1.0.2").await.status);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 304).count(), 250, "{statuses:?}");
+    assert!(app.device("18:FE:35:00:00:F9").await.is_some(), "the 250th");
+    assert!(app.device("18:FE:35:00:00:FA").await.is_none(), "the 251st");
+    // Whoever is known stays known.
+    let known = FakeDevice::esp8266("18:FE:35:00:00:01");
+    assert_eq!(known.polls(&app, "chase", "v1.0.2").await.status, 304);
+    let audit = app.app.store().audit(&espalier::store::AuditFilter::default()).await.unwrap();
+    assert!(audit.len() < 10, "devices do not fill the audit log: {}", audit.len());
+}
+
+#[tokio::test]
+async fn who_names_two_hosts_gets_no_page() {
+    let app = TestApp::plan().with("--allowed-hosts").with("ota.example.org").start().await;
+    for (target, hosts) in [
+        ("/devices", "Host: pi.lan\r\nHost: evil.example\r\n"),
+        ("/devices", "Host: pi.lan\r\nHost: pi.lan\r\n"),
+        ("http://ota.example.org/devices", "Host: pi.lan\r\n"),
+        ("http://evil.example/devices", "Host: pi.lan\r\n"),
+        ("/nothing/here", "Host: pi.lan\r\nHost: ota.example.org\r\n"),
+        ("/api/v1/devices", "Host: pi.lan\r\nHost: ota.example.org\r\n"),
+    ] {
+        let answer = browse(&app, "GET", target, hosts).await;
+        assert_eq!(answer.status, 400, "{target} {hosts}");
+    }
+    let answer = browse(&app, "GET", "http://PI.lan/devices", "Host: pi.lan\r\n").await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn no_browser_guesses_what_an_answer_is() {
+    let app = TestApp::plan().with("--device-port").with("0").start().await;
+    app.platform("chase").released("v1.0.2").await;
+    for address in &app.addresses {
+        for path in ["/update?dev=chase", "/_catalog?op=list&path=", "/x.bin", "/healthz", "/none"]
+        {
+            let request = format!("GET {path} HTTP/1.0\r\nHost: pi\r\n\r\n");
+            let answer = exchange(*address, request.as_bytes()).await;
+            assert_eq!(answer.all("x-content-type-options"), ["nosniff"], "{path} {answer:?}");
+        }
+    }
 }

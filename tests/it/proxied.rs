@@ -31,6 +31,20 @@ async fn behind_a_trusted_proxy_the_client_is_the_one_it_names() {
     assert_eq!(actor(&app, "X-Forwarded-For: 192.0.2.9\r\n").await, "192.0.2.9");
 }
 
+// Traefik sets the one header and lets the other pass.
+#[tokio::test]
+async fn a_header_that_the_proxy_does_not_know_changes_nothing() {
+    let app = TestApp::plan().with("--trusted-proxies").with("127.0.0.1").start().await;
+    app.platform("chase").await;
+    let device = FakeDevice::esp8266(CHASE)
+        .with_header("X-Forwarded-For: 192.0.2.7")
+        .with_header("Forwarded: for=198.51.100.1;host=evil.example;proto=https");
+    device.polls(&app, "chase", "v1.0.0").await;
+    let recorded = app.device(CHASE).await.unwrap();
+    assert_eq!(recorded.address, Some("192.0.2.7".parse().unwrap()));
+    assert_eq!(recorded.host.as_deref(), Some("192.168.1.10:8000"));
+}
+
 #[tokio::test]
 async fn what_others_say_about_themselves_is_ignored() {
     let app = TestApp::plan().with("--trusted-proxies").with("10.0.0.0/8").start().await;

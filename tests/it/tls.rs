@@ -15,8 +15,8 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::tls::records;
 use crate::support::{
-    CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, TlsClient, a_test, exchange,
-    is_installed,
+    CHASE, Client, FakeDevice, Firmware, MARSHALL, SKYE, TestApp, TlsClient, a_test, eventually,
+    exchange, is_installed,
 };
 
 const UPDATE: &str = "/update?dev=chase&ver=v1.0.1";
@@ -365,6 +365,28 @@ async fn with_a_certificate_of_an_authority_browsers_are_told_to_come_back_with_
     let mut browser = connect(&app, &TLS13).await;
     browser.send(b"GET /devices HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     assert_eq!(browser.answer().await.header("strict-transport-security"), None);
+}
+
+// Nobody tells the running server: it looks itself.
+#[tokio::test]
+async fn a_renewed_certificate_is_shown_without_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = Tls::self_signed(folder.path(), &["localhost".to_owned()]).unwrap();
+    let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+    let files = made.location();
+    let plan = TestApp::plan().with("--tls").with("files");
+    let plan = plan.with("--tls-cert").with(&path(&files.certificate));
+    let app = plan.with("--tls-key").with(&path(&files.key)).start().await;
+    let shown = async || Fingerprints::of(&connect(&app, &TLS13).await.certificate());
+    assert_eq!(shown().await, made.fingerprints());
+    let other = tempfile::tempdir().unwrap();
+    let renewed = Tls::self_signed(other.path(), &["localhost".to_owned()]).unwrap();
+    std::fs::copy(&renewed.location().key, &files.key).unwrap();
+    std::fs::copy(&renewed.location().certificate, &files.certificate).unwrap();
+    eventually("the new certificate is shown", async || {
+        (shown().await == renewed.fingerprints()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -53,6 +53,8 @@ struct Inner {
     setup_code: Mutex<Option<Secret>>,
     /// Whether there is a user; once there is, there always is one.
     settled: AtomicBool,
+    /// How often the current password was wrong in a session.
+    guesses: Mutex<HashMap<Sha256, u32>>,
     /// Sign-ins whose password was right and whose code is waited for.
     tickets: Mutex<HashMap<Sha256, Ticket>>,
     uses: Mutex<Uses>,
@@ -91,6 +93,7 @@ impl Accounts {
             failures: EventBudget::new(60),
             setup_code: Mutex::default(),
             settled: AtomicBool::new(false),
+            guesses: Mutex::default(),
             tickets: Mutex::default(),
             uses: Mutex::default(),
         }))
@@ -142,6 +145,8 @@ impl Accounts {
     pub(super) async fn tidy(&self) -> Result<(), Error> {
         let now = self.now();
         lock(&self.0.tickets).retain(|_, ticket| !ticket.is_over(now));
+        // Those of an hour or so; a session that was ended does not come back.
+        lock(&self.0.guesses).clear();
         Ok(self.0.store.purge_sessions(sessions::oldest(now)).await?)
     }
 }

@@ -1,12 +1,12 @@
 //! Users: added, changed, removed.
 
 use super::{Accounts, Error};
-use crate::domain::access::{PasswordError, Role, UserName, check_password};
+use crate::domain::access::{Role, UserName, check_password};
 use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
-use crate::store::{Guarded, NewUser, StoreError, User};
+use crate::store::{Guarded, NewUser, Session, StoreError, User};
 
 impl Accounts {
     /// The user of this name, in any case.
@@ -87,20 +87,17 @@ impl Accounts {
     /// Changes one's own password; all other sessions end.
     ///
     /// # Errors
-    /// Where the current password is wrong, or the new one not good enough.
+    /// Where the current password is wrong (see [`Accounts::confirm`]), or the new one not good
+    /// enough.
     pub async fn change_password(
         &self,
-        user: i64,
+        session: &Session,
         current: &Secret,
         new: &Secret,
-        session: Option<Sha256>,
         actor: &Actor,
     ) -> Result<(), Error> {
-        let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
-        if !self.0.hasher.check(Some(&user.password), current, true).await? {
-            return Err(PasswordError::Wrong.into());
-        }
-        self.set_password(&user, new, session, actor).await
+        let user = self.confirm(session, current, actor).await?;
+        self.set_password(&user, new, Some(session.hash), actor).await
     }
 
     /// Gives a user who has forgotten theirs a new password, switches their one-time codes off,

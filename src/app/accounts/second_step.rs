@@ -4,13 +4,12 @@ use std::collections::HashMap;
 
 use super::{Accounts, Error, plain_code, random, random_code};
 use crate::domain::Timestamp;
-use crate::domain::access::PasswordError;
 use crate::domain::actor::Actor;
 use crate::domain::digest::Sha256;
 use crate::domain::event::{Event, Kind};
 use crate::domain::secret::Secret;
 use crate::domain::totp::Key;
-use crate::store::User;
+use crate::store::{Session, User};
 
 /// Seconds that one has to type the code.
 const LIFE: i64 = 300;
@@ -79,21 +78,18 @@ impl Accounts {
     /// Switches one-time codes on, once the phone has shown that it makes the right ones.
     ///
     /// # Errors
-    /// [`Error::WrongCode`] where it does not, [`PasswordError::Wrong`] where this is not the
-    /// user's password.
+    /// [`Error::WrongCode`] where it does not; where this is not the user's password, see
+    /// [`Accounts::confirm`].
     pub async fn enrol(
         &self,
-        user: i64,
+        session: &Session,
         password: &Secret,
         key: &Key,
         code: &str,
         actor: &Actor,
     ) -> Result<Enrolment, Error> {
         let step = key.check(code, self.now(), None).ok_or(Error::WrongCode)?;
-        let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
-        if !self.0.hasher.check(Some(&user.password), password, true).await? {
-            return Err(PasswordError::Wrong.into());
-        }
+        let user = self.confirm(session, password, actor).await?;
         let codes: Result<Vec<Secret>, Error> =
             (0..RECOVERY_CODES).map(|_| random_code::<10>()).collect();
         let recovery_codes = codes?;
@@ -110,12 +106,14 @@ impl Accounts {
     /// Switches one-time codes off.
     ///
     /// # Errors
-    /// [`PasswordError::Wrong`] where this is not the user's password.
-    pub async fn disenrol(&self, user: i64, password: &Secret, actor: &Actor) -> Result<(), Error> {
-        let user = self.0.store.user(user).await?.ok_or(Error::NotFound("user"))?;
-        if !self.0.hasher.check(Some(&user.password), password, true).await? {
-            return Err(PasswordError::Wrong.into());
-        }
+    /// Where this is not the user's password, see [`Accounts::confirm`].
+    pub async fn disenrol(
+        &self,
+        session: &Session,
+        password: &Secret,
+        actor: &Actor,
+    ) -> Result<(), Error> {
+        let user = self.confirm(session, password, actor).await?;
         self.drop_totp(&user, actor).await
     }
 

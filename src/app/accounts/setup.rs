@@ -63,15 +63,13 @@ impl Accounts {
         password: &Secret,
         caller: &Caller,
     ) -> Result<SignIn, Error> {
-        let stranger = Standing::Stranger;
-        if let Some(wait) = self.0.throttle.charge(SETUP, caller.address, &stranger, self.now()) {
-            return Ok(SignIn::Wait(wait));
-        }
         let known = self.setup_code().map(|code| plain_code(code.expose()));
+        // It has 80 bits: nobody guesses it, and whoever knows it never waits for those who try.
         if !known.is_some_and(|known| known.is(plain_code(code).expose())) {
-            return Err(Error::WrongCode);
+            let (at, guesser) = (caller.address, Standing::Guesser);
+            let wait = self.0.throttle.charge(SETUP, at, &guesser, self.now());
+            return wait.map_or(Err(Error::WrongCode), |wait| Ok(SignIn::Wait(wait)));
         }
-        self.0.throttle.forgive(SETUP, caller.address, &stranger);
         let actor = Actor::somebody(caller.address);
         let id = self.create_first(name.parse()?, password, &actor).await?;
         let user = self.0.store.user(id).await?.ok_or(Error::NotFound("user"))?;

@@ -125,13 +125,16 @@ impl Accounts {
 
     /// Whether this user has signed in from there before.
     pub(super) async fn standing(&self, key: &str, caller: &Caller) -> Result<Standing, Error> {
-        let browser = caller.mark.as_ref().map(browser_mark);
-        for mark in browser.into_iter().chain([address_mark(caller)]) {
-            if self.0.store.is_acquainted(key, &mark).await? {
-                return Ok(Standing::Acquaintance(mark));
-            }
+        if let Some(mark) = caller.mark.as_ref().map(browser_mark)
+            && self.0.store.is_acquainted(key, &mark).await?
+        {
+            return Ok(Standing::Acquaintance(mark));
         }
-        Ok(Standing::Stranger)
+        // Whoever it was that signed in there, and whether there is a user of this name at all:
+        // how long one waits must not tell.
+        let mark = address_mark(caller);
+        let known = self.0.store.is_known_mark(&mark).await?;
+        Ok(if known { Standing::Neighbour(mark) } else { Standing::Stranger })
     }
 
     /// Writes down that somebody could not sign in. What was typed as a name is not repeated: it

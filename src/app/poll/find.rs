@@ -91,7 +91,7 @@ fn weigh(
     let id = |platform: Option<&Arc<ShelfPlatform>>| platform.map(|found| found.platform.id);
     let elsewhere = id(view.platform) != id(own);
     let shown = if elsewhere { proofs.shown(poll, live, own, now) } else { view.shown };
-    let (seen, proof) = (live.learnt.proof, live.learnt.proof.after(shown));
+    let (seen, proof) = (live.learnt.proof, live.learnt.proof.after(shown, now));
     let guarded = own.is_some_and(|own| own.platform.proof.is_demanded());
     let right = matches!(shown, SecretShown::Right(_));
     let news = match own {

@@ -51,6 +51,7 @@ pub struct Accepted {
 
 /// What a person or a build server wants done with a file.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own, in any combination")]
 pub struct Wishes {
     /// The platform; without it the one that the file names.
     pub platform: Option<String>,
@@ -72,6 +73,8 @@ pub struct Wishes {
     pub keep_on_questions: bool,
     /// Whether to only look at it.
     pub dry_run: bool,
+    /// Whether whoever wishes may upload for every platform, so that a draft for none makes way.
+    pub anywhere: bool,
 }
 
 /// What became of an upload.
@@ -85,6 +88,17 @@ pub enum Uploaded {
     Published(Box<Release>, Box<ReportCard>),
     /// Exactly this file is a release already.
     Existing(Box<Release>, Box<ReportCard>),
+}
+
+/// Whether an upload takes the place of a draft of the same file: where both are for the same
+/// platform, which whoever uploads was asked for, or for none yet.
+fn is_replaced(twin: &Release, card: &ReportCard, wishes: &Wishes) -> bool {
+    let unnamed = || wishes.platform.as_deref().is_none_or(|name| name.trim().is_empty());
+    twin.state == ReleaseState::Draft
+        && match twin.platform_id {
+            Some(_) => twin.platform_id == card.platform_id,
+            None => wishes.anywhere || card.platform_id.is_none() && unnamed(),
+        }
 }
 
 impl Receiving {
@@ -173,7 +187,7 @@ impl App {
         self.check_plan(wishes, card.platform_id)?;
         let id = self.keep_draft(&arrived, inflated, &card, wishes, actor).await?;
         drop(arrived);
-        for twin in twins.iter().filter(|twin| twin.state == ReleaseState::Draft) {
+        for twin in twins.iter().filter(|twin| is_replaced(twin, &card, wishes)) {
             self.0.store.delete_release(twin.id).await?;
         }
         if wishes.publish && card.questions.is_empty() {

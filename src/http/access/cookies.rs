@@ -18,7 +18,11 @@ const YEAR: u32 = 31_536_000;
 /// Seconds after which a session is over in any case.
 const MONTH: u32 = 30 * 86_400;
 
-/// Makes the cookies of an answer.
+/// What the name of a cookie begins with where it is `Secure`: browsers take it from this very host
+/// over TLS only, never from a neighbour of the same domain.
+const HOST_ONLY: &str = "__Host-";
+
+/// Makes the cookies of an answer, and reads those of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Cookies {
     secure: bool,
@@ -55,10 +59,21 @@ impl Cookies {
         self.make(VISIT_COOKIE, secret.expose(), None)
     }
 
+    /// The value of one of these cookies.
+    #[must_use]
+    pub fn read<'a>(self, headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+        read_cookie(headers, &format!("{}{name}", self.prefix()))
+    }
+
+    const fn prefix(self) -> &'static str {
+        if self.secure { HOST_ONLY } else { "" }
+    }
+
     fn make(self, name: &str, value: &str, age: Option<u32>) -> Option<HeaderValue> {
         let age = age.map(|age| format!("; Max-Age={age}")).unwrap_or_default();
         let secure = if self.secure { "; Secure" } else { "" };
-        let text = format!("{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}");
+        let prefix = self.prefix();
+        let text = format!("{prefix}{name}={value}; Path=/{age}; HttpOnly; SameSite=Lax{secure}");
         let mut cookie = HeaderValue::try_from(text).ok()?;
         cookie.set_sensitive(true);
         Some(cookie)
@@ -90,7 +105,7 @@ mod tests {
         };
         let plain = "espalier_session=abc; Path=/; Max-Age=2592000; HttpOnly; SameSite=Lax";
         assert_eq!(text(false), plain);
-        assert_eq!(text(true), format!("{plain}; Secure"));
+        assert_eq!(text(true), format!("__Host-{plain}; Secure"));
     }
 
     #[test]
@@ -99,5 +114,7 @@ mod tests {
         headers.insert(COOKIE, "espalier_session2=x; espalier_session=y".parse().unwrap());
         assert_eq!(read_cookie(&headers, SESSION_COOKIE), Some("y"));
         assert_eq!(read_cookie(&headers, MARK_COOKIE), None);
+        let read = |secure| Cookies { secure }.read(&headers, SESSION_COOKIE);
+        assert_eq!((read(false), read(true)), (Some("y"), None), "a neighbour could have set it");
     }
 }

@@ -3,7 +3,9 @@
 //! It follows from the session's secret (before there is one: from a cookie that stands in for
 //! it), so that nothing has to be kept, and it ends with the session.
 
-use axum::body::Body;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
@@ -13,6 +15,7 @@ use http_body_util::{BodyExt, Limited};
 
 use super::identify::Identity;
 use crate::domain::secret::Secret;
+use crate::http::wire::Connection;
 
 /// The field of a form that holds the token.
 const FIELD: &str = "csrf";
@@ -20,6 +23,10 @@ const HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// Bytes of a form without files.
 const LONGEST_FORM: usize = 2 << 20;
+/// The same of one who has not signed in: a name, a password and a code.
+const STRANGERS_FORM: usize = 16 << 10;
+/// How long such a form may take to arrive.
+const STRANGERS_TIME: Duration = Duration::from_secs(30);
 
 /// The token that the first field of an upload must hold.
 #[derive(Debug, Clone)]
@@ -34,6 +41,39 @@ pub(super) enum Refused {
     Large,
     /// It broke off.
     Broken,
+    /// It did not come in time.
+    Slow,
+}
+
+/// The request of one whom nobody knows, with its whole body, which is small and soon there: it
+/// must hold no place of others.
+pub(super) async fn whole(request: Request) -> Result<Request, Refused> {
+    whole_within(request, STRANGERS_TIME).await
+}
+
+async fn whole_within(request: Request, time: Duration) -> Result<Request, Refused> {
+    let (parts, body) = request.into_parts();
+    let least = body.size_hint().lower();
+    if usize::try_from(least).is_ok_and(|least| least > STRANGERS_FORM) {
+        return Err(Refused::Large);
+    }
+    let read = tokio::time::timeout(time, read(body, STRANGERS_FORM));
+    let bytes = read.await.map_err(|_| Refused::Slow)??;
+    if let Some(connection) = parts.extensions.get::<Connection>() {
+        connection.has_asked();
+    }
+    Ok(Request::from_parts(parts, Body::from(bytes)))
+}
+
+async fn read(body: Body, limit: usize) -> Result<Bytes, Refused> {
+    let body = Limited::new(body, limit).collect().await.map_err(|error| {
+        if error.is::<http_body_util::LengthLimitError>() {
+            Refused::Large
+        } else {
+            Refused::Broken
+        }
+    })?;
+    Ok(body.to_bytes())
 }
 
 /// Checks the token of a form; answers the request for the handler.
@@ -58,15 +98,7 @@ pub(super) async fn check_form(
         return Err(Refused::Token);
     }
     let (parts, body) = request.into_parts();
-    let body = Limited::new(body, LONGEST_FORM).collect().await;
-    let bytes = body.map_err(|error| {
-        if error.is::<http_body_util::LengthLimitError>() {
-            Refused::Large
-        } else {
-            Refused::Broken
-        }
-    })?;
-    let bytes = bytes.to_bytes();
+    let bytes = read(body, LONGEST_FORM).await?;
     let right =
         form_urlencoded::parse(&bytes).any(|(name, value)| name == FIELD && expected.is(&value));
     if right { Ok(Request::from_parts(parts, Body::from(bytes))) } else { Err(Refused::Token) }
@@ -140,5 +172,27 @@ impl<S: Send + Sync> FromRequest<S> for CheckedForm {
         drop(field);
         let right = String::from_utf8(sent).is_ok_and(|sent| expected.is(&sent));
         if right { Ok(Self(form)) } else { Err(FormRefused::Token) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_stranger_sends_is_small_and_soon_there() {
+        let sends = async |body: Body, time| {
+            let request = whole_within(Request::new(body), Duration::from_millis(time)).await;
+            request.map(|_| ())
+        };
+        assert_eq!(sends(Body::from(vec![b'a'; STRANGERS_FORM]), 60_000).await, Ok(()));
+        let large = Body::from(vec![b'a'; STRANGERS_FORM + 1]);
+        assert_eq!(sends(large, 60_000).await, Err(Refused::Large));
+        // It never stops, but takes its time; nobody has told its length.
+        let drops = futures_util::stream::unfold((), async |()| {
+            tokio::task::yield_now().await;
+            Some((Ok::<_, std::io::Error>(Bytes::new()), ()))
+        });
+        assert_eq!(sends(Body::from_stream(drops), 10).await, Err(Refused::Slow));
     }
 }

@@ -19,6 +19,7 @@ use crate::domain::access::{Need, Principal, Where};
 use crate::http::api::{Problem, codes};
 use crate::http::web::PageError;
 use crate::http::web::page::inside;
+use crate::http::wire::Connection;
 
 /// To whom routes speak: that decides how they refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,15 +177,26 @@ async fn guard(face: Face, need: Need, uploads: bool, request: Request, next: Ne
             Face::Program => refuse_program(need, &identity),
         };
     }
+    let known = identity.principal != Principal::Nobody;
+    if let (true, Some(connection)) = (known, request.extensions().get::<Connection>()) {
+        connection.keep();
+    }
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         return next.run(request).await;
     }
+    let request = if known { Ok(request) } else { csrf::whole(request).await };
+    let request = match request {
+        Ok(request) => request,
+        Err(Refused::Large) => return stale_form(StatusCode::PAYLOAD_TOO_LARGE),
+        Err(Refused::Slow) => return stale_form(StatusCode::REQUEST_TIMEOUT),
+        Err(_) => return stale_form(StatusCode::BAD_REQUEST),
+    };
     match face {
         Face::Page => match csrf::check_form(&identity, uploads, request).await {
             Ok(request) => next.run(request).await,
             Err(Refused::Token) => stale_form(StatusCode::FORBIDDEN),
             Err(Refused::Large) => stale_form(StatusCode::PAYLOAD_TOO_LARGE),
-            Err(Refused::Broken) => stale_form(StatusCode::BAD_REQUEST),
+            Err(Refused::Broken | Refused::Slow) => stale_form(StatusCode::BAD_REQUEST),
         },
         Face::Program if csrf::is_ours(&identity, request.headers()) => next.run(request).await,
         Face::Program => {
@@ -261,7 +273,10 @@ fn refuse_program(need: Need, identity: &Identity) -> Response {
 /// The page for a form without the right token.
 pub(super) fn stale_form(status: StatusCode) -> Response {
     let (title, text) = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => ("Too large", "The form is larger than 2 MiB."),
+        StatusCode::PAYLOAD_TOO_LARGE => ("Too large", "The form is larger than forms are."),
+        StatusCode::REQUEST_TIMEOUT => {
+            ("Too slow", "The form did not arrive in time; send it again.")
+        }
         StatusCode::BAD_REQUEST => ("That did not work", "The form broke off; send it again."),
         _ => (
             "This form is out of date",

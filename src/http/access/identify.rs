@@ -7,7 +7,7 @@ use axum::http::{Extensions, HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::cookies::{Cookies, SESSION_COOKIE, VISIT_COOKIE, read_cookie};
+use super::cookies::{Cookies, SESSION_COOKIE, VISIT_COOKIE};
 use crate::app::{App, Bearer, Error};
 use crate::domain::access::Principal;
 use crate::domain::secret::Secret;
@@ -65,7 +65,8 @@ impl Identity {
         if programs && let Some(token) = bearer(&parts.headers) {
             return Self::program(app, &token, &from).await;
         }
-        if let Some(secret) = read_cookie(&parts.headers, SESSION_COOKIE).map(Secret::new)
+        let cookies = Cookies::of(&parts.extensions);
+        if let Some(secret) = cookies.read(&parts.headers, SESSION_COOKIE).map(Secret::new)
             && let Some(session) = app.accounts().session(&secret, &from).await?
         {
             let (id, name, role) = (session.user_id, session.user.clone(), session.role);
@@ -76,7 +77,7 @@ impl Identity {
         if programs {
             return Ok(Self::default());
         }
-        let known = read_cookie(&parts.headers, VISIT_COOKIE).filter(|text| text.len() >= 32);
+        let known = cookies.read(&parts.headers, VISIT_COOKIE).filter(|text| text.len() >= 32);
         let visit = match known {
             Some(text) => (Secret::new(text), true),
             None => (app.accounts().new_visit()?, false),

@@ -88,7 +88,7 @@ fn caller(parts: &Parts) -> Caller {
     Caller {
         address: address(&parts.extensions),
         browser: browser(&parts.headers),
-        mark: read_cookie(&parts.headers, MARK_COOKIE).map(Secret::new),
+        mark: Cookies::of(&parts.extensions).read(&parts.headers, MARK_COOKIE).map(Secret::new),
     }
 }
 

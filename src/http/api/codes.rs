@@ -75,6 +75,7 @@ codes! {
         TOO_MANY_FIELDS "too_many_fields"
         SEVERAL_FILES "several_files"
         CUT "cut"
+        TWO_HOSTS "two_hosts"
     }
     401 {
         UNAUTHORIZED "unauthorized"
@@ -162,6 +163,7 @@ codes! {
         WRONG_CRC "wrong_crc"
         GZIP_SIGNED "gzip_signed"
         OPEN_QUESTIONS "open_questions"
+        SESSION_ENDED "session_ended"
     }
     500 {
         INTERNAL "internal"

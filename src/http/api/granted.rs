@@ -31,6 +31,7 @@ impl Granted {
         }
         let platform = wishes.platform.as_deref();
         self.on(Need::Upload, platform)?;
+        wishes.anywhere = permits(&self.0, Need::Upload, Where::On("*"));
         if wishes.publish && !wishes.dry_run {
             self.on(Need::Publish, platform)?;
         }

@@ -265,6 +265,7 @@ fn detail(error: &Error) -> String {
         | Error::Scope(_)
         | Error::LastAdministrator
         | Error::WrongCode
+        | Error::SessionEnded
         | Error::Forbidden(_)
         | Error::Busy
         | Error::DiskFull => sentence(&error.to_string()),

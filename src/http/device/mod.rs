@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::Method;
+use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
@@ -41,6 +42,9 @@ pub fn routes() -> Routes {
         .any("/k/{secret}/{*path}", Need::Device, with_secret)
 }
 
+/// That no browser makes something else of an answer than what it is called.
+pub const AS_CALLED: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// Answers the usual check-in, `GET /update`, past the router.
 #[must_use]
 pub fn shortcut(app: App) -> Arc<Shortcut> {
@@ -51,10 +55,15 @@ pub fn shortcut(app: App) -> Arc<Shortcut> {
         let poll = update::poll(&app, &request, Some(&connection));
         let app = app.clone();
         Ok(match poll {
-            Ok(poll) => update::check_in(app, poll, Some(connection)).boxed(),
-            Err(refusal) => ready(refusal).boxed(),
+            Ok(poll) => update::check_in(app, poll, Some(connection)).map(as_called).boxed(),
+            Err(refusal) => ready(as_called(refusal)).boxed(),
         })
     })
+}
+
+fn as_called(mut answer: Response) -> Response {
+    answer.headers_mut().entry(X_CONTENT_TYPE_OPTIONS).or_insert(AS_CALLED);
+    answer
 }
 
 /// What is behind `/k/<secret>`, for updaters that can show a secret in the address only.

@@ -79,8 +79,7 @@ pub(super) async fn change_password(
     let session = own(&visitor)?;
     let changed = if sent.password == sent.again {
         let (current, new) = (Secret::new(sent.current), Secret::new(sent.password));
-        let (keep, actor) = (Some(session.hash), visitor.actor());
-        app.accounts().change_password(session.user_id, &current, &new, keep, &actor).await
+        app.accounts().change_password(session, &current, &new, &visitor.actor()).await
     } else {
         Err(PasswordError::Differs.into())
     };
@@ -90,6 +89,7 @@ pub(super) async fn change_password(
             Ok(Flash::good(text).go("/account"))
         }
         Err(error) if error.is_internal() => Err(error.into()),
+        Err(Error::SessionEnded) => Ok(ended(&visitor)),
         Err(error) => {
             let text = sentence(&error.to_string());
             let page = Account::of(&app, page, session, text).await?;
@@ -132,6 +132,15 @@ pub(super) async fn sign_out(
     visitor: Visitor,
 ) -> Result<Response, PageError> {
     leave(app.accounts().sign_out(own(&visitor)?, &visitor.actor()).await, &visitor)
+}
+
+/// The answer to somebody whose session ended because of what they typed.
+pub(super) fn ended(visitor: &Visitor) -> Response {
+    let mut response = Flash::bad(sentence(&Error::SessionEnded.to_string())).go("/login");
+    if let Some(cookie) = visitor.cookies.no_session() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    response
 }
 
 fn leave(ended: Result<(), Error>, visitor: &Visitor) -> Result<Response, PageError> {

@@ -244,6 +244,7 @@ impl Decided {
             publish: self.publish,
             keep_on_questions: true,
             dry_run: false,
+            anywhere: true,
         }
     }
 }

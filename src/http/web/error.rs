@@ -90,6 +90,7 @@ pub(super) fn status(error: &Error) -> StatusCode {
         | Error::Password(_)
         | Error::Scope(_)
         | Error::WrongCode
+        | Error::SessionEnded
         | Error::Questions(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::Store(_) | Error::Blob(_) | Error::Broken(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }

@@ -23,7 +23,7 @@ const FIELD_LIMIT: usize = 16 << 10;
 
 /// Receives all files of a form and does with them what its fields wish.
 pub(super) async fn receive(app: &App, mut form: Multipart, actor: &actor::Actor) -> Vec<Outcome> {
-    let mut wishes = Wishes { keep_on_questions: true, ..Wishes::default() };
+    let mut wishes = Wishes { keep_on_questions: true, anywhere: true, ..Wishes::default() };
     let mut files: Vec<(String, Result<Accepted, Error>)> = Vec::new();
     let mut budget = Budget::new(app.limits().max_upload);
     for parts in 0.. {

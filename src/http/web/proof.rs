@@ -60,6 +60,11 @@ impl Show {
         sums.into_iter().flatten().collect()
     }
 
+    /// For how many devices somebody came without what they show.
+    fn doubted(&self) -> String {
+        filters::count(&self.count.doubted, "device", "devices")
+    }
+
     fn share(&self) -> String {
         share(self.count.of(ProofStanding::Newest), &self.count)
     }

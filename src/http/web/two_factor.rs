@@ -5,10 +5,10 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::account::own;
+use super::account::{ended, own};
 use super::error::{PageError, sentence, status};
 use super::page::{Flash, Page, View};
-use crate::app::App;
+use crate::app::{App, Error};
 use crate::domain::secret::Secret;
 use crate::domain::totp::Key;
 use crate::http::access::Visitor;
@@ -79,13 +79,14 @@ pub(super) async fn enrol(
         Some(key) => key,
         None => app.accounts().new_totp_key()?,
     };
-    let (user, password) = (own(&visitor)?.user_id, Secret::new(sent.password));
-    match app.accounts().enrol(user, &password, &key, &sent.code, &visitor.actor()).await {
+    let (session, password) = (own(&visitor)?, Secret::new(sent.password));
+    match app.accounts().enrol(session, &password, &key, &sent.code, &visitor.actor()).await {
         Ok(enrolment) => {
             let page = CodesPage::on(page, String::new(), enrolment.recovery_codes);
             Ok(View(page).into_response())
         }
         Err(error) if error.is_internal() => Err(error.into()),
+        Err(Error::SessionEnded) => Ok(ended(&visitor)),
         Err(error) => {
             let text = sentence(&error.to_string());
             Ok((status(&error), View(CodesPage::offer(page, &key, text))).into_response())
@@ -106,10 +107,11 @@ pub(super) async fn disenrol(
     visitor: Visitor,
     Form(sent): Form<Off>,
 ) -> Result<Response, PageError> {
-    let (user, password) = (own(&visitor)?.user_id, Secret::new(sent.password));
-    match app.accounts().disenrol(user, &password, &visitor.actor()).await {
+    let (session, password) = (own(&visitor)?, Secret::new(sent.password));
+    match app.accounts().disenrol(session, &password, &visitor.actor()).await {
         Ok(()) => Ok(Flash::good("One-time codes are switched off.").go("/account")),
         Err(error) if error.is_internal() => Err(error.into()),
+        Err(Error::SessionEnded) => Ok(ended(&visitor)),
         Err(error) => {
             let text = sentence(&error.to_string());
             Ok((status(&error), View(CodesPage::on(page, text, Vec::new()))).into_response())

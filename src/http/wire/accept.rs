@@ -25,6 +25,7 @@ use super::close::{self, Bounds};
 use super::hello;
 use super::places::Places;
 use super::repair::Wire;
+use super::slot::Slot;
 use super::stream::Stream;
 use super::transfer::{Connection, Shared, Watch};
 use super::{Listener, Site, WireSettings};
@@ -60,6 +61,8 @@ struct Port {
     secure: Option<(Arc<Tls>, Site)>,
     /// Our address, where it is the same for all connections.
     bound: Option<SocketAddr>,
+    /// Which of the listeners this is.
+    number: usize,
 }
 
 /// Serves until `shutdown` and for at most the grace period after it.
@@ -68,7 +71,7 @@ pub(super) async fn run(
     settings: WireSettings,
     shutdown: CancellationToken,
 ) {
-    let places = Places::new(&settings);
+    let places = Places::new(&settings, listeners.len());
     let mut http = http1::Builder::new();
     // The waiting for requests is limited by the stream itself.
     http.half_close(true).header_read_timeout(None).max_header_size(MAX_HEAD);
@@ -82,8 +85,8 @@ pub(super) async fn run(
         kill: CancellationToken::new(),
     });
     let mut loops = JoinSet::new();
-    for listener in listeners {
-        loops.spawn(accept(listener, Arc::clone(&server)));
+    for (number, listener) in listeners.into_iter().enumerate() {
+        loops.spawn(accept(number, listener, Arc::clone(&server)));
     }
     server.shutdown.cancelled().await;
     while loops.join_next().await.is_some() {}
@@ -94,10 +97,10 @@ pub(super) async fn run(
     }
 }
 
-async fn accept(listener: Listener, server: Arc<Server>) {
+async fn accept(number: usize, listener: Listener, server: Arc<Server>) {
     let Listener { socket, plain, secure } = listener;
     let bound = socket.local_addr().ok().filter(|address| !address.ip().is_unspecified());
-    let port = Arc::new(Port { plain, secure, bound });
+    let port = Arc::new(Port { plain, secure, bound, number });
     // Linux hands this on to every connection; the others are told one by one.
     let _ = SockRef::from(&socket).set_tcp_nodelay(true);
     tokio::select! {
@@ -113,12 +116,17 @@ async fn accept_all(listener: &TcpListener, port: &Arc<Port>, server: &Arc<Serve
             Ok((socket, peer)) => {
                 pause = BACK_OFF.0;
                 // Only then, or an idle listener would keep a place from the others.
-                let Some(place) = server.places.take(peer.ip()).await else {
+                let taken = server.places.take(peer.ip(), port.number).await;
+                let Some((place, slot)) = taken else {
                     continue;
                 };
                 let (server, port) = (Arc::clone(server), Arc::clone(port));
                 tokio::spawn(async move {
-                    serve(socket, peer, &port, &server).await;
+                    tokio::select! {
+                        biased;
+                        () = slot.is_cut() => {}
+                        () = serve(socket, peer, &slot, &port, &server) => {}
+                    }
                     drop(place);
                 });
             }
@@ -134,7 +142,13 @@ async fn accept_all(listener: &TcpListener, port: &Arc<Port>, server: &Arc<Serve
 }
 
 /// Serves one connection to its end.
-async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Server) {
+async fn serve(
+    socket: TcpStream,
+    remote: SocketAddr,
+    slot: &Arc<Slot>,
+    port: &Port,
+    server: &Server,
+) {
     if !cfg!(target_os = "linux") {
         let _ = socket.set_nodelay(true);
     }
@@ -145,8 +159,9 @@ async fn serve(socket: TcpStream, remote: SocketAddr, port: &Port, server: &Serv
         return;
     };
     let trusted = &server.settings.trusted_proxies;
-    let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted));
     let (settings, places) = (Arc::clone(&server.settings), Arc::clone(&server.places));
+    let seat = (Arc::clone(slot), Some(Arc::clone(&places)));
+    let shared = Arc::new(Shared::new(remote, local, stream.is_secure(), trusted, seat));
     let wire = Wire::new(stream, Arc::clone(&shared), settings, places);
     let service = service(site, shared, Arc::clone(&server.settings));
     let mut connection = server.http.serve_connection(TokioIo::new(wire), service);

@@ -4,8 +4,8 @@
 //! (`repair`, `framing`, `request_line`), speaks TLS in records that small devices can take
 //! (`hello`, `stream`), knows who asks behind a proxy (`peer`), how much of a firmware has left and
 //! whether it arrived (`transfer`), closes so that a refusal reaches the one it is meant for
-//! (`close`), bounds connections, waiting and shutdown (`accept`, `places`, `stall`), and lets the
-//! usual request past the router (`site`).
+//! (`close`), bounds connections, waiting and shutdown (`accept`, `places`, `slot`, `stall`), and
+//! lets the usual request past the router (`site`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ mod places;
 mod repair;
 mod request_line;
 mod site;
+mod slot;
 mod stall;
 mod stream;
 #[cfg(test)]
@@ -41,7 +42,9 @@ const LONGEST_ERASE: Duration = Duration::from_mins(1);
 /// The limits of the listeners.
 #[derive(Clone, Debug)]
 pub struct WireSettings {
-    /// Connections served at once; further ones wait to be accepted. Default 4096.
+    /// Connections served at once; where more come, those that only wait make room. A quarter is
+    /// kept for the listeners, an equal part for each, and a quarter is closed to pages and API.
+    /// Default 4096.
     pub max_connections: u32,
     /// Connections of one address, or of one /64 of IPv6, at once; further ones are closed.
     /// Trusted proxies have no such limit. Default 2048.

@@ -45,15 +45,13 @@ struct Hop {
 /// is no trusted proxy itself, because whatever stands before that one may be made up.
 ///
 /// Where both kinds of headers are there and name different clients, one of them was sent by the
-/// client itself through a proxy that only knows the other: then neither is believed.
+/// client itself through a proxy that only knows the other. Nearly all proxies know
+/// `X-Forwarded-For`, so that one counts; nobody can make themselves the proxy by the other.
 pub(super) fn told(headers: &HeaderMap, direct: Peer, trusted: &[Network]) -> Told {
     let (usual, standard) = (x_forwarded(headers), forwarded(headers));
     let usual = usual.map(|way| client(&way, direct, trusted));
     let standard = standard.map(|way| client(&way, direct, trusted));
     match (usual, standard) {
-        (Some(one), Some(other)) if one.peer.address != other.peer.address => {
-            Told { peer: Peer { proxied: true, ..direct }, host: None }
-        }
         (Some(told), _) | (None, Some(told)) => told,
         (None, None) => {
             let secure = last_word(headers, &X_FORWARDED_PROTO).and_then(is_secure);
@@ -211,10 +209,13 @@ mod tests {
     }
 
     #[test]
-    fn two_headers_that_disagree_are_both_disbelieved() {
+    fn a_header_of_the_client_does_not_make_it_the_proxy() {
         let made_up = "Forwarded: for=203.0.113.66;proto=https;host=evil.example";
         let lines = ["X-Forwarded-For: 192.0.2.1", "X-Forwarded-Proto: https", made_up];
-        assert_eq!(seen(&lines), ("10.0.0.1".to_owned(), false, None));
+        assert_eq!(seen(&lines), ("192.0.2.1".to_owned(), true, None));
+        for made_up in ["Forwarded: for=10.0.0.1", "Forwarded: for=unknown", "Forwarded: x"] {
+            assert_eq!(seen(&["X-Forwarded-For: 192.0.2.1", made_up]).0, "192.0.2.1", "{made_up}");
+        }
         let agreed = ["X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1"];
         assert_eq!(seen(&agreed).0, "192.0.2.1");
     }

@@ -109,7 +109,9 @@ impl Wire {
         let limit = self.settings.write_idle_timeout;
         if self.stream.has_moved() {
             self.writing.clear();
+            self.shared.slot().moves();
         }
+        self.shared.slot().stands();
         match self.writing.poll(cx, limit, WRITE_STEPS) {
             Wait::Sleeping => Poll::Pending,
             Wait::Over => Poll::Ready(Err(ErrorKind::TimedOut.into())),
@@ -199,8 +201,9 @@ impl AsyncWrite for Wire {
             Poll::Pending => ready!(this.wait_for_room(cx, slices))?,
         };
         this.writing.clear();
-        if let Some(watch) = &mut this.watch {
-            watch.took(taken);
+        match &mut this.watch {
+            Some(watch) => watch.took(taken),
+            None => this.shared.slot().moves(),
         }
         Poll::Ready(Ok(taken))
     }

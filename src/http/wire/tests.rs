@@ -534,19 +534,36 @@ async fn a_slow_answer_is_not_taken_for_a_missing_request() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_connections_wait() {
+async fn beyond_the_limit_connections_wait_for_those_that_are_answered() {
     let server = Server::start(WireSettings { max_connections: 2, ..settings() }).await;
-    let mut first = server.client().await;
-    let mut second = server.client().await;
-    for client in [&mut first, &mut second] {
-        client.write_all(b"GET /x HTTP/1.1\r\n\r\n").await.unwrap();
-        read_until(client, "<GET /x>").await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut client = server.client().await;
+        client.write_all(b"GET /held HTTP/1.1\r\n\r\n").await.unwrap();
+        soon(server.entered.notified()).await;
+        held.push(client);
     }
     let mut third = server.client().await;
     third.write_all(b"GET /y HTTP/1.0\r\n\r\n").await.unwrap();
     assert!(timeout(Duration::from_millis(50), third.read_u8()).await.is_err());
-    drop(first);
-    assert!(rest(&mut third).await.ends_with("<GET /y>"));
+    server.release.notify_one();
+    assert!(rest(&mut third).await.ends_with("<GET /y>"), "whoever has its answer makes room");
+}
+
+#[tokio::test]
+async fn slow_bodies_of_strangers_make_room_at_once() {
+    let server = Server::start(WireSettings { max_connections: 8, ..settings() }).await;
+    let mut slow = Vec::new();
+    for number in 0..24_u8 {
+        let mut client = client_from([127, 0, 0, 2 + number % 2], server.address).await;
+        let start = b"POST /read HTTP/1.1\r\nContent-Length: 2000000\r\n\r\nx";
+        client.write_all(start).await.unwrap();
+        slow.push(client);
+    }
+    for _ in 0..20 {
+        let answer = soon(server.answer(b"GET /poll HTTP/1.0\r\n\r\n")).await;
+        assert!(answer.starts_with("HTTP/1.0 304"), "{answer}");
+    }
 }
 
 /// A client on another loopback address.

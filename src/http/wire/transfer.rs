@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::peer::{self, Peer};
+use super::places::Places;
+use super::slot::Slot;
 use crate::domain::network::Network;
 
 /// The connection a request came on; every request has one among its extensions.
@@ -48,7 +50,7 @@ impl Connection {
     /// the connection is dropped.
     #[must_use]
     pub fn detached(remote: SocketAddr, local: SocketAddr) -> Self {
-        let shared = Shared::new(remote, local, false, &[]);
+        let shared = Shared::new(remote, local, false, &[], (Arc::new(Slot::detached()), None));
         let peer = shared.direct();
         Self::new(Arc::new(shared), peer)
     }
@@ -73,6 +75,25 @@ impl Connection {
     #[must_use]
     pub fn local(&self) -> SocketAddr {
         self.shared.local
+    }
+
+    /// The one who asks has shown who they are: the connection keeps its place until its next
+    /// request, however slow it is.
+    pub fn keep(&self) {
+        self.shared.slot.keep();
+    }
+
+    /// The whole request is there: its answer does not depend on the client any more.
+    pub fn has_asked(&self) {
+        self.shared.slot.works();
+    }
+
+    /// Counts the connection among those that people hold, of which there is always less than
+    /// there is room; says whether one more could be let in.
+    #[must_use]
+    pub fn is_let_among_people(&self) -> bool {
+        let places = self.shared.places.as_ref();
+        places.is_none_or(|places| places.let_among_people(&self.shared.slot))
     }
 
     /// Registers the answer to the current request, which must be 200 with `size` bytes of body.
@@ -112,6 +133,8 @@ pub(super) struct Shared {
     open: AtomicU64,
     state: AtomicU8,
     watch: Mutex<Option<Watch>>,
+    slot: Arc<Slot>,
+    places: Option<Arc<Places>>,
 }
 
 impl Shared {
@@ -120,6 +143,7 @@ impl Shared {
         local: SocketAddr,
         secure: bool,
         trusted: &[Network],
+        (slot, places): (Arc<Slot>, Option<Arc<Places>>),
     ) -> Self {
         Self {
             remote,
@@ -130,7 +154,14 @@ impl Shared {
             open: AtomicU64::new(0),
             state: AtomicU8::new(UNWATCHED),
             watch: Mutex::new(None),
+            slot,
+            places,
         }
+    }
+
+    /// The place that the connection holds.
+    pub(super) fn slot(&self) -> &Slot {
+        &self.slot
     }
 
     /// The other end of the connection as one who asks.
@@ -154,7 +185,12 @@ impl Shared {
 
     /// A request reaches the handlers; its number, from 1.
     pub(super) fn begin(&self) -> u64 {
-        self.calls.fetch_add(1, Ordering::Relaxed) + 1
+        let number = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        self.slot.begins(self.is_open(number));
+        if let (true, Some(places)) = (self.slot.is_among_people(), &self.places) {
+            places.take_from_people(&self.slot);
+        }
+        number
     }
 
     /// The number of the request whose body has not arrived in full, or 0.
@@ -179,11 +215,14 @@ impl Shared {
     /// The answer is known and the next thing to be written: says whether it is a watched one.
     pub(super) fn arm(&self, fits: bool) -> bool {
         if self.state.load(Ordering::Acquire) != REGISTERED {
+            self.slot.answers();
             return false;
         }
         if fits {
+            self.slot.keep();
             self.state.store(ARMED, Ordering::Release);
         } else {
+            self.slot.answers();
             drop(self.take());
         }
         fits
