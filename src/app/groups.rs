@@ -153,15 +153,12 @@ fn told(was: &Group, is: &Group) -> (String, String) {
     if is.quiet != was.quiet {
         let of = if done.is_empty() { format!(" of the group {}", is.name) } else { String::new() };
         let the = if done.is_empty() { "the" } else { "its" };
-        match is.quiet {
-            Some(quiet) => {
-                said.push(format!("{} has quiet hours: {quiet}.", is.name));
-                done.push(format!("set {the} quiet hours{of} to {quiet}"));
-            }
-            None => {
-                said.push(format!("{} has no quiet hours any more.", is.name));
-                done.push(format!("removed {the} quiet hours{of}"));
-            }
+        if let Some(quiet) = is.quiet {
+            said.push(format!("{} has quiet hours: {quiet}.", is.name));
+            done.push(format!("set {the} quiet hours{of} to {quiet}"));
+        } else {
+            said.push(format!("{} has no quiet hours any more.", is.name));
+            done.push(format!("removed {the} quiet hours{of}"));
         }
     }
     (said.join(" "), done.join(" and "))

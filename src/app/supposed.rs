@@ -165,7 +165,8 @@ impl App {
         open: Option<&Shelf>,
     ) -> Result<(), Error> {
         match supposed {
-            Supposed::Nothing => {}
+            // What is supposed of a device is looked at when that is.
+            Supposed::Nothing | Supposed::Decided(_) => {}
             Supposed::Published { release_id, version, channel, plan } => {
                 let mut release = find(&mut stock.releases, *release_id)?.clone();
                 release.platform_id = Some(platform_id);
@@ -200,8 +201,6 @@ impl App {
                     self.suppose(stock, platform_id, one, open)?;
                 }
             }
-            // Of a device it is looked at when that is.
-            Supposed::Decided(_) => {}
             Supposed::GroupQuiet(id, quiet) => {
                 let group = stock.groups.iter_mut().find(|group| group.id == *id);
                 group.ok_or(Error::NotFound("group"))?.quiet = *quiet;

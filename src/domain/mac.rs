@@ -13,8 +13,9 @@ pub struct MacAddr([u8; 6]);
 impl Hash for MacAddr {
     /// As one number: bytes would be hashed one by one, with their count.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let [a, b, c, d, e, f] = self.0;
-        state.write_u64(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        let mut wide = [0; 8];
+        wide[2..].copy_from_slice(&self.0);
+        state.write_u64(u64::from_be_bytes(wide));
     }
 }
 

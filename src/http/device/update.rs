@@ -23,6 +23,7 @@ pub(super) async fn answer(State(app): State<App>, request: Request) -> Response
 }
 
 /// What a request asks for; the answer where it does not say who asks.
+#[expect(clippy::result_large_err, reason = "it is the answer, and it is moved once")]
 pub(super) fn poll<B>(
     app: &App,
     request: &Request<B>,
