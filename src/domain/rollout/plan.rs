@@ -57,7 +57,10 @@ pub enum PlanError {
     #[error("stage “{0}” is not larger than the one before it; each stage includes those before")]
     Order(Size),
     /// A stage of canaries, and no canaries.
-    #[error("a stage of canaries needs canaries: name the devices that are to try it first")]
+    #[error(
+        "there is no canary, because no device would get the release now: name the devices that are \
+         to try it first, or give it to all at once"
+    )]
     NoCanaries,
     /// The deadline of a stage is out of its bounds.
     #[error("the deadline of a stage is a minute to a year")]
