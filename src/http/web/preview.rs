@@ -200,6 +200,19 @@ impl PreviewView {
         Self::supposing_new(app, Release { channel, ..release.clone() }, plan).await
     }
 
+    /// The same as somebody wishes for it; a mistake is said in its place.
+    pub(super) async fn of_wish(
+        app: &App,
+        page: &Page,
+        release: &Release,
+        (channel, typed): (Option<Channel>, &Typed),
+    ) -> Result<Self, PageError> {
+        match typed.plan(page) {
+            Ok(plan) => Self::of_release(app, release, channel, plan).await,
+            Err(mistake) => Ok(Self::silent(mistake.text)),
+        }
+    }
+
     async fn supposing_new(
         app: &App,
         release: Release,

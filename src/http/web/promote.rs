@@ -33,10 +33,8 @@ impl Promote {
         mistake: Option<Mistake>,
     ) -> Result<Self, PageError> {
         let wish = WishForm::of(app, &page, release.platform_id, typed).await?;
-        let preview = match wish.typed.plan(&page) {
-            Ok(plan) => PreviewView::of_release(app, &release, Some(Channel::Stable), plan).await?,
-            Err(mistake) => PreviewView::silent(mistake.text),
-        };
+        let wished = (Some(Channel::Stable), &wish.typed);
+        let preview = PreviewView::of_wish(app, &page, &release, wished).await?;
         let wish = WishForm { mistake, preview, asks_channel: false, ..wish };
         Ok(Self { page, release, wish })
     }

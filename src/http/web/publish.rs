@@ -37,11 +37,8 @@ impl Again {
     ) -> Result<Self, PageError> {
         typed.channel = typed.channel.or(Some(release.channel));
         let mut wish = WishForm::of(app, &page, release.platform_id, typed).await?;
-        let channel = wish.typed.channel;
-        wish.preview = match wish.typed.plan(&page) {
-            Ok(plan) => PreviewView::of_release(app, &release, channel, plan).await?,
-            Err(mistake) => PreviewView::silent(mistake.text),
-        };
+        let wished = (wish.typed.channel, &wish.typed);
+        wish.preview = PreviewView::of_wish(app, &page, &release, wished).await?;
         wish.mistake = mistake;
         Ok(Self { page, release, wish })
     }
